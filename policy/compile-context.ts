@@ -1,0 +1,87 @@
+/** What every step of the compilation shares: the config, its surroundings, the problems so far. */
+import { type ConfigPath, inKey, inValue, type ProblemList, suggest } from './config-problem.ts';
+import type { PolicyConfig } from './config-schema.ts';
+
+/** What policy cannot know by itself. */
+export type Surroundings = {
+  /** Short digest of the config text. */
+  readonly version: string;
+  /** The cap of rows that name none, in bytes. */
+  readonly bodyBytesMax: number;
+  readonly redisConfigured: boolean;
+  readonly upstreams: ReadonlySet<string>;
+  /** Entries that were left out because their own shape is wrong: named, but unknown in detail. */
+  readonly broken: readonly ConfigPath[];
+};
+
+export type NamedSection = 'token_types' | 'scopes' | 'limits' | 'cors' | 'pins';
+
+export type Compilation = {
+  readonly config: PolicyConfig;
+  readonly around: Surroundings;
+  readonly problems: ProblemList;
+  /** What has been used by name, for the warnings about what has not: `limits/login`. */
+  readonly used: Set<string>;
+};
+
+export function startCompilation(config: PolicyConfig, around: Surroundings): Compilation {
+  return { config, around, problems: { errors: [], warnings: [] }, used: new Set() };
+}
+
+export function errorInValue(at: Compilation, path: ConfigPath, message: string, hint: string): void {
+  at.problems.errors.push(inValue(path, message, hint));
+}
+
+export function errorInKey(at: Compilation, path: ConfigPath, message: string, hint: string): void {
+  at.problems.errors.push(inKey(path, message, hint));
+}
+
+export function warnInKey(at: Compilation, path: ConfigPath, message: string, hint: string): void {
+  at.problems.warnings.push(inKey(path, message, hint));
+}
+
+/** Whether an entry, or all that holds it, was left out for its shape. */
+export function isBroken(at: Compilation, ...path: string[]): boolean {
+  return at.around.broken.some(
+    (broken) => broken.length <= path.length && broken.every((key, index) => key === path[index]),
+  );
+}
+
+/** Whether anything at or below this path was left out. */
+export function hasBroken(at: Compilation, ...path: string[]): boolean {
+  return at.around.broken.some(
+    (broken) => isBroken(at, ...path) || path.every((key, index) => key === broken[index]),
+  );
+}
+
+const singular: Readonly<Record<NamedSection | 'upstreams', string>> = {
+  token_types: 'token type',
+  scopes: 'scope',
+  limits: 'limit',
+  cors: 'cors block',
+  pins: 'pin',
+  upstreams: 'upstream',
+};
+
+/**
+ * Marks a name as used and says whether it is defined and whole; reports it if nobody defined it.
+ * A name whose definition is broken is not reported twice.
+ */
+export function resolves(
+  at: Compilation,
+  section: NamedSection | 'upstreams',
+  name: string,
+  path: ConfigPath,
+  pointAt: 'key' | 'value' = 'value',
+): boolean {
+  at.used.add(`${section}/${name}`);
+  const defined =
+    section === 'upstreams' ? at.around.upstreams.has(name) : Object.hasOwn(at.config[section], name);
+  if (isBroken(at, section, name)) return false;
+  if (defined) return true;
+  const names = section === 'upstreams' ? at.around.upstreams : Object.keys(at.config[section]);
+  const hint = suggest(name, names, `define it under ${section}:`);
+  const report = pointAt === 'key' ? errorInKey : errorInValue;
+  report(at, path, `unknown ${singular[section]} "${name}"`, hint);
+  return false;
+}

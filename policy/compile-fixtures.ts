@@ -1,0 +1,108 @@
+/** From `fixtures` to requests that can be run: types, attributes and scopes resolved. Never runs one. */
+import { type Compilation, errorInKey, errorInValue, resolves } from './compile-context.ts';
+import type { FixtureExpectation } from './config-fixtures.ts';
+import { type ConfigPath, suggest } from './config-problem.ts';
+import type { FixtureConfig } from './config-schema.ts';
+import type { AttributeValue, TokenType } from './types.ts';
+
+export type Fixture = {
+  readonly name: string;
+  readonly method: string;
+  readonly target: string;
+  /** null: nobody asks. Required attributes that are not written are the runner's to fill. */
+  readonly as: FixtureToken | null;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly expect: FixtureExpectation;
+  /** Where the fixture stands, for the problem it may become. */
+  readonly configPath: ConfigPath;
+};
+
+export type FixtureToken = {
+  readonly type: string;
+  readonly attributes: ReadonlyMap<string, AttributeValue>;
+  /** null: not written; then what the type always has, or none where each token is granted its own. */
+  readonly scopes: readonly string[] | null;
+};
+
+export function compileFixtures(at: Compilation, types: ReadonlyMap<string, TokenType>): readonly Fixture[] {
+  return at.config.fixtures.map((fixture, index) => {
+    const configPath = ['fixtures', index];
+    return {
+      name: fixture.name,
+      method: fixture.request.method,
+      target: fixture.request.target,
+      as: fixture.as === undefined ? null : compileToken(at, [...configPath, 'as'], fixture.as, types),
+      headers: new Map(Object.entries(fixture.headers)),
+      expect: fixture.expect,
+      configPath,
+    };
+  });
+}
+
+function compileToken(
+  at: Compilation,
+  path: ConfigPath,
+  as: NonNullable<FixtureConfig['as']>,
+  types: ReadonlyMap<string, TokenType>,
+): FixtureToken | null {
+  const [entry, second] = Object.entries(as);
+  if (entry === undefined || second !== undefined) {
+    errorInValue(
+      at,
+      path,
+      'as names one token type',
+      'write as: { project: {} }, or leave as out for nobody',
+    );
+    return null;
+  }
+  const [type, values] = entry;
+  const where = [...path, type];
+  const known = resolves(at, 'token_types', type, where, 'key') ? types.get(type) : undefined;
+  if (known === undefined) return null;
+  const { scopes, ...attributes } = values;
+  for (const [name, value] of Object.entries(attributes))
+    checkAttribute(at, [...where, name], name, value, known);
+  return {
+    type,
+    attributes: new Map(Object.entries(attributes)),
+    scopes: compileScopes(at, where, scopes, known),
+  };
+}
+
+function checkAttribute(
+  at: Compilation,
+  path: ConfigPath,
+  name: string,
+  value: AttributeValue,
+  type: TokenType,
+): void {
+  const rule = type.attributes.get(name);
+  if (rule === undefined) {
+    const hint = suggest(name, type.attributes.keys(), `token type ${type.name} has no attributes`);
+    errorInKey(at, path, `token type "${type.name}" has no attribute "${name}"`, hint);
+  } else if (rule.list !== (typeof value !== 'string')) {
+    const hint = rule.list ? 'write [one, two]' : 'write one text';
+    errorInValue(at, path, `"${name}" is ${rule.list ? 'a list' : 'one text, not a list'}`, hint);
+  }
+}
+
+function compileScopes(
+  at: Compilation,
+  path: ConfigPath,
+  scopes: AttributeValue | undefined,
+  type: TokenType,
+): readonly string[] | null {
+  if (scopes === undefined) return null;
+  const where = [...path, 'scopes'];
+  if (typeof scopes === 'string') {
+    errorInValue(at, where, 'scopes is a list', `write [${scopes}]`);
+    return null;
+  }
+  const holdable = 'fixed' in type.scopes ? type.scopes.fixed : type.scopes.grantable;
+  for (const [index, scope] of scopes.entries()) {
+    if (holdable.includes(scope)) continue;
+    const hint = suggest(scope, holdable, `token type ${type.name} holds no scopes`);
+    errorInValue(at, [...where, index], `no token of type "${type.name}" can hold "${scope}"`, hint);
+  }
+  return scopes;
+}

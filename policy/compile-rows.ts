@@ -1,0 +1,210 @@
+/** From `apis` to Routes, and to the paths the matcher is prepared with. */
+import { apiTypeNames, compileAccess, compileBinds, compileRowLimits } from './compile-access.ts';
+import {
+  type Compilation,
+  errorInKey,
+  errorInValue,
+  hasBroken,
+  isBroken,
+  resolves,
+  warnInKey,
+} from './compile-context.ts';
+import { defaultPin, strictOriginPin } from './compile-rules.ts';
+import { type ConfigPath, suggest } from './config-problem.ts';
+import { parseRowKey, type RowKey } from './config-rows.ts';
+import type { ApiConfig, RowConfig } from './config-schema.ts';
+import type { RowPath } from './routes.ts';
+import type { Cors, Limit, OriginPin, Route, Source, TokenType } from './types.ts';
+
+/** What rows refer to, compiled before them. */
+export type Parts = {
+  readonly types: ReadonlyMap<string, TokenType>;
+  readonly limits: ReadonlyMap<string, Limit>;
+  readonly cors: ReadonlyMap<string, Cors>;
+  readonly pins: ReadonlyMap<string, OriginPin>;
+};
+
+/** One row compiled, with every path it answers to and where the config says so. */
+export type CompiledRow = {
+  readonly route: Route;
+  readonly paths: readonly RowPath[];
+  readonly configPath: ConfigPath;
+};
+
+/** What is the same for every row of an api. */
+type ApiFrame = {
+  readonly name: string;
+  readonly config: ApiConfig;
+  readonly hosts: readonly string[];
+  readonly sources: readonly Source[];
+};
+
+export function compileRows(at: Compilation, parts: Parts): readonly CompiledRow[] {
+  const apis = Object.entries(at.config.apis);
+  if (apis.length === 0 && !hasBroken(at, 'apis')) {
+    errorInKey(
+      at,
+      ['apis'],
+      'there is no api, so every request would be 404',
+      'define one: apis: { main: { … } }',
+    );
+  }
+  return apis.flatMap(([name, config]) => compileApi(at, name, config, parts));
+}
+
+function compileApi(at: Compilation, name: string, config: ApiConfig, parts: Parts): readonly CompiledRow[] {
+  const path = ['apis', name];
+  const rows = Object.entries(config.routes);
+  if (rows.length === 0 && !hasBroken(at, 'apis', name, 'routes')) {
+    const hint = 'write a row: POST /ingest: { allow: { project: events:write } }';
+    errorInKey(at, [...path, 'routes'], `api "${name}" has no routes, so it answers nothing`, hint);
+  }
+  for (const [index, type] of (config.types ?? []).entries()) {
+    resolves(at, 'token_types', type, [...path, 'types', index]);
+  }
+  checkListedOnce(at, [...path, 'hosts'], config.hosts ?? []);
+  checkListedOnce(
+    at,
+    [...path, 'prefixes'],
+    config.prefixes.map((prefix) => prefix.text),
+  );
+  checkListedOnce(at, [...path, 'types'], config.types ?? []);
+  if (config.to !== undefined) resolves(at, 'upstreams', config.to, [...path, 'to']);
+  if (config.cors !== undefined) resolves(at, 'cors', config.cors, [...path, 'cors']);
+  const types = apiTypeNames(at, Object.values(config.routes), config.types);
+  const frame = { name, config, hosts: config.hosts ?? [], sources: sourcesOf(types, parts) };
+  return rows.flatMap(([key, row]) => {
+    const parsedKey = parseRowKey(key);
+    return parsedKey.ok ? [compileRow(at, frame, key, parsedKey.value, row, parts)] : [];
+  });
+}
+
+function compileRow(
+  at: Compilation,
+  api: ApiFrame,
+  key: string,
+  { method, pattern, segments }: RowKey,
+  row: RowConfig,
+  parts: Parts,
+): CompiledRow {
+  const path = ['apis', api.name, 'routes', key];
+  const known = { types: parts.types, limits: parts.limits, apiTypes: api.config.types ?? null };
+  const access = compileAccess(at, path, row, known);
+  if (row.credentials !== undefined && row.allow !== 'public') {
+    const hint = 'remove it; where a token is judged, credentials never go on';
+    errorInKey(at, [...path, 'credentials'], 'credentials is for public rows', hint);
+  }
+  const route: Route = {
+    id: `${api.name} ${method} ${pattern}`,
+    api: api.name,
+    method,
+    pattern,
+    hosts: api.hosts,
+    upstream: chooseUpstream(at, path, api, row),
+    access,
+    sources: api.sources,
+    bind: compileBinds(at, path, row, segments, known),
+    originPin: choosePin(at, path, row, parts.pins),
+    limits: compileRowLimits(at, path, row, known),
+    cors: chooseCors(at, path, api, row, parts.cors),
+    bodyBytesMax: bodyBytesMax(at, row),
+    credentials: row.allow === 'public' ? (row.credentials ?? 'pass') : 'strip',
+    pathParameters: row.path_parameters === 'allow',
+  };
+  const paths = api.config.prefixes.map((prefix) => ({ route, segments: [...prefix.segments, ...segments] }));
+  return { route, paths, configPath: path };
+}
+
+/** The types' sources in order, each once; cookies last, because they are sent without being asked. */
+function sourcesOf(typeNames: readonly string[], parts: Parts): readonly Source[] {
+  const sources = new Map<string, Source>();
+  for (const name of typeNames) {
+    for (const source of parts.types.get(name)?.sources ?? []) {
+      const key = source.kind === 'bearer' ? 'bearer' : `${source.kind}:${source.name}`;
+      if (!sources.has(key)) sources.set(key, source);
+    }
+  }
+  const ordered = [...sources.values()];
+  return [
+    ...ordered.filter(({ kind }) => kind !== 'cookie'),
+    ...ordered.filter(({ kind }) => kind === 'cookie'),
+  ];
+}
+
+function chooseUpstream(at: Compilation, path: ConfigPath, api: ApiFrame, row: RowConfig): string {
+  if (row.to !== undefined) {
+    resolves(at, 'upstreams', row.to, [...path, 'to']);
+    return row.to;
+  }
+  if (api.config.to !== undefined) return api.config.to;
+  if (isBroken(at, 'apis', api.name, 'to')) return '';
+  const hint = 'write to: UPSTREAM on the row, or once on the api';
+  errorInKey(at, path, 'the row does not say which upstream it goes to', hint);
+  return '';
+}
+
+function chooseCors(
+  at: Compilation,
+  path: ConfigPath,
+  api: ApiFrame,
+  row: RowConfig,
+  blocks: ReadonlyMap<string, Cors>,
+): Cors | null {
+  if (row.cors === 'off') return null;
+  if (row.cors !== undefined) {
+    return resolves(at, 'cors', row.cors, [...path, 'cors']) ? (blocks.get(row.cors) ?? null) : null;
+  }
+  return api.config.cors === undefined ? null : (blocks.get(api.config.cors) ?? null);
+}
+
+function choosePin(
+  at: Compilation,
+  path: ConfigPath,
+  row: RowConfig,
+  pins: ReadonlyMap<string, OriginPin>,
+): OriginPin | null {
+  const standing = defaultPin(pins);
+  if (row.pins === undefined) return standing;
+  if (Array.isArray(row.pins)) {
+    const [first, second] = row.pins;
+    if (second !== undefined) {
+      const hint = 'keep one; a token has one list of origins';
+      errorInValue(at, [...path, 'pins', 1], 'a row takes one origin pin', hint);
+    }
+    if (first === undefined) return standing;
+    return resolves(at, 'pins', first, [...path, 'pins', 0]) ? (pins.get(first) ?? standing) : standing;
+  }
+  let pin: OriginPin | null = standing;
+  for (const name of Object.keys(row.pins)) {
+    if (!isPin(at, name, pins)) {
+      const hint = suggest(name, pins.keys(), `write ${strictOriginPin.name}: off`);
+      errorInKey(at, [...path, 'pins', name], `unknown pin "${name}"`, hint);
+      continue;
+    }
+    at.used.add(`pins/${name}`);
+    if (row.allow !== 'public') {
+      const message = `pin "${name}" is off here: origins on a token are not enforced on this row`;
+      warnInKey(at, [...path, 'pins', name], message, 'remove it unless the row must take any origin');
+    }
+    pin = null;
+  }
+  return pin;
+}
+
+/** Where no pin is defined, the strict one stands under its own name. */
+function isPin(at: Compilation, name: string, pins: ReadonlyMap<string, OriginPin>): boolean {
+  if (pins.has(name) || isBroken(at, 'pins', name)) return true;
+  return pins.size === 0 && name === strictOriginPin.name;
+}
+
+function bodyBytesMax(at: Compilation, row: RowConfig): number | null {
+  if (row.body === undefined) return at.around.bodyBytesMax;
+  return row.body.max === 'none' ? null : row.body.max;
+}
+
+function checkListedOnce(at: Compilation, path: ConfigPath, entries: readonly string[]): void {
+  for (const [index, entry] of entries.entries()) {
+    if (entries.indexOf(entry) !== index)
+      errorInValue(at, [...path, index], `"${entry}" stands twice`, 'remove one');
+  }
+}

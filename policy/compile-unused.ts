@@ -1,0 +1,30 @@
+/** Warnings about what is defined and never used: usually a row that was meant to use it. */
+import { type Compilation, type NamedSection, warnInKey } from './compile-context.ts';
+
+const wordings: Readonly<Record<NamedSection, readonly [what: string, hint: string]>> = {
+  token_types: ['token type', 'no row names it, so its tokens open nothing; name it in a row or remove it'],
+  scopes: ['scope', 'no token type and no row uses it; use it or remove it'],
+  limits: ['limit', 'no row uses it, so it limits nothing; add it to limits: of a row or remove it'],
+  cors: ['cors block', 'no api and no row uses it; use it or remove it'],
+  pins: ['pin', 'no row uses it; use it or remove it'],
+};
+
+export function warnUnused(at: Compilation): void {
+  const inRows = new Set<string>();
+  for (const api of Object.values(at.config.apis)) {
+    for (const row of Object.values(api.routes)) {
+      if (row.allow !== 'public')
+        for (const type of Object.keys(row.allow)) inRows.add(`token_types/${type}`);
+    }
+  }
+  const onePin = Object.keys(at.config.pins).length === 1;
+  for (const section of Object.keys(wordings) as NamedSection[]) {
+    if (section === 'pins' && onePin) continue;
+    const used = section === 'token_types' ? inRows : at.used;
+    const [what, hint] = wordings[section];
+    for (const name of Object.keys(at.config[section])) {
+      if (!used.has(`${section}/${name}`))
+        warnInKey(at, [section, name], `${what} "${name}" is not used`, hint);
+    }
+  }
+}

@@ -1,0 +1,106 @@
+/** The schema of `fixtures`: requests whose answer the config promises. Never runs one. */
+import * as v from 'valibot';
+import { closed, list, named, plain, text } from './config-fields.ts';
+import { nearest, type Parsed, parsed, unreadable } from './config-problem.ts';
+import { typeName } from './config-tokens.ts';
+import type { DenialCode } from './types.ts';
+
+export type FixtureRequest = { readonly method: string; readonly target: string };
+
+/** `code` null: any refusal of that status will do. */
+export type FixtureExpectation = 'forward' | { readonly status: number; readonly code: DenialCode | null };
+
+/** A union does not exist at run time: this record does, and does not compile with a code missing. */
+const denialCodes = {
+  request_malformed: true,
+  path_ambiguous: true,
+  header_too_large: true,
+  uri_too_long: true,
+  body_too_large: true,
+  expectation_failed: true,
+  request_timeout: true,
+  route_not_found: true,
+  method_not_allowed: true,
+  cors_origin_not_allowed: true,
+  credential_missing: true,
+  credential_malformed: true,
+  credential_ambiguous: true,
+  too_many_failures: true,
+  token_unknown: true,
+  token_expired: true,
+  token_revoked: true,
+  token_disabled: true,
+  type_not_allowed: true,
+  scope_missing: true,
+  bind_mismatch: true,
+  origin_not_allowed: true,
+  rate_limited: true,
+} satisfies Record<DenialCode, true>;
+
+function isDenialCode(code: string): code is DenialCode {
+  return Object.hasOwn(denialCodes, code);
+}
+
+function parseRequest(request: string): Parsed<FixtureRequest> {
+  const [, method, target] = /^([A-Z]+) (\/\S*)$/.exec(request) ?? [];
+  if (method !== undefined && target !== undefined) return parsed({ method, target });
+  return unreadable(
+    `"${request}" is not a request`,
+    'write METHOD, one space and the target: GET /projects?page=2',
+  );
+}
+
+function parseExpectation(expect: string): Parsed<FixtureExpectation> {
+  if (expect === 'forward') return parsed('forward');
+  const [, status, code] = /^([2-5][0-9]{2})(?: ([a-z_]+))?$/.exec(expect) ?? [];
+  if (status === undefined) {
+    return unreadable(
+      `"${expect}" is nothing to expect`,
+      'write forward, a status (401), or both status and code (401 type_not_allowed)',
+    );
+  }
+  if (code === undefined) return parsed({ status: Number(status), code: null });
+  if (isDenialCode(code)) return parsed({ status: Number(status), code });
+  const near = nearest(code, Object.keys(denialCodes));
+  return unreadable(
+    `"${code}" is not a refusal code`,
+    near === null ? 'write the status alone' : `did you mean "${near}"?`,
+  );
+}
+
+const attributeValue = v.union([
+  v.pipe(v.string(), v.description('The value of the attribute, or scopes.')),
+  list('The values of a list attribute, or scopes.', v.string()),
+]);
+
+export const fixturesSchema = list(
+  'Requests and the answer each must get; run at load, at reload and by postern check.',
+  closed({
+    name: plain('What is proved, as a sentence.'),
+    request: text('METHOD /target.', parseRequest, ['POST /ingest']),
+    as: v.optional(
+      named(
+        'The token type that asks, with attributes and scopes; absent: nobody.',
+        v.pipe(
+          v.record(typeName, attributeValue),
+          v.description('Attributes of the token, and scopes: [...].'),
+        ),
+      ),
+    ),
+    headers: v.optional(
+      v.pipe(v.record(v.string(), plain('Its value.')), v.description('Request headers.')),
+      {},
+    ),
+    expect: v.pipe(
+      v.union([v.string(), v.number()]),
+      v.description('forward, a status, or a status and a code: 401 type_not_allowed.'),
+      v.transform(String),
+      v.rawTransform(({ dataset, addIssue, NEVER }): FixtureExpectation => {
+        const result = parseExpectation(dataset.value);
+        if (result.ok) return result.value;
+        addIssue({ message: `${result.message}\n${result.hint}` });
+        return NEVER;
+      }),
+    ),
+  }),
+);

@@ -1,0 +1,151 @@
+/** The schema of what rows use by name: `cors`, `pins`, `limits`; and `failure_budget`, `identity`. */
+import * as v from 'valibot';
+import {
+  closed,
+  duration,
+  flag,
+  list,
+  named,
+  oneOf,
+  plain,
+  rate,
+  some,
+  text,
+  whole,
+} from './config-fields.ts';
+import { type Parsed, parsed, unreadable } from './config-problem.ts';
+import { normaliseOrigin } from './origin.ts';
+import type { IdentityField, LimitPart } from './types.ts';
+
+const corsMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+
+function parseOrigin(value: string): Parsed<string> {
+  if (value === 'null')
+    return unreadable('"null" is not an origin to trust', 'any page can send it; leave it out');
+  if (value.includes('*')) {
+    return unreadable(
+      `"${value}" has a wildcard`,
+      'write every origin out, or origins: any without credentials',
+    );
+  }
+  const origin = normaliseOrigin(value);
+  if (origin === null || /[A-Z]/.test(value)) {
+    return unreadable(
+      `"${value}" is not a serialised origin`,
+      'write scheme://host[:port] in lower case, without path or final slash: https://app.example.com',
+    );
+  }
+  return parsed(origin);
+}
+
+function parseFieldName(value: string): Parsed<string> {
+  if (/^[A-Za-z0-9!#$%&'+.^_`|~-]{1,100}$/.test(value)) return parsed(value);
+  return unreadable(`"${value}" is not a header name`, 'write every name out; * is not taken');
+}
+
+const headerNames = (description: string) =>
+  list(description, text('A header name.', parseFieldName, ['Content-Type']));
+
+export const corsSchema = named(
+  'Who may read answers from a browser; rows use a block by its name.',
+  closed({
+    origins: v.pipe(
+      v.union([v.literal('any'), v.array(text('An origin.', parseOrigin, ['https://app.example.com']))]),
+      v.description('any, or a list of origins.'),
+    ),
+    methods: v.optional(list('Methods a page may use.', oneOf('A method.', corsMethods)), [
+      'GET',
+      'HEAD',
+      'POST',
+    ]),
+    headers: v.optional(headerNames('Request headers a page may set.'), []),
+    expose: v.optional(headerNames('Headers of the answer a page may read.'), []),
+    credentials: v.optional(flag('Whether cookies may be sent. Never together with origins: any.'), false),
+    max_age: v.optional(duration('How long a browser may keep the answer to a preflight.', '24h'), '24h'),
+  }),
+);
+
+export const pinsSchema = named(
+  'Restrictions a token carries that rows enforce.',
+  closed({
+    kind: oneOf('origin: the list of origins on the token.', ['origin']),
+    when_missing: oneOf('What a request without Origin gets, if the token has a list.', ['allow', 'deny']),
+  }),
+);
+
+function parseLimitPart(value: string): Parsed<LimitPart> {
+  if (value === 'token' || value === 'address' || value === 'route' || value === 'api') {
+    return parsed({ kind: value });
+  }
+  const [, attribute] = /^attribute\.([A-Za-z0-9_.-]+)$/.exec(value) ?? [];
+  if (attribute !== undefined) return parsed({ kind: 'attribute', name: attribute });
+  return unreadable(
+    `"${value}" is nothing to count by`,
+    'write token, address, route, api or attribute.NAME',
+  );
+}
+
+export const limitsSchema = named(
+  "Rate limits; a limit's name is its bucket, shared by every row that uses it.",
+  closed({
+    rate: rate('COUNT/WINDOW: never more than COUNT in any trailing WINDOW.'),
+    per: some(
+      'Whose bucket: token, address, route, api, attribute.NAME; several make one compound key.',
+      text('token, address, route, api or attribute.NAME.', parseLimitPart, ['token']),
+    ),
+    steps: v.optional(
+      whole('Into how many steps the window is cut; it may refuse up to one step early.', 1, 1000),
+      60,
+    ),
+    on_redis_down: v.optional(
+      oneOf(
+        'local: count in this process; open: let through uncounted; closed: 503. Written wherever redis is.',
+        ['local', 'open', 'closed'],
+      ),
+    ),
+  }),
+);
+
+export const failureBudgetSchema = v.pipe(
+  closed({
+    rate: rate('COUNT/WINDOW of unknown or malformed tokens.'),
+    per: oneOf('Whose budget.', ['address']),
+  }),
+  v.description('Spent only by tokens that are unknown or malformed; absent: off.'),
+);
+
+const identitySources = ['token.id', 'token.type', 'token.scopes', 'token.label', 'route.id', 'api'] as const;
+
+function parseIdentityField(value: string): Parsed<IdentityField> {
+  const kind = identitySources.find((source) => source === value);
+  if (kind !== undefined) return parsed({ kind });
+  const [, attribute] = /^token\.attribute\.([A-Za-z0-9_.-]+)$/.exec(value) ?? [];
+  if (attribute !== undefined) return parsed({ kind: 'token.attribute', name: attribute });
+  return unreadable(
+    `"${value}" is nothing an upstream can be told`,
+    `write ${identitySources.join(', ')} or token.attribute.NAME`,
+  );
+}
+
+export const identitySchema = v.pipe(
+  closed({
+    reserve: v.optional(
+      list(
+        'More header names only Postern may set; NAME-* reserves all that start so. X-Postern-* always is.',
+        plain('A header name.'),
+      ),
+      ['X-Postern-*'],
+    ),
+    headers: v.optional(
+      v.pipe(
+        v.record(
+          v.string(),
+          text('Where the value comes from.', parseIdentityField, ['token.id', 'token.attribute.project']),
+        ),
+        v.description('Header name to value. Each name is reserved: a caller can never set it.'),
+      ),
+      {},
+    ),
+  }),
+  v.description('What the upstream is told about the caller.'),
+);

@@ -1,0 +1,144 @@
+/** The schema of `token_types` and `scopes`: what one entry may say. Cross rules are compile-tokens.ts. */
+import * as v from 'valibot';
+import { isScopeName } from './cells.ts';
+import { closed, list, name, named, oneOf, plain, some, text, whole, wording } from './config-fields.ts';
+import { hasFixedMeaning } from './config-headers.ts';
+import { type Parsed, parsed, unreadable } from './config-problem.ts';
+import type { Source } from './types.ts';
+
+const sourceHint = 'write bearer, header:NAME, query:NAME or cookie:NAME';
+
+/** `bearer`, `header:X-Token`, `query:token`, `cookie:session`. Header names come out lower case. */
+export function parseSource(source: string): Parsed<Source> {
+  if (source === 'bearer') return parsed({ kind: 'bearer' });
+  const [, kind, field] = /^(header|query|cookie):(.*)$/.exec(source) ?? [];
+  if (field === undefined) return unreadable(`"${source}" is not a source`, sourceHint);
+  switch (kind) {
+    case 'header':
+      return parseHeaderSource(field.toLowerCase());
+    case 'query':
+      if (/^[A-Za-z0-9_.~-]{1,100}$/.test(field)) return parsed({ kind, name: field });
+      return unreadable(`"${field}" is not a plain query name`, 'use letters, digits and _ . ~ -');
+    case 'cookie':
+      if (/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/.test(field)) return parsed({ kind, name: field });
+      return unreadable(`"${field}" is not a cookie name`, 'use letters, digits, _ and -');
+    default:
+      return unreadable(`"${source}" is not a source`, sourceHint);
+  }
+}
+
+function parseHeaderSource(field: string): Parsed<Source> {
+  if (field === 'authorization') {
+    return unreadable('the Authorization header is read as bearer', 'write bearer');
+  }
+  if (field === 'cookie') return unreadable('the Cookie header is read by cookie name', 'write cookie:NAME');
+  if (!/^[a-z0-9-]{1,100}$/.test(field)) {
+    return unreadable(`"${field}" is not a header name that is let through`, 'use letters, digits and -');
+  }
+  if (hasFixedMeaning(field)) {
+    const hint = 'choose a name of your own: header:X-Api-Token';
+    return unreadable(`the header ${field} has a meaning of its own`, hint);
+  }
+  return parsed({ kind: 'header', name: field });
+}
+
+function scopeName(description: string) {
+  return v.pipe(
+    v.string(),
+    v.check(isScopeName, ({ input }) =>
+      wording(
+        `"${input}" is not a scope name (RFC 6749 §3.3)`,
+        'use printable ASCII without space, ", \\, + and |: events:write',
+      ),
+    ),
+    v.description(description),
+  );
+}
+
+const prefixText = v.pipe(
+  v.string(),
+  v.regex(
+    /^[A-Za-z0-9._~+/=|-]*$/,
+    wording('a prefix holds a byte no token may hold', 'use letters, digits and . _ ~ + / = | -'),
+  ),
+);
+
+const issueSchema = closed({
+  length: v.optional(whole('How many random characters follow the prefix of a new token.', 1, 512), 48),
+  alphabet: v.optional(
+    oneOf('What the random characters are drawn from.', ['base62', 'hex', 'base64url']),
+    'base62',
+  ),
+});
+
+const hashSchema = closed({
+  use: oneOf(
+    'How tokens are kept. sha256 for everything new; bcrypt for tokens that were kept so elsewhere.',
+    ['sha256', 'bcrypt'],
+  ),
+  cost: v.optional(whole('bcrypt only: the cost of new hashes (default 10).', 4, 14)),
+  lookup_chars: v.optional(
+    whole('bcrypt only: how many leading characters find the rows to compare with (default 12).', 1, 64),
+  ),
+  // biome-ignore lint/suspicious/noThenProperty: the word an operator reads; a schema is no promise
+  then: v.optional(
+    oneOf('bcrypt only: the first success also writes the sha256 digest, so bcrypt is paid once per token.', [
+      'sha256',
+    ]),
+  ),
+});
+
+const attributeKind = oneOf(
+  'required: every token has one; optional: may have one; list, required_list: several.',
+  ['required', 'optional', 'list', 'required_list'],
+);
+
+export const tokenTypeSchema = closed({
+  prefix: v.optional(
+    v.pipe(
+      prefixText,
+      v.description('What every token of this type starts with: pio_live_.'),
+      v.examples(['pio_live_']),
+    ),
+    '',
+  ),
+  aliases: v.optional(list('Other prefixes that are accepted too.', prefixText), []),
+  issue: v.optional(
+    v.pipe(
+      issueSchema,
+      v.description('How new tokens are made. What follows the prefix is opaque on verify.'),
+    ),
+    {},
+  ),
+  hash: v.optional(v.pipe(hashSchema, v.description('How tokens of this type are kept.')), { use: 'sha256' }),
+  sources: v.optional(
+    some(
+      'Where the credential stands, in this order.',
+      text('bearer, header:NAME, query:NAME or cookie:NAME.', parseSource, ['bearer', 'header:X-Api-Token']),
+    ),
+    ['bearer'],
+  ),
+  scopes: v.optional(
+    list('Every token of the type has exactly these scopes.', scopeName('A declared scope.')),
+  ),
+  grantable: v.optional(
+    list('Each token is given some of these at creation.', scopeName('A declared scope.')),
+  ),
+  attributes: v.optional(
+    named('What a token of this type belongs to: project: required.', attributeKind),
+    {},
+  ),
+});
+
+export const tokenTypesSchema = named(
+  'The kinds of token there are. A type that no row names opens nothing.',
+  tokenTypeSchema,
+);
+
+export const scopesSchema = v.pipe(
+  v.record(scopeName('A scope.'), plain('What the scope allows, as a sentence for people.')),
+  v.description('Every scope used anywhere, each with a sentence.'),
+);
+
+/** For the references that name a token type. */
+export const typeName = name('A token type.');

@@ -1,0 +1,139 @@
+/**
+ * What people write of a token (its type, label, scopes, attributes, origins), read against the
+ * policy. Complaints keep what was written apart from the words about it, so that a face which must
+ * not repeat its input can leave it out. Decides nothing about requests.
+ */
+import { suggest } from './config-problem.ts';
+import { normaliseOrigin } from './origin.ts';
+import type { AttributeValue, Policy, TokenType } from './types.ts';
+
+export type Complaint = {
+  readonly message: string;
+  /** What was written; null: nothing that helps. */
+  readonly given: string | null;
+  /** What to write instead. */
+  readonly hint: string;
+};
+
+export type Complained = { readonly ok: false; readonly complaint: Complaint };
+
+export type Checked<T> = { readonly ok: true; readonly value: T } | Complained;
+
+const originsMax = 20;
+/** Printable ASCII; no space at either end, where header parsers would cut it off. */
+const attributeText = /^[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?$/;
+/** No control, formatting, surrogate or private characters: a label must look like what it is. */
+const labelText = /^[^\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\ufffd]{1,120}$/u;
+
+/** In one line, with what was written. */
+export function wordComplaint({ message, given, hint }: Complaint): string {
+  return given === null ? `${message}; ${hint}` : `${message} ${JSON.stringify(given)}; ${hint}`;
+}
+
+export function complain(message: string, given: string | null, hint: string): Complained {
+  return { ok: false, complaint: { message, given, hint } };
+}
+
+export function typeNamed(policy: Policy, name: string): Checked<TokenType> {
+  const type = policy.types.get(name);
+  if (type !== undefined) return { ok: true, value: type };
+  const hint = suggest(name, policy.types.keys(), 'the config defines no token types');
+  return complain('unknown token type', name, hint);
+}
+
+/** Whether tokens of the type can hold these scopes; each comes out once. */
+export function heldScopes(type: TokenType, scopes: readonly string[]): Checked<readonly string[]> {
+  const holdable = 'fixed' in type.scopes ? type.scopes.fixed : type.scopes.grantable;
+  const odd = scopes.find((scope) => !holdable.includes(scope));
+  if (odd === undefined) return { ok: true, value: [...new Set(scopes)] };
+  const hint = suggest(odd, holdable, `tokens of type ${type.name} hold no scopes`);
+  return complain(`no token of type ${type.name} can hold the scope`, odd, hint);
+}
+
+/** The scopes a new token is given: chosen where the type lets choose, else the type's own. */
+export function grantedScopes(type: TokenType, scopes: readonly string[]): Checked<readonly string[]> {
+  if (!('fixed' in type.scopes)) return heldScopes(type, scopes);
+  if (scopes.length === 0) return { ok: true, value: type.scopes.fixed };
+  const always = type.scopes.fixed.join(', ') || 'none';
+  return complain(`the scopes of type ${type.name} are fixed`, null, `leave them out; it has ${always}`);
+}
+
+/** `name=value` words; a list attribute takes the word several times. */
+export function attributesOfPairs(
+  type: TokenType,
+  pairs: readonly string[],
+): Checked<ReadonlyMap<string, AttributeValue>> {
+  const attributes = new Map<string, AttributeValue>();
+  for (const pair of pairs) {
+    const at = pair.indexOf('=');
+    if (at < 1) return complain('not an attribute', pair, 'write name=value');
+    const name = pair.slice(0, at);
+    const value = pair.slice(at + 1);
+    const before = attributes.get(name);
+    if (type.attributes.get(name)?.list === true) attributes.set(name, [...(before ?? []), value]);
+    else if (before === undefined) attributes.set(name, value);
+    else return complain('attribute given twice:', name, 'it is one text, not a list');
+  }
+  return checkAttributes(type, attributes);
+}
+
+/** Names, shapes and characters; whether required ones are missing is `lacksNothing`. */
+export function checkAttributes(
+  type: TokenType,
+  attributes: ReadonlyMap<string, AttributeValue>,
+): Checked<ReadonlyMap<string, AttributeValue>> {
+  for (const [name, value] of attributes) {
+    const rule = type.attributes.get(name);
+    if (rule === undefined) {
+      const hint = suggest(name, type.attributes.keys(), `tokens of type ${type.name} have no attributes`);
+      return complain(`tokens of type ${type.name} have no attribute`, name, hint);
+    }
+    if (rule.list !== (typeof value !== 'string')) {
+      const shape = rule.list ? 'is a list' : 'is one text, not a list';
+      return complain(`attribute ${name} ${shape}`, null, rule.list ? 'give a list' : 'give one value');
+    }
+    for (const item of typeof value === 'string' ? [value] : value) {
+      if (!attributeText.test(item)) {
+        const hint = 'use 1 to 200 printable ASCII characters, without a space at either end';
+        return complain(`attribute ${name} has a value that no header could carry`, null, hint);
+      }
+      if (rule.list && item.includes(',')) {
+        return complain(`an item of ${name} holds a comma`, null, 'give each item by itself');
+      }
+    }
+  }
+  return { ok: true, value: attributes };
+}
+
+/** Refuses where a required attribute is missing or an empty list. */
+export function lacksNothing(
+  type: TokenType,
+  attributes: ReadonlyMap<string, AttributeValue>,
+): Checked<ReadonlyMap<string, AttributeValue>> {
+  for (const [name, rule] of type.attributes) {
+    if (!rule.required || (attributes.get(name)?.length ?? 0) > 0) continue;
+    return complain(`tokens of type ${type.name} need the attribute ${name}`, null, `give ${name}`);
+  }
+  return { ok: true, value: attributes };
+}
+
+export function labelOf(label: string): Checked<string> {
+  if (labelText.test(label)) return { ok: true, value: label };
+  return complain('not a label', null, 'use 1 to 120 printable characters');
+}
+
+/** Each in its one spelling, once, sorted. */
+export function originsOf(texts: readonly string[]): Checked<readonly string[]> {
+  const origins = new Set<string>();
+  for (const text of texts) {
+    const origin = normaliseOrigin(text);
+    if (origin === null) {
+      return complain('not an origin', text, 'write scheme://host[:port]: https://app.example.com');
+    }
+    origins.add(origin);
+  }
+  if (origins.size > originsMax) {
+    return complain(`${origins.size} origins are too many`, null, `give at most ${originsMax}`);
+  }
+  return { ok: true, value: [...origins].sort() };
+}

@@ -1,0 +1,292 @@
+/** The nouns every room speaks. Types only: nothing here runs. */
+
+/** `bearer` is the Authorization field (RFC 6750 §2.1); header names are lower case. */
+export type Source =
+  | { readonly kind: 'bearer' }
+  | { readonly kind: 'header'; readonly name: string }
+  | { readonly kind: 'query'; readonly name: string }
+  | { readonly kind: 'cookie'; readonly name: string };
+
+/** How tokens of a type are kept. `lookupChars` is how many leading characters find a bcrypt row. */
+export type HashRule =
+  | { readonly use: 'sha256' }
+  | {
+      readonly use: 'bcrypt';
+      readonly cost: number;
+      readonly lookupChars: number;
+      /** `then: sha256`: the first success also writes the digest, so bcrypt is paid once per token. */
+      readonly thenSha256: boolean;
+    };
+
+export type AttributeRule = { readonly required: boolean; readonly list: boolean };
+
+/** One kind of token, as the config defines it. */
+export type TokenType = {
+  readonly name: string;
+  /** What new tokens start with; '' where the type has none. */
+  readonly prefix: string;
+  /** `prefix` and its aliases, all accepted; empty where the type has no prefix. */
+  readonly prefixes: readonly string[];
+  /** For minting only; what follows the prefix is opaque on verify. */
+  readonly issue: { readonly length: number; readonly alphabet: 'base62' | 'hex' | 'base64url' };
+  readonly hash: HashRule;
+  readonly sources: readonly Source[];
+  /** `fixed`: every token of the type has exactly these. Otherwise each token chooses from `grantable`. */
+  readonly scopes: { readonly fixed: readonly string[] } | { readonly grantable: readonly string[] };
+  readonly attributes: ReadonlyMap<string, AttributeRule>;
+};
+
+export type AttributeValue = string | readonly string[];
+
+/** What the store knows of a token; never its plaintext or digest. Times are Unix ms; null means "never set". */
+export type TokenRecord = {
+  readonly id: string;
+  readonly type: string;
+  readonly label: string;
+  /** The first characters, for people to recognise it by. */
+  readonly preview: string;
+  /** As granted at creation; what they mean today is `effectiveScopes`. */
+  readonly scopes: readonly string[];
+  readonly attributes: ReadonlyMap<string, AttributeValue>;
+  /** Serialised origins (RFC 6454); empty: not pinned. */
+  readonly origins: readonly string[];
+  readonly externalId: string | null;
+  readonly createdAt: number;
+  readonly createdBy: string;
+  readonly notBefore: number | null;
+  readonly expiresAt: number | null;
+  readonly lastUsedAt: number | null;
+  /** Id of the successor after a rotation. */
+  readonly rotatedTo: string | null;
+  /** After a rotation: when this token stops working. */
+  readonly retireAt: number | null;
+  readonly disabledAt: number | null;
+  readonly revokedAt: number | null;
+  readonly revokedBy: string | null;
+  readonly revokedReason: string | null;
+  /** Grows by one with each change of the record. */
+  readonly version: number;
+};
+
+/** One cell of the matrix: what a token of a type must hold to use a row. */
+export type Cell =
+  | { readonly kind: 'any' }
+  | { readonly kind: 'all'; readonly scopes: readonly string[] }
+  | { readonly kind: 'either'; readonly scopes: readonly string[] };
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS';
+
+export type Segment =
+  | { readonly kind: 'literal'; readonly text: string }
+  | { readonly kind: 'param'; readonly name: string }
+  | { readonly kind: 'rest'; readonly name: string };
+
+/** A path parameter that must equal, or be contained in, an attribute of the token. */
+export type Bind = {
+  readonly param: string;
+  readonly attribute: string;
+  /** What a mismatch looks like outside: 404 hides that the resource exists. */
+  readonly refuseAs: 403 | 404;
+};
+
+export type LimitPart =
+  | { readonly kind: 'token' }
+  | { readonly kind: 'address' }
+  | { readonly kind: 'route' }
+  | { readonly kind: 'api' }
+  | { readonly kind: 'attribute'; readonly name: string };
+
+/** A limit: never more than `quota` in any trailing `windowMs`. Its name is its bucket. */
+export type Limit = {
+  readonly name: string;
+  readonly quota: number;
+  readonly windowMs: number;
+  /** Into how many steps the window is cut; it may refuse up to one step early. */
+  readonly steps: number;
+  readonly per: readonly LimitPart[];
+  readonly onRedisDown: 'local' | 'open' | 'closed';
+};
+
+export type OriginPin = {
+  readonly kind: 'origin';
+  readonly name: string;
+  readonly whenMissing: 'allow' | 'deny';
+};
+
+/** Who may read answers from a browser (Fetch standard, CORS protocol). */
+export type Cors = {
+  readonly name: string;
+  /** 'any': every syntactically valid origin is echoed; never together with `credentials`. */
+  readonly origins: 'any' | readonly string[];
+  readonly methods: readonly string[];
+  readonly headers: readonly string[];
+  readonly expose: readonly string[];
+  readonly credentials: boolean;
+  readonly maxAgeS: number;
+};
+
+/** One row of the matrix, compiled. */
+export type Route = {
+  /** `API METHOD PATTERN`, without any of the api's prefixes: one row, one id, one bucket. */
+  readonly id: string;
+  readonly api: string;
+  readonly method: Method;
+  readonly pattern: string;
+  readonly hosts: readonly string[];
+  readonly upstream: string;
+  /** Cells by type name; a type that is not in it is refused. */
+  readonly access: 'public' | ReadonlyMap<string, Cell>;
+  /** Where this row's api looks for a credential, in order; cookies last. */
+  readonly sources: readonly Source[];
+  readonly bind: readonly Bind[];
+  /** How an origin list on the token is enforced here; null: this row opted out. */
+  readonly originPin: OriginPin | null;
+  readonly limits: readonly Limit[];
+  readonly cors: Cors | null;
+  /** Bytes; null: no cap. */
+  readonly bodyBytesMax: number | null;
+  /** Whether a public row passes client credentials on. */
+  readonly credentials: 'pass' | 'strip';
+  /** Whether `;` may stand in the path. */
+  readonly pathParameters: boolean;
+};
+
+/** Rows that a host and path lead to, best first. */
+export type RowSet = readonly Match[];
+
+/** A row and what its `{x}` stood for, percent-decoded once. */
+export type Match = { readonly route: Route; readonly params: ReadonlyMap<string, string> };
+
+/** Where an identity header's value comes from. */
+export type IdentityField =
+  | { readonly kind: 'token.id' | 'token.type' | 'token.scopes' | 'token.label' }
+  | { readonly kind: 'route.id' | 'api' }
+  | { readonly kind: 'token.attribute'; readonly name: string };
+
+export type IdentityRule = {
+  /** Folded prefixes (`x-postern-`) nobody but Postern may speak under. */
+  readonly reservedPrefixes: readonly string[];
+  /** Folded exact names, reserved as well. */
+  readonly reservedNames: ReadonlySet<string>;
+  readonly headers: readonly { readonly name: string; readonly from: IdentityField }[];
+};
+
+export type FailureBudget = { readonly quota: number; readonly windowMs: number };
+
+/** The compiled policy: frozen, replaced whole on reload, never edited. */
+export type Policy = {
+  readonly types: ReadonlyMap<string, TokenType>;
+  /** Every accepted prefix with its type, longest first. */
+  readonly prefixes: readonly { readonly prefix: string; readonly type: TokenType }[];
+  /** Scope name to its sentence. */
+  readonly scopes: ReadonlyMap<string, string>;
+  readonly routes: readonly Route[];
+  /** Every row that this host and raw path could mean, most specific first; empty: no such row. */
+  readonly find: (host: string, path: string) => RowSet;
+  readonly limits: ReadonlyMap<string, Limit>;
+  readonly identity: IdentityRule;
+  readonly failureBudget: FailureBudget | null;
+  /** Short digest of the config text, for logs and /readyz. */
+  readonly version: string;
+};
+
+/** Everything policy may know of a request. */
+export type RequestFacts = {
+  readonly requestId: string;
+  /** As sent. HEAD is judged by the GET row. */
+  readonly method: string;
+  /** Lower case, without port. */
+  readonly host: string;
+  /** The raw path, byte for byte what is forwarded. */
+  readonly path: string;
+  /** The raw query without `?`; null: there was none. */
+  readonly query: string | null;
+  /** The Origin field as sent; null: none was sent. */
+  readonly origin: string | null;
+  /** Canonical client address: mapped v4 as v4, v6 whole. */
+  readonly address: string;
+};
+
+/** "Count this": one use of one bucket. `cost` 1 or more. */
+export type Charge = { readonly limit: Limit; readonly key: string; readonly cost: number };
+
+/** Where a limit stands after a charge. Durations in ms. */
+export type LimitState = {
+  readonly limit: Limit;
+  /** false: the counter could not tell; the other fields then mean nothing. */
+  readonly counted: boolean;
+  readonly allowed: boolean;
+  readonly remaining: number;
+  /** Until more is free. */
+  readonly resetMs: number;
+  /** 0: allowed; -1: can never be allowed (cost over quota). */
+  readonly retryAfterMs: number;
+};
+
+/** "No", about the caller. The names are the contract of logs and `explain`. */
+export type DenialCode =
+  | 'request_malformed'
+  | 'path_ambiguous'
+  | 'header_too_large'
+  | 'uri_too_long'
+  | 'body_too_large'
+  | 'expectation_failed'
+  | 'request_timeout'
+  | 'route_not_found'
+  | 'method_not_allowed'
+  | 'cors_origin_not_allowed'
+  | 'credential_missing'
+  | 'credential_malformed'
+  | 'credential_ambiguous'
+  | 'too_many_failures'
+  | 'token_unknown'
+  | 'token_expired'
+  | 'token_revoked'
+  | 'token_disabled'
+  | 'type_not_allowed'
+  | 'scope_missing'
+  | 'bind_mismatch'
+  | 'origin_not_allowed'
+  | 'rate_limited';
+
+export type Denial = {
+  readonly code: DenialCode;
+  /** For the log and `explain`; never sent to the caller. */
+  readonly reason: string;
+  /** Methods the row set has, for the Allow field. */
+  readonly allow?: readonly string[];
+  /** RFC 6750 §3 `scope`: what the row asks for. */
+  readonly requiredScopes?: readonly string[];
+  readonly retryAfterMs?: number;
+  /** bind_mismatch: 403 or 404, as the row says. */
+  readonly status?: 403 | 404;
+  /** The row that refused, where one was found. */
+  readonly route?: Route;
+};
+
+export type Outcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly denial: Denial };
+
+/** What `decide` established: who may do what, and what is still owed before it is a yes. */
+export type Claim = {
+  readonly match: Match;
+  readonly facts: RequestFacts;
+  /** null on a public row. */
+  readonly token: TokenRecord | null;
+  /** Effective scopes of the token; empty on a public row. */
+  readonly scopes: readonly string[];
+  readonly charges: readonly Charge[];
+};
+
+declare const admitted: unique symbol;
+
+/** The yes. Only `admit` makes one; forwarding takes nothing else. */
+export type Permit = {
+  readonly [admitted]: true;
+  readonly route: Route;
+  readonly facts: RequestFacts;
+  readonly token: TokenRecord | null;
+  readonly scopes: readonly string[];
+  readonly states: readonly LimitState[];
+};
