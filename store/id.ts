@@ -1,0 +1,36 @@
+/** Ids that sort by when they were made: `tok_` and a ULID. Ids are not secret. */
+import { randomBytes } from 'node:crypto';
+
+/** Crockford's base 32. */
+const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+const TIME_DIGITS = 10;
+const RANDOM_DIGITS = 16;
+const RANDOM_LIMIT = 1n << 80n;
+
+/**
+ * A maker of ids, each greater than the one before, even within one ms or after a clock that stepped back.
+ * Ids of several processes are ordered by their clocks only.
+ *
+ * @param now Unix ms.
+ */
+export function createTokenIds(now: () => number): () => string {
+  let lastMs = -1;
+  let random = 0n;
+  return () => {
+    const ms = now();
+    random += 1n;
+    if (ms > lastMs || random >= RANDOM_LIMIT) {
+      lastMs = Math.max(ms, lastMs + 1);
+      random = BigInt(`0x${randomBytes(10).toString('hex')}`);
+    }
+    return `tok_${digits(BigInt(lastMs), TIME_DIGITS)}${digits(random, RANDOM_DIGITS)}`;
+  };
+}
+
+function digits(value: bigint, count: number): string {
+  let text = '';
+  for (let place = BigInt(count - 1); place >= 0n; place--) {
+    text += DIGITS.charAt(Number((value >> (5n * place)) & 31n));
+  }
+  return text;
+}

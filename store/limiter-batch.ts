@@ -1,0 +1,53 @@
+/**
+ * Gathers what waits while calls are in flight, and sends it in one. Idle, a job goes out at once and
+ * alone: waiting for company would only cost latency. Knows nothing of limits or Redis.
+ */
+
+export type BatchOptions<Job> = {
+  /** Must settle every job it was given; never rejects. */
+  readonly send: (jobs: readonly Job[]) => Promise<void>;
+  /** Whether anything may be sent right now. */
+  readonly open: () => boolean;
+  readonly inFlightMax: number;
+  readonly jobsMax: number;
+};
+
+export interface Batch<Job> {
+  add(job: Job): void;
+  /** To be called whenever `open` may have become true. */
+  pump(): void;
+  /** Everything that was not sent yet; it is the caller's to settle now. */
+  drain(): readonly Job[];
+}
+
+export function createBatch<Job>(options: BatchOptions<Job>): Batch<Job> {
+  let waiting: Job[] = [];
+  let inFlight = 0;
+
+  function pump(): void {
+    while (waiting.length > 0 && inFlight < options.inFlightMax && options.open()) {
+      const jobs = waiting.length <= options.jobsMax ? waiting : waiting.slice(0, options.jobsMax);
+      waiting = waiting.length <= options.jobsMax ? [] : waiting.slice(options.jobsMax);
+      inFlight += 1;
+      void options.send(jobs).then(returned);
+    }
+  }
+
+  function returned(): void {
+    inFlight -= 1;
+    pump();
+  }
+
+  return {
+    add(job) {
+      waiting.push(job);
+      pump();
+    },
+    pump,
+    drain() {
+      const jobs = waiting;
+      waiting = [];
+      return jobs;
+    },
+  };
+}

@@ -1,0 +1,15 @@
+/** The schema's history as data, in order; the writer's connection applies what a file lacks. */
+import { createTokens } from './migrations/0001-tokens.ts';
+import { builder, type Statement } from './schema.ts';
+
+export type Migration = { readonly name: string; readonly statements: readonly Statement[] };
+
+export const MIGRATIONS: readonly Migration[] = [{ name: '0001-tokens', statements: createTokens(builder) }];
+
+/** Where a file records which migrations it has had: one row each, by name. */
+export const LEDGER = 'postern_migrations';
+
+/** Names in a file's ledger that this version does not know: a newer Postern wrote it. */
+export function unknownMigrations(applied: readonly string[], known: readonly string[]): readonly string[] {
+  return applied.filter((name) => !known.includes(name));
+}

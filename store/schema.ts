@@ -1,0 +1,64 @@
+/** The tables as Kysely sees them, and a Kysely that only compiles: it never runs a statement. */
+import {
+  type CompiledQuery,
+  DummyDriver,
+  Kysely,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely';
+
+/** One row a token. Times are Unix ms; null means "never set". */
+export type TokensTable = {
+  /** `tok_` and a ULID: sorts by when the row came to this store. */
+  id: string;
+  type: string;
+  label: string;
+  preview: string;
+  /** SHA-256 of the whole token in lower-case hex; null: only bcrypt can tell. */
+  digest: string | null;
+  /** `$2a$`, `$2b$` or `$2y$`; kept after `digest` was written, but no longer asked. */
+  bcrypt: string | null;
+  /** The token's first characters, which find its bcrypt row. */
+  lookup: string | null;
+  external_id: string | null;
+  /** JSON: an array of strings. */
+  scopes: string;
+  /** JSON: an object of strings and arrays of strings. */
+  attributes: string;
+  /** JSON: an array of strings. */
+  origins: string;
+  created_at: number;
+  created_by: string;
+  not_before: number | null;
+  expires_at: number | null;
+  last_used_at: number | null;
+  rotated_to: string | null;
+  retire_at: number | null;
+  disabled_at: number | null;
+  revoked_at: number | null;
+  revoked_by: string | null;
+  revoked_reason: string | null;
+  version: number;
+};
+
+export type Schema = { tokens: TokensTable };
+
+/** A compiled statement: plain data that may cross to the writer thread. */
+export type Statement = { readonly sql: string; readonly parameters: readonly unknown[] };
+
+/** Builds SQLite's SQL; executing on it is an error by construction (it has no driver). */
+export const builder = new Kysely<Schema>({
+  dialect: {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => new DummyDriver(),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  },
+});
+
+/** Only what the driver needs: Kysely's own result also carries the query tree. */
+export function statementOf(query: { compile(): CompiledQuery }): Statement {
+  const { sql, parameters } = query.compile();
+  return { sql, parameters };
+}

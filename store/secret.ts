@@ -1,0 +1,62 @@
+/** Mints token secrets and digests them; never keeps one. */
+import { hash, randomBytes } from 'node:crypto';
+import type { TokenType } from '../policy/types.ts';
+
+const ALPHABETS: Readonly<Record<TokenType['issue']['alphabet'], string>> = {
+  base62: '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz',
+  hex: '0123456789abcdef',
+  base64url: 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_',
+};
+
+/** Secret scanners and people take a token with one of these for an example, and let it leak. */
+const PLACEHOLDER = /xxx|yyy|todo|fixme|replace|changeme/i;
+
+const PREVIEW_RANDOM_MAX = 4;
+
+/** A new token of the type: its prefix and `issue.length` random characters, each equally likely. */
+export function mintSecret(type: Pick<TokenType, 'prefix' | 'issue'>): string {
+  let random: string;
+  do {
+    random = randomText(type.issue.length, ALPHABETS[type.issue.alphabet]);
+  } while (PLACEHOLDER.test(random));
+  return type.prefix + random;
+}
+
+/** Bytes past the last whole multiple of the alphabet are thrown away: taking them modulo would favour its start. */
+function randomText(length: number, alphabet: string): string {
+  const fairBelow = 256 - (256 % alphabet.length);
+  let text = '';
+  while (text.length < length) {
+    for (const byte of randomBytes(length - text.length)) {
+      if (byte < fairBelow) text += alphabet.charAt(byte % alphabet.length);
+    }
+  }
+  return text;
+}
+
+/** SHA-256 of the whole token in lower-case hex: what is stored, and found by. */
+export function digestOf(plaintext: string): string {
+  return hash('sha256', plaintext, 'hex');
+}
+
+/**
+ * A digest for this process's memory only, under a random key that is never stored: of a bcrypt
+ * token nothing cheaper to guess than bcrypt may be kept, not even in memory.
+ */
+export function createKeyedDigest(): (plaintext: string) => string {
+  // 32 bytes as 64 hex characters: exactly one block of SHA-256.
+  const key = randomBytes(32).toString('hex');
+  return (plaintext) => hash('sha256', key + plaintext, 'base64url');
+}
+
+/**
+ * What people recognise a token by: its prefix and at most four of its random characters.
+ *
+ * @param beginning the token, or as much of its start as is known; '' where nothing is.
+ */
+export function previewOf(type: Pick<TokenType, 'prefix' | 'prefixes'>, beginning: string): string {
+  if (beginning === '') return `${type.prefix}...`;
+  const known = [type.prefix, ...type.prefixes].filter((prefix) => beginning.startsWith(prefix));
+  const prefixLength = Math.max(0, ...known.map((prefix) => prefix.length));
+  return `${beginning.slice(0, prefixLength + PREVIEW_RANDOM_MAX)}...`;
+}

@@ -1,0 +1,41 @@
+/** Makes a row of a token brought from elsewhere; refuses a secret that no one could ever present. */
+import type { TokenType } from '../policy/types.ts';
+import type { TokensTable } from './schema.ts';
+import { previewOf } from './secret.ts';
+import { rowOf } from './token-rows.ts';
+import type { ImportedToken } from './token-store.ts';
+
+export type SecretColumns = Pick<TokensTable, 'digest' | 'bcrypt' | 'lookup'>;
+
+const SHA256_HEX = /^[0-9a-f]{64}$/;
+const BCRYPT = /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/;
+
+/**
+ * @param now Unix ms; when the token was made, if the import does not say.
+ * @throws TypeError for a hash of the wrong shape: the caller checks its input and words the problem.
+ */
+export function importRow(token: ImportedToken, id: string, now: number): TokensTable {
+  const secret = secretOf(token.type, token.hash);
+  return rowOf({
+    ...token,
+    id,
+    type: token.type.name,
+    preview: previewOf(token.type, secret.lookup ?? ''),
+    secret,
+    createdAt: token.createdAt ?? now,
+  });
+}
+
+function secretOf(type: TokenType, hash: ImportedToken['hash']): SecretColumns {
+  if ('sha256' in hash) {
+    const digest = hash.sha256.toLowerCase();
+    if (!SHA256_HEX.test(digest)) throw new TypeError('not a SHA-256 in hex');
+    return { digest, bcrypt: null, lookup: null };
+  }
+  if (!BCRYPT.test(hash.bcrypt)) throw new TypeError('not a bcrypt hash of the kinds $2a$, $2b$ or $2y$');
+  if (type.hash.use !== 'bcrypt') throw new TypeError(`tokens of type ${type.name} are not kept as bcrypt`);
+  if (hash.lookup.length !== type.hash.lookupChars) {
+    throw new TypeError(`lookup must be the token's first ${type.hash.lookupChars} characters`);
+  }
+  return { digest: null, bcrypt: hash.bcrypt, lookup: hash.lookup };
+}

@@ -1,0 +1,73 @@
+/** The questions asked of the tokens table, prepared once and answered at once; it never writes. */
+import type { Connection } from './database.ts';
+import { StoreFault } from './fault.ts';
+import { builder, statementOf } from './schema.ts';
+import { RECORD_COLUMNS, type RecordRow } from './token-rows.ts';
+
+/** A row that only bcrypt can tell: it has no digest yet. */
+export type Candidate = { readonly id: string; readonly bcrypt: string };
+
+export interface TokenReads {
+  byDigest(digest: string): RecordRow | undefined;
+  byId(id: string): RecordRow | undefined;
+  /** Oldest first, at most `CANDIDATES_MAX + 1`: one too many shows that there are too many. */
+  candidates(lookup: string, type: string): readonly Candidate[];
+  /** In order of id, after the given one; any type if null. */
+  page(after: string, type: string | null, limit: number): readonly RecordRow[];
+}
+
+/** How many rows may share their first characters: each costs a whole bcrypt per unknown token. */
+export const CANDIDATES_MAX = 8;
+
+const record = builder.selectFrom('tokens').select(RECORD_COLUMNS);
+
+const BY_DIGEST = statementOf(record.where('digest', '=', '')).sql;
+const BY_ID = statementOf(record.where('id', '=', '')).sql;
+const CANDIDATES = statementOf(
+  builder
+    .selectFrom('tokens')
+    .select(['id', 'bcrypt'])
+    .where('lookup', '=', '')
+    .where('type', '=', '')
+    .where('digest', 'is', null)
+    .where('bcrypt', 'is not', null)
+    .orderBy('id')
+    .limit(CANDIDATES_MAX + 1),
+).sql;
+const PAGE = statementOf(record.where('id', '>', '').orderBy('id').limit(1)).sql;
+const PAGE_OF_TYPE = statementOf(
+  record.where('id', '>', '').where('type', '=', '').orderBy('id').limit(1),
+).sql;
+
+/**
+ * Each answer is read from the file now. Only `get` and `all` are used: a statement left
+ * open half-way would pin this connection to an old state, blind to later revokes.
+ *
+ * @param broken why the file must not be believed; null: it may.
+ */
+export function prepareReads(connection: Connection, broken: () => string | null): TokenReads {
+  const byDigest = connection.prepare<[string], RecordRow>(BY_DIGEST);
+  const byId = connection.prepare<[string], RecordRow>(BY_ID);
+  const candidates = connection.prepare<[string, string, number], Candidate>(CANDIDATES);
+  const page = connection.prepare<[string, number], RecordRow>(PAGE);
+  const pageOfType = connection.prepare<[string, string, number], RecordRow>(PAGE_OF_TYPE);
+
+  /** A failed read is "cannot tell", never "there is none". */
+  const ask = <T>(question: () => T): T => {
+    const reason = broken();
+    if (reason !== null) throw new StoreFault('store_unavailable', reason);
+    try {
+      return question();
+    } catch (cause) {
+      throw new StoreFault('store_unavailable', 'the token store could not be read', { cause });
+    }
+  };
+
+  return {
+    byDigest: (digest) => ask(() => byDigest.get(digest)),
+    byId: (id) => ask(() => byId.get(id)),
+    candidates: (lookup, type) => ask(() => candidates.all(lookup, type, CANDIDATES_MAX + 1)),
+    page: (after, type, limit) =>
+      ask(() => (type === null ? page.all(after, limit) : pageOfType.all(after, type, limit))),
+  };
+}

@@ -1,0 +1,108 @@
+/** Turns rows into records and records' values into columns; it never reads or writes one. */
+import type { AttributeValue, TokenRecord } from '../policy/types.ts';
+import type { TokensTable } from './schema.ts';
+
+/** What a record is made of: every column but the secret's. */
+export const RECORD_COLUMNS = [
+  'id',
+  'type',
+  'label',
+  'preview',
+  'external_id',
+  'scopes',
+  'attributes',
+  'origins',
+  'created_at',
+  'created_by',
+  'not_before',
+  'expires_at',
+  'last_used_at',
+  'rotated_to',
+  'retire_at',
+  'disabled_at',
+  'revoked_at',
+  'revoked_by',
+  'revoked_reason',
+  'version',
+] as const satisfies readonly (keyof TokensTable)[];
+
+export type RecordRow = Pick<TokensTable, (typeof RECORD_COLUMNS)[number]>;
+
+const NO_TEXTS: readonly string[] = Object.freeze([]);
+const NO_ATTRIBUTES: ReadonlyMap<string, AttributeValue> = new Map();
+
+export function recordOf(row: RecordRow): TokenRecord {
+  return {
+    id: row.id,
+    type: row.type,
+    label: row.label,
+    preview: row.preview,
+    scopes: textsOf(row.scopes),
+    attributes: attributesOf(row.attributes),
+    origins: textsOf(row.origins),
+    externalId: row.external_id,
+    createdAt: row.created_at,
+    createdBy: row.created_by,
+    notBefore: row.not_before,
+    expiresAt: row.expires_at,
+    lastUsedAt: row.last_used_at,
+    rotatedTo: row.rotated_to,
+    retireAt: row.retire_at,
+    disabledAt: row.disabled_at,
+    revokedAt: row.revoked_at,
+    revokedBy: row.revoked_by,
+    revokedReason: row.revoked_reason,
+    version: row.version,
+  };
+}
+
+function textsOf(json: string): readonly string[] {
+  return json === '[]' ? NO_TEXTS : JSON.parse(json);
+}
+
+/** `JSON.parse` and `Object.entries` keep a name like `__proto__` an ordinary name. */
+function attributesOf(json: string): ReadonlyMap<string, AttributeValue> {
+  return json === '{}' ? NO_ATTRIBUTES : new Map(Object.entries(JSON.parse(json)));
+}
+
+/** What a caller may choose of a new row. */
+export type NewRow = {
+  readonly id: string;
+  readonly type: string;
+  readonly label: string;
+  readonly preview: string;
+  readonly secret: Pick<TokensTable, 'digest' | 'bcrypt' | 'lookup'>;
+  readonly externalId: string | null;
+  readonly scopes: readonly string[];
+  readonly attributes: ReadonlyMap<string, AttributeValue>;
+  readonly origins: readonly string[];
+  readonly createdAt: number;
+  readonly createdBy: string;
+  readonly expiresAt: number | null;
+};
+
+export function rowOf(token: NewRow): TokensTable {
+  return {
+    id: token.id,
+    type: token.type,
+    label: token.label,
+    preview: token.preview,
+    ...token.secret,
+    external_id: token.externalId,
+    scopes: JSON.stringify(token.scopes),
+    attributes: JSON.stringify(Object.fromEntries(token.attributes)),
+    origins: JSON.stringify(token.origins),
+    created_at: token.createdAt,
+    created_by: token.createdBy,
+    not_before: null,
+    expires_at: token.expiresAt,
+    last_used_at: null,
+    rotated_to: null,
+    retire_at: null,
+    disabled_at: null,
+    revoked_at: null,
+    revoked_by: null,
+    revoked_reason: null,
+    version: 1,
+  };
+}

@@ -1,0 +1,57 @@
+/** The changes made to the tokens table, as statements for the writer; it never runs one. */
+
+import type { TokensTable } from './schema.ts';
+import { builder, type Statement, statementOf } from './schema.ts';
+import { RECORD_COLUMNS } from './token-rows.ts';
+
+export function insertToken(row: TokensTable): Statement {
+  return statementOf(builder.insertInto('tokens').values(row));
+}
+
+/** Adds nothing where the digest, the bcrypt hash or the external id is there already. */
+export function insertTokenIfNew(row: TokensTable): Statement {
+  return statementOf(
+    builder
+      .insertInto('tokens')
+      .values(row)
+      .onConflict((conflict) => conflict.doNothing()),
+  );
+}
+
+/** Changes only a row that is not revoked: the first revoke's time, author and reason stay. */
+export function markRevoked(id: string, atMs: number, by: string, reason: string | null): Statement {
+  return statementOf(
+    builder
+      .updateTable('tokens')
+      .set((row) => ({
+        revoked_at: atMs,
+        revoked_by: by,
+        revoked_reason: reason,
+        version: row('version', '+', 1),
+      }))
+      .where('id', '=', id)
+      .where('revoked_at', 'is', null),
+  );
+}
+
+export function selectRecord(id: string): Statement {
+  return statementOf(builder.selectFrom('tokens').select(RECORD_COLUMNS).where('id', '=', id));
+}
+
+/** `then: sha256`: from now on the row is found by digest. Not a change of the record: its version stays. */
+export function writeDigest(id: string, digest: string): Statement {
+  return statementOf(
+    builder.updateTable('tokens').set({ digest }).where('id', '=', id).where('digest', 'is', null),
+  );
+}
+
+/** Forward only: a late flush of one process never undoes a newer one of another. */
+export function markUsed(id: string, atMs: number): Statement {
+  return statementOf(
+    builder
+      .updateTable('tokens')
+      .set({ last_used_at: atMs })
+      .where('id', '=', id)
+      .where((row) => row.or([row('last_used_at', 'is', null), row('last_used_at', '<', atMs)])),
+  );
+}

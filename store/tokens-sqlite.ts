@@ -1,0 +1,305 @@
+/** Tokens in one SQLite file: read on the event loop per request, written by the writer thread. */
+import { LRUCache } from 'lru-cache';
+import type { TokenRecord, TokenType } from '../policy/types.ts';
+import { BcryptLookup } from './bcrypt-lookup.ts';
+import { BcryptVerifier, type VerifierOptions } from './bcrypt-verifier.ts';
+import { type Connection, createIfMissing, inspectDatabase, openReader, openReadonly } from './database.ts';
+import { StoreFault } from './fault.ts';
+import { createTokenIds } from './id.ts';
+import { createLastUsed, type LastUsed } from './last-used.ts';
+import { type SameFile, watchSameFile } from './same-file.ts';
+import type { Statement } from './schema.ts';
+import { createKeyedDigest, digestOf, mintSecret, previewOf } from './secret.ts';
+import { importRow, type SecretColumns } from './token-import.ts';
+import { CANDIDATES_MAX, prepareReads, type TokenReads } from './token-reads.ts';
+import { type RecordRow, recordOf, rowOf } from './token-rows.ts';
+import type {
+  CreatedToken,
+  ImportedToken,
+  ListFilter,
+  NewToken,
+  TokenPage,
+  TokenStore,
+} from './token-store.ts';
+import {
+  insertToken,
+  insertTokenIfNew,
+  markRevoked,
+  markUsed,
+  selectRecord,
+  writeDigest,
+} from './token-writes.ts';
+import { openWriter, type Writer } from './writer.ts';
+import type { StatementResult } from './writer-thread.ts';
+
+/** Something an operator should know; `detail` holds ids and type names, never a token. */
+export type StoreAlert = {
+  readonly code: 'lookup_overfull' | 'digest_not_written' | 'uses_not_written';
+  readonly detail: string;
+  readonly cause?: unknown;
+};
+
+export type SqliteTokensOptions = {
+  /** The database file; made, with its folder, where it is missing. */
+  readonly path: string;
+  /** Only reads: the file must exist, and every write is a StoreFault. */
+  readonly readonly?: boolean;
+  /** Unix ms. */
+  readonly now: () => number;
+  readonly onAlert?: (alert: StoreAlert) => void;
+  /** How often uses are written; default 5,000. */
+  readonly flushEveryMs?: number;
+  /** How long a write may wait for another process's; default 2,000. */
+  readonly lockWaitMs?: number;
+  readonly verifier?: VerifierOptions;
+};
+
+export interface SqliteTokenStore extends TokenStore {
+  /** Writes what `touch` noted, now. Never throws: what could not be written stays noted. */
+  flush(): Promise<void>;
+  /** Bcrypt jobs finished since the start, for metrics. */
+  verifierCompleted(): number;
+}
+
+const FLUSH_EVERY_MS = 5_000;
+const LOCK_WAIT_MS = 2_000;
+const CHUNK = 500;
+const VERIFIED_MAX = 100_000;
+const MINT_TRIES = 32;
+
+/** @throws DatabaseRefused: missing (readonly), damaged, not ours, or written by a newer Postern. */
+export async function openSqliteTokens(options: SqliteTokensOptions): Promise<SqliteTokenStore> {
+  const { path } = options;
+  if (options.readonly !== true) createIfMissing(path);
+  inspectDatabase(path);
+  if (options.readonly === true) return new SqliteTokens(options, openReadonly(path), READ_ONLY_WRITER);
+
+  const writer = await openWriter(path, options.lockWaitMs ?? LOCK_WAIT_MS);
+  try {
+    return new SqliteTokens(options, openReader(path), writer);
+  } catch (error) {
+    await writer.close();
+    throw error;
+  }
+}
+
+const READ_ONLY_WRITER: Writer = {
+  write: () => Promise.reject(new StoreFault('store_unavailable', 'the store was opened to read only')),
+  close: () => Promise.resolve(),
+};
+
+class SqliteTokens implements SqliteTokenStore {
+  readonly #now: () => number;
+  readonly #alert: (alert: StoreAlert) => void;
+  readonly #connection: Connection;
+  readonly #writer: Writer;
+  readonly #file: SameFile;
+  readonly #reads: TokenReads;
+  readonly #verifier: BcryptVerifier;
+  readonly #lookup: BcryptLookup;
+  readonly #lastUsed: LastUsed;
+  readonly #nextId: () => string;
+  readonly #keyedDigest = createKeyedDigest();
+  /** Keyed digest to id. Says which row a token stands for, never whether it may pass: the row is read each time. */
+  readonly #verified = new LRUCache<string, string>({ max: VERIFIED_MAX });
+  #closed: Promise<void> | null = null;
+
+  constructor(options: SqliteTokensOptions, connection: Connection, writer: Writer) {
+    this.#now = options.now;
+    this.#alert = options.onAlert ?? (() => {});
+    this.#connection = connection;
+    this.#writer = writer;
+    this.#nextId = createTokenIds(options.now);
+    this.#file = watchSameFile(options.path);
+    this.#reads = prepareReads(connection, () => this.#file.reason);
+    this.#verifier = new BcryptVerifier(options.verifier);
+    this.#lookup = new BcryptLookup({
+      reads: this.#reads,
+      verifier: this.#verifier,
+      onMatch: (match, plaintext) => {
+        if (match.thenSha256) this.#sendDigest(match.id, plaintext);
+      },
+      onOverfull: (type, ids) =>
+        this.#alert({ code: 'lookup_overfull', detail: `${type}: ${ids.join(' ')}` }),
+    });
+    this.#lastUsed = createLastUsed({
+      everyMs: options.flushEveryMs ?? FLUSH_EVERY_MS,
+      write: (uses) => this.#writeInChunks(uses, ([id, atMs]) => markUsed(id, atMs)).then(() => {}),
+      onFailure: (cause) =>
+        this.#alert({ code: 'uses_not_written', detail: 'kept for the next flush', cause }),
+    });
+  }
+
+  find(plaintext: string, types: readonly TokenType[]): TokenRecord | null | Promise<TokenRecord | null> {
+    const key = this.#keyedDigest(plaintext);
+    const mayBeBcrypt = types.some((type) => type.hash.use === 'bcrypt');
+    if (mayBeBcrypt) {
+      const id = this.#verified.get(key);
+      const row = id === undefined ? undefined : this.#reads.byId(id);
+      const record = row === undefined ? null : recordIfOf(types, row);
+      if (record !== null) return record;
+    }
+    const row = this.#reads.byDigest(digestOf(plaintext));
+    if (row !== undefined) {
+      const record = recordIfOf(types, row);
+      if (record !== null) this.#verified.set(key, row.id);
+      return record;
+    }
+    if (!mayBeBcrypt) return null;
+    const comparison = this.#lookup.match(plaintext, key, types);
+    return comparison === null ? null : this.#afterComparison(key, comparison);
+  }
+
+  /** Reads the row anew: while bcrypt ran, it may have been revoked. */
+  async #afterComparison(
+    key: string,
+    comparison: ReturnType<BcryptLookup['match']>,
+  ): Promise<TokenRecord | null> {
+    const match = await comparison;
+    if (match === null) return null;
+    const row = this.#reads.byId(match.id);
+    if (row === undefined) return null;
+    this.#verified.set(key, row.id);
+    return recordOf(row);
+  }
+
+  verifiedBefore(plaintext: string): boolean {
+    return this.#verified.has(this.#keyedDigest(plaintext));
+  }
+
+  byId(id: string): TokenRecord | null {
+    const row = this.#reads.byId(id);
+    return row === undefined ? null : recordOf(row);
+  }
+
+  list(filter: ListFilter): TokenPage {
+    const limit = Math.min(1_000, Math.max(1, Math.trunc(filter.limit)));
+    const rows = this.#reads.page(filter.after ?? '', filter.type ?? null, limit + 1);
+    const tokens = rows.slice(0, limit).map(recordOf);
+    return { tokens, next: rows.length > limit ? (tokens.at(-1)?.id ?? null) : null };
+  }
+
+  async create(token: NewToken): Promise<CreatedToken> {
+    const { type } = token;
+    const plaintext = this.#mint(type);
+    const row = rowOf({
+      ...token,
+      id: this.#nextId(),
+      type: type.name,
+      preview: previewOf(type, plaintext),
+      secret: await this.#secretOf(type, plaintext),
+      externalId: null,
+      createdAt: this.#now(),
+    });
+    await this.#write([insertToken(row)]);
+    return { record: recordOf(row), plaintext };
+  }
+
+  /** Never adds the row too many to a set of rows that share their first characters. */
+  #mint(type: TokenType): string {
+    for (let tries = 0; tries < MINT_TRIES; tries++) {
+      const plaintext = mintSecret(type);
+      if (type.hash.use === 'sha256') return plaintext;
+      const lookup = plaintext.slice(0, type.hash.lookupChars);
+      if (this.#reads.candidates(lookup, type.name).length < CANDIDATES_MAX) return plaintext;
+    }
+    throw new StoreFault(
+      'store_unavailable',
+      `too many tokens of type ${type.name} share their first characters: raise its lookup_chars`,
+    );
+  }
+
+  async #secretOf({ hash }: TokenType, plaintext: string): Promise<SecretColumns> {
+    if (hash.use === 'sha256') return { digest: digestOf(plaintext), bcrypt: null, lookup: null };
+    const bcrypt = await this.#verifier.hash(plaintext, hash.cost);
+    return { digest: null, bcrypt, lookup: plaintext.slice(0, hash.lookupChars) };
+  }
+
+  async revoke(id: string, by: string, reason: string | null): Promise<TokenRecord | null> {
+    const [, read] = await this.#write([markRevoked(id, this.#now(), by, reason), selectRecord(id)]);
+    const row = read?.rows[0] as RecordRow | undefined;
+    return row === undefined ? null : recordOf(row);
+  }
+
+  async import(rows: readonly ImportedToken[]): Promise<{ imported: number; skipped: number }> {
+    const made = rows.map((row) => importRow(row, this.#nextId(), this.#now()));
+    const imported = await this.#writeInChunks(made, insertTokenIfNew);
+    return { imported, skipped: rows.length - imported };
+  }
+
+  touch(id: string, atMs: number): void {
+    this.#lastUsed.touch(id, atMs);
+  }
+
+  flush(): Promise<void> {
+    return this.#lastUsed.flush();
+  }
+
+  health(): { readonly ok: boolean; readonly reason: string | null } {
+    try {
+      this.#file.look();
+      this.#reads.byId('');
+      return { ok: true, reason: null };
+    } catch (error) {
+      return { ok: false, reason: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  verifierDepth(): number {
+    return this.#verifier.depth;
+  }
+
+  verifierCompleted(): number {
+    return this.#verifier.completed;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    await this.#verifier.close();
+    await this.#lastUsed.close();
+    await this.#writer.close();
+    this.#file.stop();
+    this.#connection.close();
+  }
+
+  /**
+   * Not waited for by the answer, and not needed for it: this process remembers the token anyway.
+   * Closing finishes it: the writer takes what it was handed in order.
+   */
+  #sendDigest(id: string, plaintext: string): void {
+    this.#write([writeDigest(id, digestOf(plaintext))]).catch((cause) =>
+      this.#alert({ code: 'digest_not_written', detail: id, cause }),
+    );
+  }
+
+  /** Rows changed in all. Large work must not hold the lock, nor be lost whole, so each chunk commits by itself. */
+  async #writeInChunks<T>(items: readonly T[], statementFor: (item: T) => Statement): Promise<number> {
+    let changes = 0;
+    for (let start = 0; start < items.length; start += CHUNK) {
+      const results = await this.#write(items.slice(start, start + CHUNK).map(statementFor));
+      for (const result of results) changes += result.changes;
+    }
+    return changes;
+  }
+
+  /** Looks at the file before and after: a change committed to a deleted file is lost, and must not be acknowledged. */
+  async #write(batch: readonly Statement[]): Promise<readonly StatementResult[]> {
+    this.#refuseIfReplaced();
+    const results = await this.#writer.write(batch);
+    this.#refuseIfReplaced();
+    return results;
+  }
+
+  #refuseIfReplaced(): void {
+    const reason = this.#file.look();
+    if (reason !== null) throw new StoreFault('store_unavailable', reason);
+  }
+}
+
+function recordIfOf(types: readonly TokenType[], row: RecordRow): TokenRecord | null {
+  return types.some((type) => type.name === row.type) ? recordOf(row) : null;
+}

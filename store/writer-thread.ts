@@ -1,0 +1,146 @@
+/** The one thread that writes: applies missing migrations, then runs each batch in a transaction of its own. */
+import { parentPort, workerData } from 'node:worker_threads';
+import Database from 'better-sqlite3';
+import type { Migration } from './migrations.ts';
+import type { Statement } from './schema.ts';
+
+export type WriterSetup = {
+  readonly path: string;
+  readonly ledger: string;
+  readonly migrations: readonly Migration[];
+  /** How long a start may wait for another process's migration. */
+  readonly openBusyTimeoutMs: number;
+};
+
+/** `deadlineNs` is on the monotonic clock, which threads share: a batch still waiting then is not begun. */
+export type WriterOrder =
+  | { readonly id: number; readonly batch: readonly Statement[]; readonly deadlineNs: bigint }
+  | 'close';
+
+export type StatementResult = {
+  readonly changes: number;
+  readonly rows: readonly Readonly<Record<string, unknown>>[];
+};
+
+export type WriterReport =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'newer_schema'; readonly unknown: readonly string[] }
+  | { readonly kind: 'failed_to_open'; readonly code: string; readonly message: string }
+  | { readonly kind: 'done'; readonly id: number; readonly results: readonly StatementResult[] }
+  | { readonly kind: 'failed'; readonly id: number; readonly code: string; readonly message: string };
+
+const PREPARED_MAX = 200;
+
+if (parentPort !== null) serve(parentPort, workerData);
+
+function serve(port: NonNullable<typeof parentPort>, setup: WriterSetup): void {
+  const report = (message: WriterReport) => port.postMessage(message);
+  const connection = open(setup, report);
+  if (connection === null) {
+    port.close();
+    return;
+  }
+  report({ kind: 'ready' });
+
+  const run = batchRunner(connection);
+  port.on('message', (order: WriterOrder) => {
+    if (order === 'close') {
+      connection.close();
+      port.close();
+      return;
+    }
+    try {
+      report({ kind: 'done', id: order.id, results: run(order.batch, order.deadlineNs) });
+    } catch (error) {
+      report({ kind: 'failed', id: order.id, ...describe(error) });
+    }
+  });
+}
+
+/** The connection, durable and up to date; null: why not was reported. */
+function open(setup: WriterSetup, report: (message: WriterReport) => void): Database.Database | null {
+  try {
+    const connection = new Database(setup.path, { fileMustExist: true, timeout: setup.openBusyTimeoutMs });
+    const unknown = unknownTo(setup, connection);
+    if (unknown.length > 0) {
+      connection.close();
+      report({ kind: 'newer_schema', unknown });
+      return null;
+    }
+    connection.pragma('journal_mode = WAL');
+    connection.pragma('synchronous = FULL');
+    migrate(setup, connection);
+    return connection;
+  } catch (error) {
+    report({ kind: 'failed_to_open', ...describe(error) });
+    return null;
+  }
+}
+
+function unknownTo(setup: WriterSetup, connection: Database.Database): string[] {
+  const known = new Set(setup.migrations.map((migration) => migration.name));
+  return applied(setup, connection).filter((name) => !known.has(name));
+}
+
+function applied(setup: WriterSetup, connection: Database.Database): string[] {
+  const ledger = connection.prepare("select 1 from sqlite_master where type = 'table' and name = ?");
+  if (ledger.get(setup.ledger) === undefined) return [];
+  return connection.prepare<[], string>(`select name from ${setup.ledger}`).pluck().all();
+}
+
+/** All that are lacking in one transaction, or none. Takes the write lock only if something is lacking. */
+function migrate(setup: WriterSetup, connection: Database.Database): void {
+  const lacking = () => {
+    const names = new Set(applied(setup, connection));
+    return setup.migrations.filter((migration) => !names.has(migration.name));
+  };
+  if (lacking().length === 0) return;
+  connection
+    .transaction(() => {
+      connection.exec(
+        `create table if not exists ${setup.ledger} (name text not null primary key, applied_at integer not null) strict`,
+      );
+      // Asked again under the lock: another process may have been faster.
+      for (const migration of lacking()) {
+        for (const statement of migration.statements) connection.prepare(statement.sql).run();
+        connection.prepare(`insert into ${setup.ledger} values (?, ?)`).run(migration.name, Date.now());
+      }
+    })
+    .immediate();
+}
+
+function batchRunner(connection: Database.Database) {
+  const prepared = new Map<string, Database.Statement>();
+
+  const prepare = (sql: string) => {
+    let statement = prepared.get(sql);
+    if (statement === undefined) {
+      if (prepared.size >= PREPARED_MAX) prepared.clear();
+      statement = connection.prepare(sql);
+      prepared.set(sql, statement);
+    }
+    return statement;
+  };
+
+  const runOne = ({ sql, parameters }: Statement): StatementResult => {
+    const statement = prepare(sql);
+    if (!statement.reader) return { changes: statement.run(...parameters).changes, rows: [] };
+    const rows = statement.all(...parameters) as Record<string, unknown>[];
+    return { changes: 0, rows };
+  };
+
+  const transaction = connection.transaction((batch: readonly Statement[]) => batch.map(runOne));
+
+  /** The whole batch or none of it. @throws SQLITE_BUSY if no lock was had before the deadline. */
+  return (batch: readonly Statement[], deadlineNs: bigint): readonly StatementResult[] => {
+    const leftMs = Number((deadlineNs - process.hrtime.bigint()) / 1_000_000n);
+    if (leftMs <= 0) throw new Database.SqliteError('waited too long for other writes', 'SQLITE_BUSY');
+    connection.pragma(`busy_timeout = ${leftMs}`);
+    return transaction.immediate(batch);
+  };
+}
+
+function describe(error: unknown): { code: string; message: string } {
+  if (!(error instanceof Error)) return { code: '', message: String(error) };
+  return { code: 'code' in error ? String(error.code) : '', message: error.message };
+}
