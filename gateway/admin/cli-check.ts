@@ -1,0 +1,53 @@
+/** `postern check`: every problem of a config at once, its fixtures run. Starts and opens nothing. */
+import type { Command } from 'commander';
+import { type LoadedConfig, loadConfig } from '../config/load.ts';
+import { formatProblem, type Problem } from '../config/problems.ts';
+import { runFixtures } from '../fixtures.ts';
+import { configOption, exitCodes, paint, printJson, type Shell } from './cli-shell.ts';
+
+type Options = { readonly config: string; readonly json?: true };
+
+export function addCheck(program: Command, shell: Shell): void {
+  program
+    .command('check')
+    .description('judge a config and run its fixtures, without starting anything')
+    .addOption(configOption())
+    .option('--json', 'print {"ok","problems","warnings"}')
+    .action((options: Options) => check(options, shell));
+}
+
+async function check({ config: file, json }: Options, shell: Shell): Promise<void> {
+  const loading = loadConfig(file, shell.env);
+  const problems = loading.ok ? await runFixtures(loading.config) : loading.problems;
+  const warnings = loading.ok ? loading.config.warnings : [];
+  const ok = problems.length === 0;
+  if (json) {
+    printJson(shell, { ok, problems: problems.map(shape), warnings: warnings.map(shape) });
+  } else {
+    for (const problem of problems) shell.out(`${paint(shell, 'red', formatProblem(problem))}\n`);
+    for (const warning of warnings) {
+      shell.out(`${paint(shell, 'yellow', `${formatProblem(warning)} (warning)`)}\n`);
+    }
+    shell.out(`${ok && loading.ok ? summary(loading.config) : count(problems.length, 'problem')}\n`);
+  }
+  if (!ok) shell.exit(exitCodes.config);
+}
+
+/** The contract has no `file`: there is one, and the caller named it. */
+function shape({ path, line, column, message, hint }: Problem): Omit<Problem, 'file'> {
+  return { path, line, column, message, hint };
+}
+
+function summary({ file, policy, fixtures, warnings }: LoadedConfig): string {
+  const parts = [
+    count(policy.routes.length, 'row'),
+    count(policy.types.size, 'token type'),
+    `${count(fixtures.length, 'fixture')} passed`,
+    count(warnings.length, 'warning'),
+  ];
+  return `${file}: ok (${parts.join(', ')})`;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,59 @@
+/** `postern explain`: what a request would get, and at which step. Sends and opens nothing. */
+import type { Command } from 'commander';
+import { explain, verdictOf } from '../explain.ts';
+import type { Rehearsal } from '../rehearsal.ts';
+import {
+  collect,
+  configOf,
+  configOption,
+  formatTable,
+  paint,
+  printJson,
+  type Shell,
+  understood,
+} from './cli-shell.ts';
+
+type Options = {
+  readonly config: string;
+  readonly as?: string;
+  readonly attribute: readonly string[];
+  readonly header: readonly string[];
+  readonly json?: true;
+};
+
+const none: readonly string[] = [];
+
+export function addExplain(program: Command, shell: Shell): void {
+  program
+    .command('explain')
+    .description('what a request would get, and why; limits count as admitted')
+    .argument('<method>', 'GET, POST, …')
+    .argument('<path>', 'path and query, as on the wire')
+    .addOption(configOption())
+    .option('--as <type[:scope+scope]>', 'a made-up token of this type asks; left out: nobody')
+    .option('--attribute <name=value>', 'an attribute of that token (several; lists: again)', collect, none)
+    .option("--header <'Name: value'>", 'a request header (several)', collect, none)
+    .option('--json', 'print {"outcome","status","code","row","upstream","identity","steps"}')
+    .action((method: string, target: string, options: Options) => answer(method, target, options, shell));
+}
+
+async function answer(method: string, target: string, options: Options, shell: Shell): Promise<void> {
+  const { policy } = configOf(options.config, shell);
+  const { attribute: attributes, header: headers } = options;
+  const as = options.as ?? null;
+  const rehearsal = understood(await explain(policy, { method, target, as, attributes, headers }));
+  if (options.json) printJson(shell, rehearsal);
+  else shell.out(`${inWords(rehearsal, shell).join('\n')}\n`);
+}
+
+function inWords(rehearsal: Rehearsal, shell: Shell): readonly string[] {
+  const { steps, identity, outcome } = rehearsal;
+  const marks = steps.map(({ ok }) => (ok ? paint(shell, 'green', '✓') : paint(shell, 'red', '✗')));
+  const lines = formatTable(steps.map(({ step, detail }) => [step, detail]));
+  const told = formatTable(Object.entries(identity).map(([name, value]) => [`${name}:`, value]));
+  return [
+    ...lines.map((line, index) => `${marks[index]} ${line}`),
+    ...told.map((line) => `→ ${line}`),
+    paint(shell, outcome === 'refuse' ? 'red' : 'green', verdictOf(rehearsal)),
+  ];
+}

@@ -1,0 +1,42 @@
+/** `postern token import`: rows from elsewhere, a JSON object a line, read as they come. */
+import { open } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { CommandFailed, configOf, configOption, exitCodes, printJson, type Shell } from './cli-shell.ts';
+import { atDesk } from './cli-store.ts';
+import { importTokens } from './operations.ts';
+
+type Options = { readonly config: string; readonly file: string; readonly json?: true };
+
+export function addImport(token: Command, shell: Shell): void {
+  token
+    .command('import')
+    .description('add tokens kept elsewhere by their hashes; a row that is there already is skipped')
+    .addOption(configOption())
+    .requiredOption('--file <file>', 'JSON rows: {"type","sha256" | "bcrypt","lookup","label",…}')
+    .option('--json', 'print {"imported","skipped","problems"}')
+    .action((options: Options) => importFile(options, shell));
+}
+
+async function importFile({ config: configFile, file, json }: Options, shell: Shell): Promise<void> {
+  const config = configOf(configFile, shell);
+  const handle = await open(file).catch(() => {
+    throw new CommandFailed(exitCodes.refused, `cannot read ${file}`);
+  });
+  try {
+    // The reader starts inside: lines read before anyone listens are lost.
+    const report = await atDesk(config, 'create', shell, (desk) =>
+      importTokens(desk, handle.readLines({ autoClose: false })),
+    );
+    if (report === null) return;
+    if (json) printJson(shell, report);
+    else {
+      for (const { line, message } of report.problems) shell.err(`${file}:${line}: ${message}\n`);
+      shell.out(
+        `${report.imported} imported, ${report.skipped} skipped, ${report.problems.length} refused\n`,
+      );
+    }
+    if (report.problems.length > 0) shell.exit(exitCodes.refused);
+  } finally {
+    await handle.close();
+  }
+}

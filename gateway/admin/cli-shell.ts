@@ -1,0 +1,104 @@
+/** What every command has at hand: streams, exit codes, the config, and errors that end a command. */
+import { Option } from 'commander';
+import { type Checked, wordComplaint } from '../../policy/token-input.ts';
+import { type LoadedConfig, loadConfig } from '../config/load.ts';
+import type { Problem } from '../config/problems.ts';
+import type { ConfigRefused } from '../read-config.ts';
+
+/** Part of the contract with scripts. */
+export const exitCodes = { ok: 0, refused: 1, usage: 2, config: 78 } as const;
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** Where a command reads and writes; the process's own, or a test's. */
+export type Shell = {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  /** Whether `out` is a terminal that shows colours. */
+  readonly colours: boolean;
+  /** Unix ms. */
+  readonly now: () => number;
+  /** Says how the command ended, where that is not well. */
+  readonly exit: (code: ExitCode) => void;
+};
+
+/** Ends a command with one line on stderr. */
+export class CommandFailed extends Error {
+  readonly exitCode: ExitCode;
+
+  constructor(exitCode: ExitCode, message: string) {
+    super(message);
+    this.name = 'CommandFailed';
+    this.exitCode = exitCode;
+  }
+}
+
+/** Ends a command with every problem of its config on stderr. */
+export class ConfigFailed extends Error {
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    super('the config has problems');
+    this.name = 'ConfigFailed';
+    this.problems = problems;
+  }
+}
+
+/** The problems an error carries; null: it is about something else. */
+export function configProblemsOf(error: unknown): readonly Problem[] | null {
+  return error instanceof ConfigFailed || isConfigRefused(error) ? error.problems : null;
+}
+
+/** Told by its name: the class comes with the gateway, which is loaded for `serve` alone. */
+function isConfigRefused(error: unknown): error is ConfigRefused {
+  return error instanceof Error && error.name === 'ConfigRefused';
+}
+
+export function configOption(): Option {
+  return new Option('--config <file>', 'the config file').default('gateway.config.yaml');
+}
+
+/** @throws ConfigFailed with every problem; fixtures are not run. */
+export function configOf(file: string, shell: Shell): LoadedConfig {
+  const loading = loadConfig(file, shell.env);
+  if (!loading.ok) throw new ConfigFailed(loading.problems);
+  return loading.config;
+}
+
+/** @throws CommandFailed `usage` where the words cannot be understood. */
+export function understood<T>(checked: Checked<T>): T {
+  if (checked.ok) return checked.value;
+  throw new CommandFailed(exitCodes.usage, wordComplaint(checked.complaint));
+}
+
+/** For options that may be given several times. */
+export function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
+export function printJson(shell: Shell, value: unknown): void {
+  shell.out(`${JSON.stringify(value)}\n`);
+}
+
+const paints = { green: '32', red: '31', yellow: '33', dim: '2', bold: '1' } as const;
+
+export function paint(shell: Shell, colour: keyof typeof paints, text: string): string {
+  return shell.colours ? `\u001b[${paints[colour]}m${text}\u001b[0m` : text;
+}
+
+/** Columns as wide as their widest cell; the last is not padded. */
+export function formatTable(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [column, cell] of row.entries()) {
+      widths[column] = Math.max(widths[column] ?? 0, cell.length);
+    }
+  }
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

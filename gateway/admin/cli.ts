@@ -1,0 +1,88 @@
+/** The terminal face: `postern COMMAND`. Reads words and words answers; what is done is done elsewhere. */
+import { Command, CommanderError } from 'commander';
+import { formatProblem } from '../config/problems.ts';
+import { addCheck } from './cli-check.ts';
+import { addExplain } from './cli-explain.ts';
+import { addMatrix } from './cli-matrix.ts';
+import { addServe } from './cli-serve.ts';
+import { CommandFailed, configProblemsOf, type ExitCode, exitCodes, type Shell } from './cli-shell.ts';
+import { addToken } from './cli-token.ts';
+
+/** Runs one command. Never throws; the answer is the exit code. */
+export async function run(argv: readonly string[], streams: Omit<Shell, 'exit'>): Promise<ExitCode> {
+  let exitCode: ExitCode = exitCodes.ok;
+  const shell: Shell = {
+    ...streams,
+    exit: (code) => {
+      exitCode = code;
+    },
+  };
+  try {
+    await commands(shell).parseAsync([...argv], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return reportFailure(error, shell);
+  }
+}
+
+function commands(shell: Shell): Command {
+  const program = new Command('postern')
+    .description('The side gate beside a service: tokens, a scope matrix, pins and rate limits.')
+    .exitOverride()
+    .configureOutput({
+      writeOut: shell.out,
+      writeErr: (text) => shell.err(withoutValues(text)),
+      getOutHasColors: () => shell.colours,
+      getErrHasColors: () => shell.colours,
+    })
+    .showHelpAfterError('(add --help for what can be written)');
+  addServe(program, shell);
+  addCheck(program, shell);
+  addMatrix(program, shell);
+  addExplain(program, shell);
+  addToken(program, shell);
+  return program;
+}
+
+/** What stands where nothing should may be a secret: values of unknown options and stray words are left out. */
+function withoutValues(text: string): string {
+  return text
+    .replace(/'(--?[A-Za-z][A-Za-z-]*)=[^\n]*'/g, "'$1'")
+    .replace(/(but got [0-9]+): [^\n]*/g, '$1.');
+}
+
+function reportFailure(error: unknown, shell: Shell): ExitCode {
+  if (error instanceof CommanderError) {
+    return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  }
+  const problems = configProblemsOf(error);
+  if (problems !== null) {
+    for (const problem of problems) shell.err(`${formatProblem(problem)}\n`);
+    return exitCodes.config;
+  }
+  const message = error instanceof Error ? error.message : 'something that is not an error was thrown';
+  shell.err(`error: ${message.split('\n', 1)[0]}\n`);
+  if (shell.env.POSTERN_DEBUG === '1' && error instanceof Error) shell.err(`${error.stack}\n`);
+  return error instanceof CommandFailed ? error.exitCode : exitCodes.refused;
+}
+
+/** Runs the process's own command. What keeps running (`serve`) keeps the process alive. */
+export async function main(): Promise<void> {
+  // The reader may stop early (`postern token list | head -1`): that is not a failure.
+  process.stdout.on('error', (error: Error & { code?: string }) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
+  });
+  // Should a command never come to its end, that is no success.
+  process.exitCode = exitCodes.refused;
+  const exitCode = await run(process.argv.slice(2), {
+    env: process.env,
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    colours: process.stdout.isTTY === true && !process.env.NO_COLOR,
+    now: Date.now,
+  });
+  // A `serve` that failed half-way may have left something open that would keep the process.
+  if (exitCode !== exitCodes.ok) process.exit(exitCode);
+  process.exitCode = exitCode;
+}

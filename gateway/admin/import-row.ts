@@ -1,0 +1,157 @@
+/** One line of an import: JSON to a token the store can take, or what is wrong with it. Stores nothing. */
+import * as v from 'valibot';
+import { suggest } from '../../policy/config-problem.ts';
+import {
+  type Checked,
+  checkAttributes,
+  complain,
+  heldScopes,
+  labelOf,
+  lacksNothing,
+  originsOf,
+  typeNamed,
+} from '../../policy/token-input.ts';
+import type { AttributeValue, Policy, TokenType } from '../../policy/types.ts';
+import type { ImportedToken } from '../../store/token-store.ts';
+
+/** The dearest hash the config lets a type have: a dearer one would hold a thread for seconds. */
+const bcryptCostMax = 14;
+
+const texts = v.array(v.string('a list of texts'), 'a list of texts');
+
+/** Each message says what was expected; what was found is never repeated. */
+const rowSchema = v.object(
+  {
+    type: v.string('a token type'),
+    sha256: v.optional(
+      v.pipe(v.string('64 hex digits'), v.regex(/^[0-9a-fA-F]{64}$/, '64 hex digits'), v.toLowerCase()),
+    ),
+    bcrypt: v.optional(
+      v.pipe(
+        v.string('a bcrypt hash'),
+        v.regex(/^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/, 'a bcrypt hash of the kinds $2a$, $2b$ or $2y$'),
+        v.check((hash) => costOf(hash) >= 4 && costOf(hash) <= bcryptCostMax, 'a cost from 4 to 14'),
+      ),
+    ),
+    lookup: v.optional(v.string('the first characters of the token')),
+    external_id: v.nullish(
+      v.pipe(v.string('a text'), v.regex(/^[\x21-\x7e]{1,200}$/, '1 to 200 printable ASCII characters')),
+    ),
+    label: v.optional(v.string('a text'), 'imported'),
+    scopes: v.optional(texts, []),
+    attributes: v.optional(
+      v.record(v.string(), v.union([v.string(), texts], 'a text or a list of texts'), 'a map'),
+      {},
+    ),
+    origins: v.optional(texts, []),
+    created_at: v.nullish(v.pipe(v.string('a time'), v.rawTransform(readTime))),
+    expires_at: v.nullish(v.pipe(v.string('a time'), v.rawTransform(readTime))),
+  },
+  'a JSON object',
+);
+
+type Row = v.InferOutput<typeof rowSchema>;
+
+const rowKeys = Object.keys(rowSchema.entries);
+
+/** The complaint's `message` and `hint` repeat nothing of the line. */
+export function readImportRow(policy: Policy, text: string, by: string): Checked<ImportedToken> {
+  const row = shapeOf(text);
+  if (!row.ok) return row;
+  const type = typeNamed(policy, row.value.type);
+  if (!type.ok) return type;
+  return tokenOf(type.value, row.value, by);
+}
+
+function shapeOf(text: string): Checked<Row> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return complain('not JSON', null, 'write one JSON object a line');
+  }
+  if (typeof json === 'object' && json !== null && !Array.isArray(json)) {
+    const odd = Object.keys(json).find((key) => !rowKeys.includes(key));
+    if (odd !== undefined) return complain('unknown key', odd, suggest(odd, rowKeys, ''));
+  }
+  const result = v.safeParse(rowSchema, json);
+  if (result.success) return { ok: true, value: result.output };
+  const [issue] = result.issues;
+  const key = issue.path?.[0]?.key;
+  if (issue.type === 'object' && key !== undefined) {
+    return complain(`${String(key)} is missing`, null, `give ${String(key)}`);
+  }
+  const expected = issue.message.startsWith('Invalid') ? 'a value' : issue.message;
+  if (key === undefined) return complain('not a row', null, `write ${expected}`);
+  return complain(`${String(key)} is wrong`, null, `write ${expected}`);
+}
+
+function tokenOf(type: TokenType, row: Row, by: string): Checked<ImportedToken> {
+  const hash = hashOf(type, row);
+  if (!hash.ok) return hash;
+  const label = labelOf(row.label);
+  if (!label.ok) return label;
+  const scopes = heldScopes(type, row.scopes);
+  if (!scopes.ok) return scopes;
+  const given = new Map<string, AttributeValue>(Object.entries(row.attributes));
+  const known = checkAttributes(type, given);
+  const attributes = known.ok ? lacksNothing(type, known.value) : known;
+  if (!attributes.ok) return attributes;
+  const origins = originsOf(row.origins);
+  if (!origins.ok) return origins;
+  return {
+    ok: true,
+    value: {
+      type,
+      hash: hash.value,
+      externalId: row.external_id ?? null,
+      label: label.value,
+      scopes: 'fixed' in type.scopes ? type.scopes.fixed : scopes.value,
+      attributes: attributes.value,
+      origins: origins.value,
+      createdAt: row.created_at ?? null,
+      expiresAt: row.expires_at ?? null,
+      createdBy: by,
+    },
+  };
+}
+
+function hashOf(type: TokenType, { sha256, bcrypt, lookup }: Row): Checked<ImportedToken['hash']> {
+  if ((sha256 === undefined) === (bcrypt === undefined)) {
+    return complain('not exactly one of sha256 and bcrypt', null, 'write one of them');
+  }
+  if (sha256 !== undefined) {
+    if (lookup !== undefined) return complain('lookup belongs to bcrypt', null, 'leave it out');
+    return { ok: true, value: { sha256 } };
+  }
+  if (type.hash.use !== 'bcrypt' || bcrypt === undefined) {
+    return complain(
+      `tokens of type ${type.name} are not kept as bcrypt`,
+      null,
+      'write hash: { use: bcrypt }',
+    );
+  }
+  const { lookupChars } = type.hash;
+  if (lookup?.length !== lookupChars) {
+    const hint = `write the first ${lookupChars} characters of the token`;
+    return complain('lookup is missing or has another length', null, hint);
+  }
+  if (!type.prefixes.some((prefix) => lookup.startsWith(prefix))) {
+    const hint = `tokens of type ${type.name} start with ${type.prefixes.join(' or ')}`;
+    return complain('lookup starts with no prefix of the type, so nobody could use the token', null, hint);
+  }
+  return { ok: true, value: { bcrypt, lookup } };
+}
+
+function costOf(hash: string): number {
+  return Number(hash.slice(4, 6));
+}
+
+/** RFC 3339 with an offset, to Unix ms. */
+function readTime({ dataset, addIssue, NEVER }: v.RawTransformContext<string>): number {
+  const shape = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)$/;
+  const ms = shape.test(dataset.value) ? Date.parse(dataset.value) : Number.NaN;
+  if (Number.isFinite(ms)) return ms;
+  addIssue({ message: 'a time such as 2026-01-31T12:00:00Z' });
+  return NEVER;
+}

@@ -1,0 +1,112 @@
+/** The matrix as people read it: every row, every token type, and what the one asks of the other. */
+import { formatCell } from '../../policy/cells.ts';
+import type { Bind, Limit, LimitPart, Policy, Route } from '../../policy/types.ts';
+import { formatDuration } from '../../policy/units.ts';
+
+/** As `matrix --json` prints it. */
+export type Matrix = {
+  readonly types: readonly string[];
+  readonly rows: readonly MatrixRow[];
+};
+
+export type MatrixRow = {
+  /** The row's id. */
+  readonly row: string;
+  readonly api: string;
+  readonly method: string;
+  readonly pattern: string;
+  /** Empty: any. */
+  readonly hosts: readonly string[];
+  readonly public: boolean;
+  /** By type; a type that is not here is refused. Empty on a public row. */
+  readonly cells: Readonly<Record<string, string>>;
+  readonly bind: readonly string[];
+  readonly limits: readonly string[];
+  /** How origins on a token are enforced; null: the row is public. */
+  readonly origin_pin: string | null;
+  readonly upstream: string;
+};
+
+export function matrixOf(policy: Policy): Matrix {
+  return { types: [...policy.types.keys()], rows: policy.routes.map(rowOf) };
+}
+
+function rowOf(route: Route): MatrixRow {
+  const { id, api, method, pattern, hosts, access, upstream } = route;
+  const cells = access === 'public' ? [] : [...access].map(([type, cell]) => [type, formatCell(cell)]);
+  return {
+    row: id,
+    api,
+    method,
+    pattern,
+    hosts,
+    public: access === 'public',
+    cells: Object.fromEntries(cells),
+    bind: route.bind.map(formatBind),
+    limits: route.limits.map(formatLimit),
+    origin_pin: access === 'public' ? null : formatPin(route),
+    upstream,
+  };
+}
+
+function formatBind({ param, attribute, refuseAs }: Bind): string {
+  return `{${param}} is token.attribute.${attribute}${refuseAs === 404 ? ' else 404' : ''}`;
+}
+
+function formatLimit({ name, quota, windowMs, per }: Limit): string {
+  return `${name} ${quota}/${formatDuration(windowMs)} per ${per.map(formatPart).join('+')}`;
+}
+
+function formatPart(part: LimitPart): string {
+  return part.kind === 'attribute' ? `attribute.${part.name}` : part.kind;
+}
+
+function formatPin({ originPin }: Route): string {
+  return originPin === null ? 'off' : `${originPin.name}, ${originPin.whenMissing} without Origin`;
+}
+
+/** Header and rows of the matrix as text cells. Hosts and binds have a column where there are any. */
+export function matrixTable({ types, rows }: Matrix): readonly (readonly string[])[] {
+  const named = rows.some(({ hosts }) => hosts.length > 0);
+  const bound = rows.some(({ bind }) => bind.length > 0);
+  const optional = (shown: boolean, text: string) => (shown ? [text] : []);
+  const header = [
+    'Row',
+    ...optional(named, 'Hosts'),
+    ...types,
+    ...optional(bound, 'Bind'),
+    'Limits',
+    'Origin pin',
+    'Upstream',
+  ];
+  const lines = rows.map((row) => [
+    row.row,
+    ...optional(named, row.hosts.join(', ') || 'any'),
+    ...types.map((type) => (row.public ? 'public' : (row.cells[type] ?? '-'))),
+    ...optional(bound, row.bind.join(', ') || '-'),
+    row.limits.join(', ') || '-',
+    row.origin_pin ?? '-',
+    row.upstream,
+  ]);
+  return [header, ...lines];
+}
+
+/** GitHub-flavoured; `|` in a cell is escaped. Ends with a line break. */
+export function matrixMarkdown(matrix: Matrix): string {
+  const [header = [], ...rows] = matrixTable(matrix);
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
+  return line(header) + line(header.map(() => '---')) + rows.map(line).join('');
+}
+
+/** The first line in which two texts differ; null: they are the same, however lines end. */
+export function firstDifference(
+  expected: string,
+  found: string,
+): { readonly line: number; readonly expected: string | null; readonly found: string | null } | null {
+  const [a, b] = [expected, found].map((text) => text.replaceAll('\r\n', '\n').split('\n'));
+  for (let i = 0; i < Math.max(a?.length ?? 0, b?.length ?? 0); i++) {
+    if (a?.[i] !== b?.[i]) return { line: i + 1, expected: a?.[i] ?? null, found: b?.[i] ?? null };
+  }
+  return null;
+}

@@ -1,0 +1,149 @@
+/**
+ * What operators do to tokens, whichever face they use: each operation judges its input against the
+ * policy, then asks the store. Plain functions; no streams, no HTTP, no words for a terminal.
+ */
+
+import {
+  type Checked,
+  type Complained,
+  checkAttributes,
+  complain,
+  grantedScopes,
+  labelOf,
+  lacksNothing,
+  originsOf,
+  typeNamed,
+} from '../../policy/token-input.ts';
+import type { AttributeValue, Policy, TokenRecord } from '../../policy/types.ts';
+import type { CreatedToken, ImportedToken, TokenPage, TokenStore } from '../../store/token-store.ts';
+import { readImportRow } from './import-row.ts';
+
+/** What an operation works with. */
+export type Desk = {
+  readonly policy: Policy;
+  readonly tokens: TokenStore;
+  /** Unix ms. */
+  readonly now: () => number;
+  /** Who acts, for the record. */
+  readonly by: string;
+};
+
+export type TokenRequest = {
+  readonly type: string;
+  readonly label: string;
+  readonly scopes: readonly string[];
+  readonly attributes: ReadonlyMap<string, AttributeValue>;
+  readonly origins: readonly string[];
+  /** null: never. */
+  readonly expiresInMs: number | null;
+};
+
+/** The latest time a `Date` can say, in Unix ms. */
+const latestMs = 8.64e15;
+const importChunk = 500;
+
+/** @throws StoreFault */
+export async function createToken(desk: Desk, request: TokenRequest): Promise<Checked<CreatedToken>> {
+  const type = typeNamed(desk.policy, request.type);
+  if (!type.ok) return type;
+  const label = labelOf(request.label);
+  if (!label.ok) return label;
+  const scopes = grantedScopes(type.value, request.scopes);
+  if (!scopes.ok) return scopes;
+  const known = checkAttributes(type.value, request.attributes);
+  const attributes = known.ok ? lacksNothing(type.value, known.value) : known;
+  if (!attributes.ok) return attributes;
+  const origins = originsOf(request.origins);
+  if (!origins.ok) return origins;
+  const expiresAt = expiryOf(request.expiresInMs, desk.now());
+  if (!expiresAt.ok) return expiresAt;
+  const created = await desk.tokens.create({
+    type: type.value,
+    label: label.value,
+    scopes: scopes.value,
+    attributes: attributes.value,
+    origins: origins.value,
+    expiresAt: expiresAt.value,
+    createdBy: desk.by,
+  });
+  return { ok: true, value: created };
+}
+
+function expiryOf(inMs: number | null, now: number): Checked<number | null> {
+  if (inMs === null) return { ok: true, value: null };
+  if (inMs > 0 && now + inMs <= latestMs) return { ok: true, value: now + inMs };
+  return complain('a token cannot expire then', null, 'give a time from now, such as 90d');
+}
+
+/** @throws StoreFault */
+export function listTokens(
+  { tokens }: Desk,
+  filter: { readonly type: string | null; readonly limit: number; readonly after: string | null },
+): TokenPage {
+  const { type, limit, after } = filter;
+  return tokens.list({
+    limit,
+    ...(type === null ? {} : { type }),
+    ...(after === null ? {} : { after }),
+  });
+}
+
+/** @throws StoreFault */
+export function showToken({ tokens }: Desk, id: string): Checked<TokenRecord> {
+  const record = tokens.byId(id);
+  return record === null ? unknownToken() : { ok: true, value: record };
+}
+
+/** A revoked token stays as it is: first time, author and reason. @throws StoreFault */
+export async function revokeToken(
+  desk: Desk,
+  id: string,
+  reason: string | null,
+): Promise<Checked<TokenRecord>> {
+  if (reason !== null) {
+    const words = labelOf(reason);
+    if (!words.ok) return complain('not a reason', null, words.complaint.hint);
+  }
+  const record = await desk.tokens.revoke(id, desk.by, reason);
+  return record === null ? unknownToken() : { ok: true, value: record };
+}
+
+/** What was asked for is not repeated: people paste tokens where ids belong. */
+export function unknownToken(): Complained {
+  return complain('no token has this id', null, 'find it with token list; an id starts with tok_');
+}
+
+export type ImportReport = {
+  readonly imported: number;
+  /** Rows whose digest, hash or external id was there already. */
+  readonly skipped: number;
+  readonly problems: readonly { readonly line: number; readonly message: string }[];
+};
+
+/**
+ * Imports one JSON row a line; blank lines are passed over. A bad row is a problem, and the others
+ * go in. Problems never repeat what a line holds. Safe to run twice: what is there is skipped.
+ *
+ * @throws StoreFault; chunks before it are in.
+ */
+export async function importTokens(desk: Desk, lines: AsyncIterable<string>): Promise<ImportReport> {
+  const report = { imported: 0, skipped: 0, problems: [] as { line: number; message: string }[] };
+  let chunk: ImportedToken[] = [];
+  const flush = async () => {
+    const { imported, skipped } = await desk.tokens.import(chunk);
+    report.imported += imported;
+    report.skipped += skipped;
+    chunk = [];
+  };
+  let line = 0;
+  for await (const text of lines) {
+    line++;
+    if (text.trim() === '') continue;
+    const row = readImportRow(desk.policy, text, desk.by);
+    if (row.ok) chunk.push(row.value);
+    else report.problems.push({ line, message: `${row.complaint.message}; ${row.complaint.hint}` });
+    if (chunk.length === importChunk) await flush();
+  }
+  if (chunk.length > 0) await flush();
+  return report;
+}

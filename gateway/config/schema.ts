@@ -1,0 +1,163 @@
+/** The whole file's shape: the process's own keys, and policy's. Cross rules are settings.ts and policy/compile.ts. */
+import * as v from 'valibot';
+import {
+  closed,
+  duration,
+  flag,
+  named,
+  plain,
+  size,
+  text,
+  whole,
+  wording,
+} from '../../policy/config-fields.ts';
+import { parsed, unreadable } from '../../policy/config-problem.ts';
+import { policyEntries } from '../../policy/config-schema.ts';
+import { parseAddress } from './address.ts';
+
+const fromEnvironment = closed({ env: plain('The name of an environment variable; missing is an error.') });
+const fromElsewhere = v.pipe(
+  closed({
+    env: v.optional(plain('The name of an environment variable; missing is an error.')),
+    file: v.optional(plain('A file that holds the value; relative to this one.')),
+  }),
+  v.check(
+    ({ env, file }) => (env === undefined) !== (file === undefined),
+    wording('the reference names not exactly one place', 'write { env: NAME } or { file: PATH }'),
+  ),
+);
+
+const address = (description: string, example: string) => text(description, parseAddress, [example]);
+
+const listenSchema = v.pipe(
+  closed({
+    address: v.optional(
+      address('HOST:PORT of the gate itself. Port 0 picks a free one.', '0.0.0.0:8080'),
+      '0.0.0.0:8080',
+    ),
+    max: v.optional(
+      v.pipe(
+        closed({
+          header: v.optional(size('The longest request head; longer is 431.', '16KiB'), '16KiB'),
+          body: v.optional(
+            size('The longest body of rows that name no cap; longer is 413.', '10MiB'),
+            '10MiB',
+          ),
+        }),
+        v.description('How much a request may hold.'),
+      ),
+      {},
+    ),
+    drain: v.optional(
+      v.pipe(
+        closed({
+          announce: v.optional(
+            duration('After SIGTERM: how long /readyz says 503 before the gate stops accepting.', '5s'),
+            '5s',
+          ),
+          requests: v.optional(
+            duration('Then: how long requests under way may take to finish.', '20s'),
+            '20s',
+          ),
+          streams: v.optional(
+            duration('Then: how long open streams may stay before they are cut.', '5s'),
+            '5s',
+          ),
+        }),
+        v.description('How the process leaves.'),
+      ),
+      {},
+    ),
+  }),
+  v.description('Where requests come in.'),
+);
+
+const storeUrl = text(
+  'sqlite:PATH; relative to this file.',
+  (value) => {
+    const [, scheme, path] = /^([a-z]+):(.*)$/.exec(value) ?? [];
+    const hint = 'write sqlite:./data/postern.db';
+    if (scheme === undefined || path === undefined) return unreadable('not a store url', hint);
+    if (scheme !== 'sqlite') return unreadable(`a store cannot be ${scheme}: yet; only sqlite for now`, hint);
+    if (path === '' || path.startsWith(':memory:') || /[?#]/.test(path)) {
+      return unreadable('the store needs a plain file path', hint);
+    }
+    return parsed(path.replace(/^\/\/(?=\/)/, ''));
+  },
+  ['sqlite:./data/postern.db'],
+);
+
+const redisSchema = v.pipe(
+  closed({
+    url: v.pipe(
+      v.union([plain('redis://HOST:PORT without a password.'), fromElsewhere]),
+      v.description('Where Redis is; { env: REDIS_URL } wherever there is a password.'),
+    ),
+    required: v.optional(flag('Whether to refuse to start without Redis.'), false),
+    instances: v.optional(
+      whole('How many gateways share this Redis; a local count allows quota / instances.', 1, 1000),
+      1,
+    ),
+  }),
+  v.description('Shared counters. Without it, limits are counted in this process alone.'),
+);
+
+const upstreamSchema = closed({
+  url: v.pipe(
+    v.union([plain('http(s)://HOST[:PORT][/base].'), fromEnvironment]),
+    v.description('http(s)://HOST[:PORT][/base], without credentials, query or fragment.'),
+  ),
+  timeout: v.optional(
+    v.pipe(
+      closed({
+        connect: v.optional(duration('To open a connection; then 502.', '1s'), '1s'),
+        first_byte: v.optional(
+          duration('From the whole request sent to the first byte of an answer; then 504.', '10s'),
+          '10s',
+        ),
+        idle: v.optional(duration('The longest silence inside an answer; then it is cut.', '60s'), '60s'),
+      }),
+      v.description('How long to wait, phase by phase.'),
+    ),
+    {},
+  ),
+});
+
+export const fileSchema = closed({
+  version: v.pipe(
+    v.literal(1, wording('the config version must be 1', 'write version: 1')),
+    v.description('The version of this file format: 1.'),
+  ),
+  listen: v.optional(listenSchema, {}),
+  health: v.optional(
+    v.pipe(
+      closed({
+        address: v.optional(
+          address('HOST:PORT of /livez, /readyz and /metrics.', '127.0.0.1:8082'),
+          '127.0.0.1:8082',
+        ),
+      }),
+      v.description('The health listener; no operation lives here.'),
+    ),
+    {},
+  ),
+  admin: v.optional(
+    v.pipe(
+      closed({ address: address('HOST:PORT of the admin listener.', '127.0.0.1:8081') }),
+      v.description('The admin listener. Accepted for later: it has no effect in this version.'),
+    ),
+  ),
+  store: v.optional(
+    v.pipe(
+      closed({ url: v.optional(storeUrl, 'sqlite:./data/postern.db') }),
+      v.description('Where tokens are kept.'),
+    ),
+    {},
+  ),
+  redis: v.optional(redisSchema),
+  upstreams: v.optional(named('The services behind the gate.', upstreamSchema), {}),
+  ...policyEntries,
+});
+
+/** As the schema hands it on: units read, defaults in place, secrets and names not yet resolved. */
+export type FileConfig = v.InferOutput<typeof fileSchema>;

@@ -1,0 +1,212 @@
+/** From the file's own keys to what the process runs with: secrets read, paths made absolute. Opens nothing. */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { type ConfigPath, type ConfigProblem, inKey, inValue } from '../../policy/config-problem.ts';
+import { type Address, formatAddress, parseUpstreamUrl, reachesListener } from './address.ts';
+import type { FileConfig } from './schema.ts';
+
+export type ListenSettings = Address & {
+  readonly headerBytesMax: number;
+  readonly bodyBytesMax: number;
+  readonly announceMs: number;
+  readonly requestsMs: number;
+  readonly streamsMs: number;
+};
+
+export type UpstreamSettings = {
+  readonly name: string;
+  /** `http://127.0.0.1:9001`: scheme, host, port; no final slash. */
+  readonly origin: string;
+  /** '' or `/base`; put before the matched path. */
+  readonly basePath: string;
+  readonly connectMs: number;
+  readonly firstByteMs: number;
+  readonly idleMs: number;
+};
+
+export type RedisSettings = { readonly url: string; readonly required: boolean; readonly instances: number };
+
+/** Environment variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export type Settings = {
+  readonly listen: ListenSettings;
+  readonly health: Address;
+  readonly admin: Address | null;
+  readonly store: { readonly path: string };
+  readonly redis: RedisSettings | null;
+  readonly upstreams: ReadonlyMap<string, UpstreamSettings>;
+};
+
+export type ResolvedSettings = {
+  readonly settings: Settings;
+  readonly errors: readonly ConfigProblem[];
+  readonly warnings: readonly ConfigProblem[];
+};
+
+type Reference = string | { readonly env?: string | undefined; readonly file?: string | undefined };
+type Resolution = {
+  readonly config: FileConfig;
+  readonly folder: string;
+  readonly env: Environment;
+  readonly errors: ConfigProblem[];
+};
+
+/** Settings are complete only where there are no errors. */
+export function resolveSettings(config: FileConfig, file: string, env: Environment): ResolvedSettings {
+  const folder = dirname(resolve(file));
+  const at: Resolution = { config, folder, env, errors: [] };
+  const { listen } = config;
+  checkListenersApart(at);
+  const settings: Settings = {
+    listen: {
+      ...listen.address,
+      headerBytesMax: listen.max.header,
+      bodyBytesMax: listen.max.body,
+      announceMs: listen.drain.announce,
+      requestsMs: listen.drain.requests,
+      streamsMs: listen.drain.streams,
+    },
+    health: config.health.address,
+    admin: config.admin?.address ?? null,
+    store: { path: resolve(folder, config.store.url) },
+    redis: resolveRedis(at),
+    upstreams: resolveUpstreams(at),
+  };
+  return { settings, errors: at.errors, warnings: settingWarnings(config) };
+}
+
+function listeners({ config }: Resolution): readonly { readonly key: string; readonly address: Address }[] {
+  const listed = [
+    { key: 'listen', address: config.listen.address },
+    { key: 'health', address: config.health.address },
+  ];
+  return config.admin === undefined ? listed : [...listed, { key: 'admin', address: config.admin.address }];
+}
+
+function checkListenersApart(at: Resolution): void {
+  const all = listeners(at);
+  for (const [index, one] of all.entries()) {
+    const twin = all.slice(0, index).find((other) => reachesListener(one.address, other.address));
+    if (twin === undefined) continue;
+    const message = `${one.key} and ${twin.key} would both listen on port ${one.address.port}`;
+    at.errors.push(inValue([one.key, 'address'], message, 'give each listener a port of its own'));
+  }
+}
+
+function resolveRedis(at: Resolution): RedisSettings | null {
+  const { redis } = at.config;
+  if (redis === undefined) return null;
+  const path = ['redis', 'url'];
+  const url = dereference(at, path, redis.url);
+  if (url === null) return null;
+  const parsedUrl = URL.canParse(url) ? new URL(url) : null;
+  if (parsedUrl === null || !/^rediss?:$/.test(parsedUrl.protocol) || parsedUrl.hostname === '') {
+    const message = 'not a Redis url';
+    at.errors.push(inValue(path, message, 'write redis://HOST:PORT, or rediss:// for TLS'));
+  } else if (typeof redis.url === 'string' && (parsedUrl.password !== '' || parsedUrl.username !== '')) {
+    const hint = 'move the url to the environment and write url: { env: REDIS_URL }, or { file: PATH }';
+    at.errors.push(inValue(path, 'the url holds a password, and nothing secret stands in this file', hint));
+  }
+  return { url, required: redis.required, instances: redis.instances };
+}
+
+function resolveUpstreams(at: Resolution): ReadonlyMap<string, UpstreamSettings> {
+  const upstreams = new Map<string, UpstreamSettings>();
+  for (const [name, { url: reference, timeout }] of Object.entries(at.config.upstreams)) {
+    const path = ['upstreams', name, 'url'];
+    const text = dereference(at, path, reference);
+    if (text === null) continue;
+    const url = parseUpstreamUrl(text);
+    if (!url.ok) {
+      at.errors.push(inValue(path, url.message, url.hint));
+      continue;
+    }
+    const own = listeners(at).find(({ address }) => reachesListener(url.value, address));
+    if (own !== undefined) {
+      const message = `the upstream is Postern's own ${own.key} address, ${formatAddress(own.address)}`;
+      at.errors.push(inValue(path, message, 'write the address of the service behind the gate'));
+    }
+    upstreams.set(name, {
+      name,
+      origin: url.value.origin,
+      basePath: url.value.basePath,
+      connectMs: timeout.connect,
+      firstByteMs: timeout.first_byte,
+      idleMs: timeout.idle,
+    });
+  }
+  return upstreams;
+}
+
+/** The value meant, or null with a problem that names the reference and never the value. */
+function dereference(at: Resolution, path: ConfigPath, reference: Reference): string | null {
+  if (typeof reference === 'string') return reference;
+  if (reference.env !== undefined) return fromEnvironment(at, [...path, 'env'], reference.env);
+  return reference.file === undefined ? null : fromFile(at, [...path, 'file'], reference.file);
+}
+
+function fromEnvironment(at: Resolution, path: ConfigPath, name: string): string | null {
+  const value = at.env[name];
+  if (value !== undefined && value !== '') return value;
+  const message = `the environment variable ${name} is ${value === undefined ? 'not set' : 'empty'}`;
+  at.errors.push(inValue(path, message, `set ${name} before starting Postern`));
+  return null;
+}
+
+function fromFile(at: Resolution, path: ConfigPath, name: string): string | null {
+  const file = resolve(at.folder, name);
+  try {
+    const value = readFileSync(file, 'utf8').trim();
+    if (value !== '') return value;
+    at.errors.push(inValue(path, `the file ${file} is empty`, 'write the value into it'));
+  } catch {
+    const hint = 'create it, readable by this user; a relative path starts at the folder of this config';
+    at.errors.push(inValue(path, `cannot read the file ${file}`, hint));
+  }
+  return null;
+}
+
+function settingWarnings(config: FileConfig): readonly ConfigProblem[] {
+  const warnings: ConfigProblem[] = [];
+  if (config.admin !== undefined) {
+    warnings.push(
+      inKey(
+        ['admin'],
+        'no admin listener in this version yet; the key has no effect',
+        'remove it until then',
+      ),
+    );
+  }
+  if (config.redis === undefined && Object.keys(config.limits).length > 0) {
+    const message =
+      'no redis: limits are counted in this process, so N processes let N times as much through';
+    warnings.push(inKey(['limits'], message, 'run one process, or write redis: { url: { env: REDIS_URL } }'));
+  }
+  if (config.failure_budget !== undefined) {
+    const message =
+      'the failure budget counts by the address that connects; behind a balancer all callers share one';
+    warnings.push(
+      inKey(['failure_budget'], message, 'keep it only where clients connect to Postern directly'),
+    );
+  }
+  const used = usedUpstreams(config);
+  for (const name of Object.keys(config.upstreams)) {
+    if (used.has(name)) continue;
+    warnings.push(
+      inKey(['upstreams', name], `upstream "${name}" is not used`, 'name it in to: of a row or remove it'),
+    );
+  }
+  return warnings;
+}
+
+function usedUpstreams(config: FileConfig): ReadonlySet<string> {
+  const used = new Set<string>();
+  for (const api of Object.values(config.apis)) {
+    for (const row of Object.values(api.routes)) {
+      const upstream = row.to ?? api.to;
+      if (upstream !== undefined) used.add(upstream);
+    }
+  }
+  return used;
+}

@@ -1,0 +1,128 @@
+/**
+ * What the caller presents (RFC 6750 §2). Finds it, sorts it by prefix, and says what must be cut
+ * from the request so that no credential of ours reaches an upstream. Never verifies anything.
+ */
+import { denied } from '../policy/denial.ts';
+import type { Outcome, Policy, Route, Source, TokenType } from '../policy/types.ts';
+import { cookieValue } from './credential-cookie.ts';
+import { cutFromQuery, queryValue } from './credential-query.ts';
+import { fieldValues } from './head.ts';
+
+/** A token as presented. `plaintext` goes to the store and nowhere else. */
+export type Presented = {
+  readonly plaintext: string;
+  readonly source: Source;
+  /** The types it may be of, by prefix; never empty. */
+  readonly types: readonly TokenType[];
+  /** The prefix that sorted it; '' where the type has none. */
+  readonly prefix: string;
+};
+
+/** What must not reach the upstream. */
+export type Cut = {
+  /** Lower-case field names. */
+  readonly fields: ReadonlySet<string>;
+  readonly cookies: ReadonlySet<string>;
+  /** The query to forward. */
+  readonly query: string | null;
+};
+
+const tokenBytes = /^[A-Za-z0-9._~+/=|-]{16,512}$/;
+
+/** Reads the first non-empty source in the row's order; the others are ignored (and cut). */
+export function readCredential(
+  rawHeaders: readonly string[],
+  query: string | null,
+  route: Route,
+  policy: Policy,
+): Outcome<Presented> {
+  for (const source of route.sources) {
+    const found = valueFrom(source, rawHeaders, query);
+    if (!found.ok) return found;
+    if (found.value === null) continue;
+    return sortByPrefix(found.value, source, policy);
+  }
+  return denied('credential_missing', `none in ${route.sources.map(sourceName).join(', ')}`);
+}
+
+/** What is cut on a row: every source of its api, and Authorization on any row that is not public. */
+export function cutFor(route: Route, query: string | null): Cut {
+  if (route.access === 'public' && route.credentials === 'pass')
+    return { fields: nothing, cookies: nothing, query };
+  const names = route.sources.filter((source) => source.kind === 'query').map(({ name }) => name);
+  return { ...cutOf(route), query: names.reduce<string | null>(cutFromQuery, query) };
+}
+
+const nothing: ReadonlySet<string> = new Set();
+const cuts = new WeakMap<Route, Omit<Cut, 'query'>>();
+
+function cutOf(route: Route): Omit<Cut, 'query'> {
+  const known = cuts.get(route);
+  if (known !== undefined) return known;
+  const fields = new Set(['authorization']);
+  const cookies = new Set<string>();
+  for (const source of route.sources) {
+    if (source.kind === 'header') fields.add(source.name);
+    if (source.kind === 'cookie') cookies.add(source.name);
+  }
+  cuts.set(route, { fields, cookies });
+  return { fields, cookies };
+}
+
+function valueFrom(
+  source: Source,
+  rawHeaders: readonly string[],
+  query: string | null,
+): Outcome<string | null> {
+  switch (source.kind) {
+    case 'bearer':
+      return bearerValue(fieldValues(rawHeaders, 'authorization'));
+    case 'header': {
+      const values = fieldValues(rawHeaders, source.name);
+      if (values.length > 1) return denied('credential_ambiguous', `${source.name} is sent twice`);
+      return { ok: true, value: values[0] || null };
+    }
+    case 'query':
+      return queryValue(query, source.name);
+    case 'cookie': {
+      if (fieldValues(rawHeaders, 'authorization').length > 0) return { ok: true, value: null };
+      return cookieValue(fieldValues(rawHeaders, 'cookie'), source.name);
+    }
+  }
+}
+
+/** RFC 9110 §11.4: the scheme is compared without case; then exactly one space. */
+function bearerValue(values: readonly string[]): Outcome<string | null> {
+  if (values.length > 1) return denied('credential_ambiguous', 'Authorization is sent twice');
+  const value = values[0];
+  if (value === undefined || value === '') return { ok: true, value: null };
+  const token = /^bearer ([^ ]+)$/i.exec(value)?.[1];
+  if (token === undefined) return denied('credential_malformed', 'Authorization is not `Bearer TOKEN`');
+  return { ok: true, value: token };
+}
+
+/** Refuses without any look-up what cannot be a token of ours. */
+function sortByPrefix(plaintext: string, source: Source, policy: Policy): Outcome<Presented> {
+  if (!tokenBytes.test(plaintext)) {
+    return denied('credential_malformed', 'not 16 to 512 bytes of the token alphabet');
+  }
+  for (const { prefix, type } of policy.prefixes) {
+    if (!plaintext.startsWith(prefix)) continue;
+    if (!reads(type, source)) {
+      return denied('credential_malformed', `type ${type.name} is not read from ${sourceName(source)}`);
+    }
+    return { ok: true, value: { plaintext, source, types: [type], prefix } };
+  }
+  const bare = [...policy.types.values()].filter((type) => type.prefix === '' && reads(type, source));
+  if (bare.length === 0) return denied('credential_malformed', 'no token type has this prefix');
+  return { ok: true, value: { plaintext, source, types: bare, prefix: '' } };
+}
+
+function reads(type: TokenType, source: Source): boolean {
+  return type.sources.some((own) => sourceName(own) === sourceName(source));
+}
+
+/** As the config spells it. */
+export function sourceName(source: Source): string {
+  return source.kind === 'bearer' ? 'bearer' : `${source.kind}:${source.name}`;
+}

@@ -1,0 +1,203 @@
+/**
+ * One request from socket to account: asks the walk, then delivers, answers or refuses. Catches
+ * every fault itself, for nothing above it would answer the caller.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Denial, LimitState, RequestFacts, Route } from '../policy/types.ts';
+import type { Limiter } from '../store/limiter.ts';
+import type { TokenStore } from '../store/token-store.ts';
+import type { Account } from './access-log.ts';
+import { type Answer, type Field, writeResponse } from './answer.ts';
+import { BodyTooLarge } from './body-cap.ts';
+import { corsFields, preflightAnswer } from './cors.ts';
+import { type Fault, faultOf, UpstreamFault } from './fault.ts';
+import { deliver } from './forward.ts';
+import { framingOf, type Head } from './head.ts';
+import type { Life } from './life.ts';
+import { rateLimitFields } from './ratelimit-fields.ts';
+import { type RefusalCode, refusalAnswer } from './refusals.ts';
+import type { Site } from './site.ts';
+import { type Footing, type Rooms, type Ruling, walk } from './walk.ts';
+
+/** What every exchange leans on; made once, in main. */
+export type Gate = {
+  readonly site: () => Site;
+  readonly tokens: TokenStore;
+  readonly limiter: Limiter;
+  readonly life: Life;
+  readonly now: () => number;
+  readonly account: (account: Account) => void;
+  readonly upstreamSeconds: (upstream: string, seconds: number) => void;
+  readonly bug: (error: unknown, requestId: string) => void;
+};
+
+/** Bodies up to this are read to their end behind a refusal, so that the connection can live on. */
+const readOnBytesMax = 64 * 1024;
+
+type Ending = {
+  readonly status: number;
+  readonly code?: RefusalCode;
+  readonly reason?: string;
+  readonly aborted?: boolean;
+};
+
+/** One request as it stands: its two ends, what the door read, and the site it is judged by. */
+export type Visit = {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly head: Head;
+  readonly facts: RequestFacts;
+  /** RFC 9110 §10.1.1: the caller holds its body back until we say go on. */
+  readonly awaitsContinue: boolean;
+};
+
+/** Never rejects. */
+export async function exchange(visit: Visit, gate: Gate): Promise<void> {
+  const { facts } = visit;
+  const { life } = gate;
+  const startedMs = performance.now();
+  const footing: Footing = { route: null, token: null };
+  let ruling: Ruling | null = null;
+  let ending: Ending;
+  life.begin();
+  try {
+    if (life.phase === 'closing') {
+      ending = refuse(
+        visit,
+        gate,
+        { code: 'draining', reason: 'closed to new requests', retryAfterMs: null },
+        null,
+      );
+    } else {
+      const site = gate.site();
+      ruling = await walk(visit.head, facts, roomsOf(site, gate), undefined, footing);
+      ending = await carryOut(ruling, visit, site, gate);
+    }
+  } catch (error) {
+    ending = answerFault(error, ruling, footing.route, visit, gate);
+  } finally {
+    life.end();
+  }
+  const { token } = footing;
+  gate.account({
+    requestId: facts.requestId,
+    method: facts.method,
+    route: (routeOf(ruling) ?? footing.route)?.id ?? null,
+    status: ending.status,
+    code: ending.code ?? null,
+    reason: ending.reason ?? null,
+    tokenId: token?.id ?? null,
+    tokenType: token?.type ?? null,
+    address: facts.address,
+    durationMs: performance.now() - startedMs,
+    aborted: ending.aborted ?? false,
+  });
+}
+
+function roomsOf(site: Site, gate: Gate): Rooms {
+  const { tokens, limiter, now } = gate;
+  return { policy: site.policy, tokens, limiter, failures: site.failures, now };
+}
+
+async function carryOut(ruling: Ruling, visit: Visit, site: Site, gate: Gate): Promise<Ending> {
+  switch (ruling.kind) {
+    case 'preflight':
+      return write(visit, gate, preflightAnswer(ruling.preflight, visit.facts.requestId));
+    case 'refuse':
+      return refuse(visit, gate, ruling.denial, ruling.route, ruling.states);
+    case 'forward':
+      return forward(ruling, visit, site, gate);
+  }
+}
+
+async function forward(
+  { permit, cut }: Extract<Ruling, { kind: 'forward' }>,
+  { req, res, head, awaitsContinue }: Visit,
+  site: Site,
+  gate: Gate,
+): Promise<Ending> {
+  const upstream = site.upstreams.get(permit.route.upstream);
+  if (upstream === undefined) throw new UpstreamFault('upstream_unreachable', 'no such upstream');
+  if (permit.token !== null) gate.tokens.touch(permit.token.id, gate.now());
+  if (awaitsContinue) res.writeContinue();
+  const startedMs = performance.now();
+  const delivered = await deliver({
+    req,
+    res,
+    permit,
+    cut,
+    framing: framingOf(head.rawHeaders),
+    policy: site.policy,
+    rules: site.rules,
+    upstream,
+    close: () => gate.life.phase !== 'serving',
+  });
+  gate.upstreamSeconds(permit.route.upstream, (performance.now() - startedMs) / 1000);
+  return { status: delivered.status, aborted: delivered.aborted };
+}
+
+function answerFault(
+  error: unknown,
+  ruling: Ruling | null,
+  route: Route | null,
+  visit: Visit,
+  gate: Gate,
+): Ending {
+  const states = ruling?.kind === 'forward' ? ruling.permit.states : [];
+  if (error instanceof BodyTooLarge) {
+    return refuse(visit, gate, { code: 'body_too_large', reason: error.message }, route, states);
+  }
+  const fault = faultOf(error);
+  if (fault.code === 'internal_error') gate.bug(error, visit.facts.requestId);
+  return refuse(visit, gate, fault, route, states);
+}
+
+/** Words a denial or a fault for this caller; both end here. */
+function refuse(
+  visit: Visit,
+  gate: Gate,
+  no: Denial | Fault,
+  route: Route | null,
+  states: readonly LimitState[] = [],
+): Ending {
+  const { facts } = visit;
+  const answer = refusalAnswer({
+    code: no.code,
+    requestId: facts.requestId,
+    realm: route?.api ?? 'postern',
+    denial: no,
+    fields: rowFields(route, facts, states),
+  });
+  return { ...write(visit, gate, answer), code: no.code, reason: no.reason };
+}
+
+function write({ req, res, head, awaitsContinue }: Visit, { life }: Gate, answer: Answer): Ending {
+  const close = life.phase !== 'serving' || awaitsContinue || !readsOn(req, head);
+  writeResponse(res, answer, close);
+  return { status: answer.status };
+}
+
+/** Whether the rest of the body is small and certain to come, so that node may read past it. */
+function readsOn(req: IncomingMessage, head: Head): boolean {
+  if (req.complete) return true;
+  const { hasBody, bytes } = framingOf(head.rawHeaders);
+  return !hasBody || (bytes !== null && bytes <= readOnBytesMax);
+}
+
+/** What a row adds to answers of ours, so that browsers and clients can read them. */
+function rowFields(
+  route: Route | null,
+  facts: RequestFacts,
+  states: readonly LimitState[],
+): readonly Field[] {
+  const fields: Field[] = [...rateLimitFields(states)];
+  if (route !== null && route.cors !== null) {
+    fields.push(...corsFields(route.cors, facts.origin), ['Vary', 'Origin']);
+  }
+  return fields;
+}
+
+function routeOf(ruling: Ruling | null): Route | null {
+  if (ruling?.kind === 'forward') return ruling.permit.route;
+  return ruling?.kind === 'refuse' ? ruling.route : null;
+}

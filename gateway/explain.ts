@@ -1,0 +1,71 @@
+/** Answers "why?" for a request in words: reads them, rehearses, and sums the outcome up in a line. */
+
+import { attributesOfPairs, type Checked, complain, heldScopes, typeNamed } from '../policy/token-input.ts';
+import type { Policy } from '../policy/types.ts';
+import type { Field } from './answer.ts';
+import { type MadeUpRequest, type Persona, type Rehearsal, rehearse } from './rehearsal.ts';
+
+/** A request as an operator writes it. */
+export type Question = {
+  readonly method: string;
+  readonly target: string;
+  /** `TYPE` or `TYPE:SCOPE+SCOPE`; null: nobody asks. */
+  readonly as: string | null;
+  /** `name=value` each. */
+  readonly attributes: readonly string[];
+  /** `Name: value` each. */
+  readonly headers: readonly string[];
+};
+
+/** @returns a complaint where the question itself cannot be understood. */
+export async function explain(policy: Policy, question: Question): Promise<Checked<Rehearsal>> {
+  const request = readQuestion(policy, question);
+  return request.ok ? { ok: true, value: await rehearse(policy, request.value) } : request;
+}
+
+function readQuestion(policy: Policy, question: Question): Checked<MadeUpRequest> {
+  const { method, target } = question;
+  if (!/^[A-Z][A-Z-]*$/.test(method)) {
+    return complain('not a method', method, 'write it in capitals: GET, POST');
+  }
+  const headers: Field[] = [];
+  for (const text of question.headers) {
+    const [, name, value] =
+      /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)$/.exec(text) ?? [];
+    if (name === undefined || value === undefined) {
+      return complain('not a header', null, "write 'Name: value'");
+    }
+    headers.push([name, value.trim()]);
+  }
+  const as = readPersona(policy, question);
+  return as.ok ? { ok: true, value: { method, target, headers, as: as.value } } : as;
+}
+
+function readPersona(policy: Policy, { as, attributes }: Question): Checked<Persona | null> {
+  if (as === null) {
+    if (attributes.length === 0) return { ok: true, value: null };
+    return complain('attributes of nobody', null, 'say whose they are: --as TYPE');
+  }
+  const colon = as.indexOf(':');
+  const type = typeNamed(policy, colon === -1 ? as : as.slice(0, colon));
+  if (!type.ok) return type;
+  const asked = colon === -1 ? [] : as.slice(colon + 1).split('+');
+  const scopes = heldScopes(type.value, asked);
+  if (!scopes.ok) return scopes;
+  const values = attributesOfPairs(type.value, attributes);
+  if (!values.ok) return values;
+  return { ok: true, value: { type: type.value, scopes: scopes.value, attributes: values.value } };
+}
+
+/** One line: `refused: 403 scope_missing (row main GET /events)`. */
+export function verdictOf({ outcome, status, code, row, upstream }: Rehearsal): string {
+  const place = row === null ? '' : ` (row ${row})`;
+  switch (outcome) {
+    case 'forward':
+      return `forwarded to ${upstream}${place}`;
+    case 'serve':
+      return `answered here: ${status}${place}`;
+    case 'refuse':
+      return `refused: ${status} ${code}${place}`;
+  }
+}

@@ -1,0 +1,44 @@
+/** "Cannot tell" or "cannot deliver", by code: what the one status table answers with 5xx. */
+import { LimiterUncounted } from '../policy/fault.ts';
+import { StoreFault, type StoreFaultCode } from '../store/fault.ts';
+
+export type UpstreamFaultCode = 'upstream_unreachable' | 'upstream_timeout' | 'upstream_protocol_error';
+
+export type FaultCode =
+  | StoreFaultCode
+  | UpstreamFaultCode
+  | 'limiter_unavailable'
+  | 'draining'
+  | 'internal_error';
+
+/** The upstream gave no answer that may be passed on. */
+export class UpstreamFault extends Error {
+  readonly code: UpstreamFaultCode;
+
+  constructor(code: UpstreamFaultCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'UpstreamFault';
+    this.code = code;
+  }
+}
+
+export type Fault = {
+  readonly code: FaultCode;
+  readonly reason: string;
+  readonly retryAfterMs: number | null;
+};
+
+/** Sorts anything thrown; what is not one of our faults is a bug. */
+export function faultOf(error: unknown): Fault {
+  if (error instanceof StoreFault) {
+    return { code: error.code, reason: error.message, retryAfterMs: error.retryAfterMs };
+  }
+  if (error instanceof LimiterUncounted || error instanceof UpstreamFault) {
+    return { code: error.code, reason: error.message, retryAfterMs: null };
+  }
+  return {
+    code: 'internal_error',
+    reason: error instanceof Error ? error.message : 'thrown value',
+    retryAfterMs: null,
+  };
+}

@@ -1,0 +1,64 @@
+/** Runs a config's fixtures: requests whose answer it promises. A promise it breaks is a Problem. */
+import type { Fixture } from '../policy/compile-fixtures.ts';
+import { inValue } from '../policy/config-problem.ts';
+import type { LoadedConfig } from './config/load.ts';
+import type { Problem } from './config/problems.ts';
+import { type Persona, type Rehearsal, rehearse } from './rehearsal.ts';
+
+/** In the order of the file; empty: every fixture gets what it expects. */
+export async function runFixtures(config: LoadedConfig): Promise<readonly Problem[]> {
+  const problems: Problem[] = [];
+  for (const fixture of config.fixtures) {
+    const { method, target, headers } = fixture;
+    const as = personaOf(config, fixture);
+    const got = await rehearse(config.policy, { method, target, headers: [...headers], as });
+    if (meets(fixture, got)) continue;
+    const message = `fixture "${fixture.name}" expects ${expectation(fixture)} and gets ${answer(got)}`;
+    const hint = `to see why: ${explainCommand(config.file, fixture)}`;
+    problems.push(config.problemAt(inValue([...fixture.configPath, 'expect'], message, hint)));
+  }
+  return problems;
+}
+
+function personaOf({ policy }: LoadedConfig, { as }: Fixture): Persona | null {
+  const type = as === null ? undefined : policy.types.get(as.type);
+  return as === null || type === undefined ? null : { ...as, type };
+}
+
+function meets({ expect }: Fixture, got: Rehearsal): boolean {
+  if (expect === 'forward') return got.outcome === 'forward';
+  return got.status === expect.status && (expect.code === null || expect.code === got.code);
+}
+
+function expectation({ expect }: Fixture): string {
+  if (expect === 'forward') return 'forward';
+  return expect.code === null ? String(expect.status) : `${expect.status} ${expect.code}`;
+}
+
+function answer({ outcome, status, code, steps }: Rehearsal): string {
+  if (outcome === 'forward') return 'forward';
+  if (code === null) return String(status);
+  const reason = steps.find(({ ok }) => !ok)?.detail;
+  return reason === undefined ? `${status} ${code}` : `${status} ${code} (${reason})`;
+}
+
+/** The same request for `explain`, ready to paste into a shell. */
+function explainCommand(file: string, { method, target, as, headers }: Fixture): string {
+  const words = ['postern', 'explain', method, target, '--config', file];
+  if (as !== null) {
+    const scopes = as.scopes ?? [];
+    words.push('--as', scopes.length === 0 ? as.type : `${as.type}:${scopes.join('+')}`);
+    for (const [name, value] of as.attributes) {
+      for (const item of typeof value === 'string' ? [value] : value) {
+        words.push('--attribute', `${name}=${item}`);
+      }
+    }
+  }
+  for (const [name, value] of headers) words.push('--header', `${name}: ${value}`);
+  return words.map(quoted).join(' ');
+}
+
+/** For a POSIX shell. */
+function quoted(word: string): string {
+  return /^[A-Za-z0-9_./:=+@%,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,184 @@
+/** The process: the only place that opens things. Config → stores → gate → listeners → drain. */
+import { type Logger, pino } from 'pino';
+import type { VerifierOptions } from '../store/bcrypt-verifier.ts';
+import { createFailureBudget } from '../store/failure-budget.ts';
+import type { Limiter } from '../store/limiter.ts';
+import { createMemoryLimiter } from '../store/limiter-memory.ts';
+import { createRedisLimiter } from '../store/limiter-redis.ts';
+import { openSqliteTokens, type SqliteTokenStore } from '../store/tokens-sqlite.ts';
+import { createAccessLog } from './access-log.ts';
+import type { LoadedConfig } from './config/load.ts';
+import { drain } from './drain.ts';
+import type { Gate } from './exchange.ts';
+import type { Readiness } from './health.ts';
+import { Life } from './life.ts';
+import { closeServer, healthListener, listenOn, urlOf } from './listeners.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { type Placement, readConfig } from './read-config.ts';
+import { type Reloading, reloader } from './reload.ts';
+import { createFrontDoor } from './server.ts';
+import { buildSite, type Site, type SiteMakers } from './site.ts';
+import { openUpstream } from './upstream.ts';
+
+export type ServeOptions = Placement & {
+  /** Where log lines go; default stdout. */
+  readonly log?: Logger;
+  /** How long a head may take to arrive; default 10 s. */
+  readonly headersTimeoutMs?: number;
+  /** Threads and queue of the bcrypt verifier, where its defaults do not fit. */
+  readonly verifier?: VerifierOptions;
+};
+
+export type Running = {
+  readonly listen: string;
+  readonly health: string;
+  readonly tokens: SqliteTokenStore;
+  readonly config: () => LoadedConfig;
+  readonly life: Life;
+  /** Whether the new config is in force; false: the old one stays, and the log says why. */
+  readonly reload: () => Promise<boolean>;
+  /** Drains and closes everything. */
+  readonly stop: () => Promise<void>;
+};
+
+const makers: SiteMakers = { openUpstream, createFailures: createFailureBudget };
+
+/**
+ * Starts the gateway and resolves when it listens.
+ *
+ * @throws ConfigRefused with every problem; DatabaseRefused; a listen error as node gives it.
+ */
+export async function startGateway(options: ServeOptions): Promise<Running> {
+  const log = options.log ?? openLog();
+  const config = await readConfig(options);
+  const tokens = await openSqliteTokens({
+    path: config.store.path,
+    now: Date.now,
+    onAlert: ({ code, detail }) => log.error({ event: 'store_alert', code, detail }),
+    ...(options.verifier === undefined ? {} : { verifier: options.verifier }),
+  });
+  const life = new Life();
+  const metrics: Metrics = createMetrics({
+    inFlight: () => life.inFlight,
+    verifierDepth: () => tokens.verifierDepth(),
+    limiterUp: () => limiter.health().ok,
+  });
+  const limiter = openLimiter(config, log, metrics);
+  let site = buildSite(config, makers, null);
+  const gate = openGate(() => site, { tokens, limiter, life, log, metrics });
+  const reloading = reloader({
+    read: () => readConfig(options),
+    site: () => site,
+    makers,
+    swap: (next) => {
+      site = next;
+    },
+    log,
+    reloaded: metrics.reloaded,
+  });
+  const front = createFrontDoor(gate, config.listen.headerBytesMax, options.headersTimeoutMs);
+  const health = healthListener(() => readiness(gate, reloading), metrics);
+  await listenOn(front, config.listen);
+  await listenOn(health, config.health);
+  const stop = async (): Promise<void> => {
+    await drain({ server: front, life, times: site.config.listen, log });
+    await Promise.all([closeServer(health), tokens.close(), limiter.close()]);
+    await Promise.all([...site.upstreams.values()].map(({ pool }) => pool.destroy()));
+  };
+  return {
+    listen: urlOf(front),
+    health: urlOf(health),
+    tokens,
+    config: () => site.config,
+    reload: reloading.reload,
+    life,
+    stop,
+  };
+}
+
+type Parts = {
+  readonly tokens: SqliteTokenStore;
+  readonly limiter: Limiter;
+  readonly life: Life;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+};
+
+function openGate(site: () => Site, { tokens, limiter, life, log, metrics }: Parts): Gate {
+  const writeLog = createAccessLog(log, Date.now);
+  return {
+    site,
+    tokens,
+    limiter,
+    life,
+    now: Date.now,
+    account: (account) => {
+      metrics.count(account);
+      writeLog(account);
+    },
+    upstreamSeconds: metrics.upstreamSeconds,
+    bug: (error, requestId) => {
+      const stack = error instanceof Error ? (error.stack ?? error.message) : 'thrown value';
+      log.error({ event: 'bug', requestId, stack });
+    },
+  };
+}
+
+/** Lines leave asynchronously: a slow reader of the log must not slow a request. */
+function openLog(): Logger {
+  return pino(
+    { base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination({ fd: 1, sync: false, minLength: 0 }),
+  );
+}
+
+function openLimiter(config: LoadedConfig, log: Logger, metrics: Metrics): Limiter {
+  if (config.redis === null) return createMemoryLimiter();
+  return createRedisLimiter({
+    url: config.redis.url,
+    instances: config.redis.instances,
+    onStateChange: (ok, reason) => {
+      metrics.limiterChanged(ok);
+      if (ok) log.info({ event: 'redis_up' });
+      else log.warn({ event: 'redis_down', reason });
+    },
+  });
+}
+
+/** A lost Redis is said but does not make us unready: each limit has its own word for that. */
+function readiness({ tokens, limiter, life, site }: Gate, reloading: Reloading): Readiness {
+  const store = tokens.health();
+  const counter = limiter.health();
+  const { redis } = site().config;
+  return {
+    ready: life.phase === 'serving' && store.ok && (counter.ok || redis?.required !== true),
+    config: site().policy.version,
+    checks: {
+      life: { ok: life.phase === 'serving', reason: life.phase === 'serving' ? null : life.phase },
+      store,
+      limiter: { ok: counter.ok, reason: counter.reason },
+      reload: { ok: reloading.lastProblem() === null, reason: reloading.lastProblem() },
+    },
+  };
+}
+
+/** What `postern serve` does: starts, says where it listens, and answers signals until it is told to go. */
+export async function serve(options: ServeOptions): Promise<void> {
+  const log = options.log ?? openLog();
+  const running = await startGateway({ ...options, log });
+  process.stdout.write(
+    `${JSON.stringify({ event: 'ready', listen: running.listen, admin: null, health: running.health })}\n`,
+  );
+  for (const warning of running.config().warnings) log.warn({ event: 'config_warning', ...warning });
+  process.on('SIGHUP', () => void running.reload());
+  const leave = (signal: string): void => {
+    if (running.life.phase !== 'serving') process.exit(1);
+    log.info({ event: 'draining', signal });
+    running.stop().then(
+      () => log.flush(() => process.exit(0)),
+      () => process.exit(1),
+    );
+  };
+  process.on('SIGTERM', () => leave('SIGTERM'));
+  process.on('SIGINT', () => leave('SIGINT'));
+}

@@ -1,0 +1,84 @@
+/** Prometheus metrics. Labels are names of the config and codes of ours: a caller cannot add a series. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Account } from './access-log.ts';
+
+export type Gauges = {
+  readonly inFlight: () => number;
+  readonly verifierDepth: () => number;
+  readonly limiterUp: () => boolean;
+};
+
+export type Metrics = {
+  readonly count: (account: Account) => void;
+  readonly upstreamSeconds: (upstream: string, seconds: number) => void;
+  readonly reloaded: (ok: boolean) => void;
+  readonly limiterChanged: (ok: boolean) => void;
+  readonly text: () => Promise<string>;
+  readonly contentType: string;
+};
+
+/** The hot path only adds to a map; series are built when somebody scrapes. */
+export function createMetrics(gauges: Gauges): Metrics {
+  const register = new Registry();
+  collectDefaultMetrics({ register });
+  const tallies = new Map<string, number>();
+  new Counter({
+    name: 'postern_requests_total',
+    help: 'Requests by row, token type, inner code (`passed` where none) and status.',
+    labelNames: ['route', 'type', 'code', 'status'],
+    registers: [register],
+    collect() {
+      this.reset();
+      for (const [key, count] of tallies) this.labels(...key.split('\n')).inc(count);
+    },
+  });
+  const upstream = new Histogram({
+    name: 'postern_upstream_seconds',
+    help: 'From dispatch to the end of the answer.',
+    labelNames: ['upstream'],
+    buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
+    registers: [register],
+  });
+  const reloads = new Counter({
+    name: 'postern_config_reloads_total',
+    help: 'Reloads by outcome; a failed one kept the old config.',
+    labelNames: ['outcome'],
+    registers: [register],
+  });
+  const limiter = new Counter({
+    name: 'postern_limiter_changes_total',
+    help: 'How often the shared limiter was lost or came back.',
+    labelNames: ['state'],
+    registers: [register],
+  });
+  gauge(register, 'postern_in_flight', 'Requests being handled.', gauges.inFlight);
+  gauge(register, 'postern_bcrypt_queue', 'Bcrypt checks waiting or running.', gauges.verifierDepth);
+  gauge(
+    register,
+    'postern_limiter_up',
+    '1: limits are counted where they should be.',
+    () => +gauges.limiterUp(),
+  );
+  return {
+    count: ({ route, tokenType, code, status }) => {
+      const key = `${route ?? 'none'}\n${tokenType ?? 'none'}\n${code ?? 'passed'}\n${status}`;
+      tallies.set(key, (tallies.get(key) ?? 0) + 1);
+    },
+    upstreamSeconds: (name, seconds) => upstream.labels(name).observe(seconds),
+    reloaded: (ok) => reloads.labels(ok ? 'ok' : 'failed').inc(),
+    limiterChanged: (ok) => limiter.labels(ok ? 'up' : 'down').inc(),
+    text: () => register.metrics(),
+    contentType: register.contentType,
+  };
+}
+
+function gauge(register: Registry, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [register],
+    collect() {
+      this.set(read());
+    },
+  });
+}

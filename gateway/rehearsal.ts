@@ -1,0 +1,218 @@
+/**
+ * A made-up request on the real walk: what the wire would answer, without a socket, a store or a
+ * counter. `explain` and fixtures both ask here. Never decides anything by itself.
+ */
+import { METHODS } from 'node:http';
+import { identityFields } from '../policy/identity.ts';
+import type { AttributeValue, Charge, LimitState, Policy, TokenRecord, TokenType } from '../policy/types.ts';
+import type { Field } from './answer.ts';
+import { expectsMore, type Head } from './head.ts';
+import { type RefusalCode, statusOf } from './refusals.ts';
+import { readFacts } from './request.ts';
+import { type Rooms, type Ruling, walk } from './walk.ts';
+
+/** Who asks: a token of this type that is not in any store. */
+export type Persona = {
+  readonly type: TokenType;
+  /** What a grantable type was granted; null: nothing. A type with fixed scopes always has those. */
+  readonly scopes: readonly string[] | null;
+  /** Required attributes that are left out get the value `fixture`. */
+  readonly attributes: ReadonlyMap<string, AttributeValue>;
+};
+
+export type MadeUpRequest = {
+  readonly method: string;
+  readonly target: string;
+  /** Without Host, the host is one under which the path has a row. */
+  readonly headers: readonly Field[];
+  /** null: nobody; what stands in `headers` is then of no token we know. */
+  readonly as: Persona | null;
+};
+
+export type Step = { readonly step: string; readonly ok: boolean; readonly detail: string };
+
+/** As `explain --json` prints it. */
+export type Rehearsal = {
+  /** `serve`: answered here, as a preflight is. */
+  readonly outcome: 'forward' | 'refuse' | 'serve';
+  /** null: the upstream's to say. */
+  readonly status: number | null;
+  /** The exact code, where the caller may see a vaguer one. */
+  readonly code: RefusalCode | null;
+  /** Id of the row, where one was chosen. */
+  readonly row: string | null;
+  readonly upstream: string | null;
+  /** Header names and values the upstream would be told. */
+  readonly identity: Readonly<Record<string, string>>;
+  readonly steps: readonly Step[];
+};
+
+/** Limits count as admitted, the failure budget as untouched, and the token as alive. */
+export async function rehearse(policy: Policy, request: MadeUpRequest): Promise<Rehearsal> {
+  const steps: Step[] = [];
+  const trace = (step: string, ok: boolean, detail: string) => void steps.push({ step, ok, detail });
+  const token = request.as === null ? null : recordOf(request.as);
+  trace('caller', true, describe(request.as, token));
+  const { head, plaintext } = headOf(policy, request);
+
+  const atDoor = refusedByParser(head);
+  if (atDoor !== null) {
+    trace('request', false, atDoor.reason);
+    return refusal(atDoor.code, statusOf(atDoor.code), null, steps);
+  }
+  const facts = readFacts(head, 'rehearsal');
+  if (!facts.ok) {
+    trace('request', false, facts.denial.reason);
+    return refusal(facts.denial.code, statusOf(facts.denial.code, facts.denial), null, steps);
+  }
+  trace('request', true, `${head.method} ${facts.value.path} at host ${facts.value.host}`);
+  return resultOf(policy, await walk(head, facts.value, roomsOf(policy, token, plaintext), trace), steps);
+}
+
+function resultOf(policy: Policy, ruling: Ruling, steps: readonly Step[]): Rehearsal {
+  switch (ruling.kind) {
+    case 'refuse': {
+      const { denial, route } = ruling;
+      return refusal(denial.code, statusOf(denial.code, denial), route?.id ?? null, steps);
+    }
+    case 'preflight':
+      return { outcome: 'serve', status: 204, code: null, row: null, upstream: null, identity: {}, steps };
+    case 'forward': {
+      const { permit } = ruling;
+      return {
+        outcome: 'forward',
+        status: null,
+        code: null,
+        row: permit.route.id,
+        upstream: permit.route.upstream,
+        identity: Object.fromEntries(identityFields(policy.identity, permit)),
+        steps,
+      };
+    }
+  }
+}
+
+function refusal(code: RefusalCode, status: number, row: string | null, steps: readonly Step[]): Rehearsal {
+  return { outcome: 'refuse', status, code, row, upstream: null, identity: {}, steps };
+}
+
+/** What node's parser and server refuse before anything of ours is asked. */
+function refusedByParser(head: Head): { code: RefusalCode; reason: string } | null {
+  if (head.method === 'CONNECT' || !METHODS.includes(head.method)) {
+    return { code: 'request_malformed', reason: 'a method that no server of ours reads' };
+  }
+  if (/[^\x21-\x7e]/.test(head.target)) {
+    return { code: 'request_malformed', reason: 'a target with a byte that is not printable ASCII' };
+  }
+  if (!expectsMore(head.rawHeaders)) return null;
+  return { code: 'expectation_failed', reason: 'Expect asks for more than 100-continue' };
+}
+
+/** Rooms in which the one made-up token is known, and every limit admits. */
+function roomsOf(policy: Policy, token: TokenRecord | null, known: string | null): Rooms {
+  return {
+    policy,
+    tokens: {
+      find: (plaintext, types) =>
+        plaintext === known && types.some(({ name }) => name === token?.type) ? token : null,
+      verifiedBefore: () => false,
+    },
+    limiter: { consume: (charges) => charges.map(admitted) },
+    failures: null,
+    now: () => 0,
+  };
+}
+
+function admitted({ limit }: Charge): LimitState {
+  return { limit, counted: true, allowed: true, remaining: limit.quota, resetMs: 0, retryAfterMs: 0 };
+}
+
+function recordOf({ type, scopes, attributes }: Persona): TokenRecord {
+  return {
+    id: 'tok_rehearsal',
+    type: type.name,
+    label: 'rehearsal',
+    preview: `${type.prefix}...`,
+    scopes: 'fixed' in type.scopes ? type.scopes.fixed : (scopes ?? []),
+    attributes: filled(type, attributes),
+    origins: [],
+    externalId: null,
+    createdAt: 0,
+    createdBy: 'rehearsal',
+    notBefore: null,
+    expiresAt: null,
+    lastUsedAt: null,
+    rotatedTo: null,
+    retireAt: null,
+    disabledAt: null,
+    revokedAt: null,
+    revokedBy: null,
+    revokedReason: null,
+    version: 1,
+  };
+}
+
+function filled(
+  type: TokenType,
+  given: ReadonlyMap<string, AttributeValue>,
+): ReadonlyMap<string, AttributeValue> {
+  const all = new Map(given);
+  for (const [name, rule] of type.attributes) {
+    if (rule.required && !all.has(name)) all.set(name, rule.list ? ['fixture'] : 'fixture');
+  }
+  return all;
+}
+
+function describe(as: Persona | null, token: TokenRecord | null): string {
+  if (as === null || token === null) return 'nobody: no token is made up';
+  const words = [`a made-up token of type ${token.type}`, `scopes: ${token.scopes.join(' ') || 'none'}`];
+  for (const [name, value] of token.attributes) {
+    const note = as.attributes.has(name) ? '' : ' (filled in)';
+    words.push(`${name}: ${typeof value === 'string' ? value : value.join(', ')}${note}`);
+  }
+  return words.join('; ');
+}
+
+/** The head as it would come off the wire, with the placeholder where the type's tokens stand. */
+function headOf(policy: Policy, request: MadeUpRequest): { head: Head; plaintext: string | null } {
+  const { method, headers, as } = request;
+  const plaintext = as === null ? null : placeholderOf(policy, as.type);
+  const credential: Field[] = [];
+  let { target } = request;
+  const source = as?.type.sources[0];
+  if (plaintext !== null && source !== undefined) {
+    if (source.kind === 'bearer') credential.push(['Authorization', `Bearer ${plaintext}`]);
+    if (source.kind === 'header') credential.push([source.name, plaintext]);
+    if (source.kind === 'cookie') credential.push(['Cookie', `${source.name}=${plaintext}`]);
+    if (source.kind === 'query') {
+      target += `${target.includes('?') ? '&' : '?'}${source.name}=${encodeURIComponent(plaintext)}`;
+    }
+  }
+  const hostGiven = headers.some(([name]) => name.toLowerCase() === 'host');
+  const host: Field[] = hostGiven ? [] : [['Host', likelyHost(policy, request)]];
+  const rawHeaders = [...host, ...headers, ...credential].flat();
+  return { head: { method, target, httpVersion: '1.1', rawHeaders, peer: '127.0.0.1' }, plaintext };
+}
+
+/** As long as a minted token, and sorted by its prefix to no other type. */
+function placeholderOf({ prefixes }: Policy, type: TokenType): string {
+  const texts = ['x', '0', 'Z'].map((filler) => type.prefix + filler.repeat(type.issue.length));
+  const own = texts.find((text) => {
+    const claimed = prefixes.find(({ prefix }) => text.startsWith(prefix));
+    return (claimed?.type.name ?? type.name) === type.name;
+  });
+  return own ?? type.prefix.padEnd(type.prefix.length + type.issue.length, 'x');
+}
+
+/** The host of the first row that has the method and path, else the path, else of the first row. */
+function likelyHost({ routes, find }: Policy, { method, target }: MadeUpRequest): string {
+  const path = target.split('?', 1)[0] ?? target;
+  const asked = method === 'HEAD' ? 'GET' : method;
+  const hosts = [...new Set(routes.map((route) => route.hosts[0] ?? 'localhost'))];
+  return (
+    hosts.find((host) => find(host, path).some(({ route }) => route.method === asked)) ??
+    hosts.find((host) => find(host, path).length > 0) ??
+    hosts[0] ??
+    'localhost'
+  );
+}

@@ -1,0 +1,158 @@
+/**
+ * The front door: node's server, its limits and timeouts, and the hand-over to Hono. The raw
+ * target is judged before any framework sees it.
+ */
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { getRequestListener } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import { Hono } from 'hono';
+import { hasEnded, writeResponse, writeSocket } from './answer.ts';
+import { exchange, type Gate, type Visit } from './exchange.ts';
+import { expectsMore, type Head } from './head.ts';
+import { type RefusalCode, refusalAnswer } from './refusals.ts';
+import { readFacts } from './request.ts';
+
+type Bindings = { Bindings: { incoming: IncomingMessage; outgoing: ServerResponse } };
+
+/** Long enough for a slow phone, short enough that slow heads do not pile up. */
+const headersTimeoutDefaultMs = 10_000;
+
+export function createFrontDoor(
+  gate: Gate,
+  headerBytesMax: number,
+  headersTimeoutMs = headersTimeoutDefaultMs,
+): Server {
+  const judged = new WeakMap<IncomingMessage, Visit>();
+  const listener = getRequestListener(carrier(judged, gate).fetch, {
+    overrideGlobalObjects: false,
+    autoCleanupIncoming: false,
+  });
+  const admitHead = (req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean): void => {
+    if (hasEnded(req.socket)) return;
+    const head = headOf(req);
+    const requestId = randomUUID();
+    const facts = readFacts(head, requestId);
+    if (facts.ok) {
+      judged.set(req, { req, res, head, facts: facts.value, awaitsContinue });
+      void listener(req, res);
+      return;
+    }
+    const { code, reason } = facts.denial;
+    // A message whose framing is in doubt is the last one on its connection.
+    const answer = refusalAnswer({ code, requestId, realm: 'postern', denial: facts.denial });
+    writeResponse(res, answer, true);
+    accountDoor(gate, code, answer.status, requestId, head, reason);
+  };
+  const server = createServer(
+    {
+      maxHeaderSize: headerBytesMax,
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: 0,
+      keepAliveTimeout: 75_000,
+      connectionsCheckingInterval: Math.min(1000, headersTimeoutMs),
+      requireHostHeader: false,
+      insecureHTTPParser: false,
+      noDelay: true,
+      shouldUpgradeCallback: () => false,
+    },
+    (req, res) => admitHead(req, res, false),
+  );
+  server.maxHeadersCount = 0;
+  server.on('checkContinue', (req, res) => {
+    // Node comes here too where 100-continue is only one of several expectations.
+    if (expectsMore(req.rawHeaders)) refuseAtDoor(gate, 'expectation_failed', req, res);
+    else admitHead(req, res, true);
+  });
+  server.on('checkExpectation', (req, res) => refuseAtDoor(gate, 'expectation_failed', req, res));
+  server.on('connect', (_req, socket) => answerSocket(gate, 'request_malformed', socket));
+  server.on('clientError', (error, socket) => onClientError(gate, error, socket));
+  return server;
+}
+
+/** Hono carries every proxied request as one handler, on node's own objects. */
+function carrier(judged: WeakMap<IncomingMessage, Visit>, gate: Gate): Hono<Bindings> {
+  const app = new Hono<Bindings>();
+  app.all('*', (c) => {
+    const { incoming, outgoing } = c.env;
+    const visit = judged.get(incoming);
+    if (visit === undefined) outgoing.destroy();
+    else void exchange(visit, gate);
+    return RESPONSE_ALREADY_SENT;
+  });
+  return app;
+}
+
+export function headOf(req: IncomingMessage): Head {
+  return {
+    method: req.method ?? '',
+    target: req.url ?? '',
+    httpVersion: req.httpVersion,
+    rawHeaders: req.rawHeaders,
+    peer: req.socket.remoteAddress ?? '',
+  };
+}
+
+function refuseAtDoor(gate: Gate, code: RefusalCode, req: IncomingMessage, res: ServerResponse): void {
+  if (hasEnded(req.socket)) return;
+  const requestId = randomUUID();
+  const answer = refusalAnswer({ code, requestId, realm: 'postern' });
+  writeResponse(res, answer, true);
+  accountDoor(gate, code, answer.status, requestId, headOf(req), code);
+}
+
+/** What node's parser would not even call a request. */
+function onClientError(gate: Gate, error: Error, socket: Duplex): void {
+  const code = 'code' in error ? String(error.code) : '';
+  if (code === 'ECONNRESET' || !socket.writable || hasAnswered(socket)) {
+    socket.destroy();
+    return;
+  }
+  if (code === 'HPE_HEADER_OVERFLOW') answerSocket(gate, 'header_too_large', socket);
+  else if (code === 'ERR_HTTP_REQUEST_TIMEOUT') answerSocket(gate, 'request_timeout', socket);
+  else answerSocket(gate, 'request_malformed', socket);
+}
+
+/** An answer is already under way on this connection: ours would land in the middle of it. */
+function hasAnswered(socket: Duplex): boolean {
+  const message = '_httpMessage' in socket ? socket._httpMessage : null;
+  return (
+    typeof message === 'object' &&
+    message !== null &&
+    'headersSent' in message &&
+    message.headersSent === true
+  );
+}
+
+function answerSocket(gate: Gate, code: RefusalCode, socket: Duplex): void {
+  const requestId = randomUUID();
+  const answer = refusalAnswer({ code, requestId, realm: 'postern' });
+  writeSocket(socket, answer);
+  const peer = 'remoteAddress' in socket ? String(socket.remoteAddress) : '';
+  const head: Head = { method: '', target: '', httpVersion: '', rawHeaders: [], peer };
+  accountDoor(gate, code, answer.status, requestId, head, 'not parsed as HTTP');
+}
+
+function accountDoor(
+  gate: Gate,
+  code: RefusalCode,
+  status: number,
+  requestId: string,
+  head: Head,
+  reason: string,
+): void {
+  gate.account({
+    requestId,
+    method: head.method,
+    route: null,
+    status,
+    code,
+    reason,
+    tokenId: null,
+    tokenType: null,
+    address: head.peer,
+    durationMs: 0,
+    aborted: false,
+  });
+}

@@ -1,0 +1,55 @@
+/** What one config makes of the process: replaced whole on reload, never edited. */
+import type { Policy } from '../policy/types.ts';
+import type { LoadedConfig } from './config/load.ts';
+import type { UpstreamSettings } from './config/settings.ts';
+import { HeaderRules } from './headers.ts';
+import type { Upstream } from './upstream.ts';
+import type { Rooms } from './walk.ts';
+
+export type Site = {
+  readonly config: LoadedConfig;
+  readonly policy: Policy;
+  readonly rules: HeaderRules;
+  readonly upstreams: ReadonlyMap<string, Upstream>;
+  readonly failures: Rooms['failures'];
+};
+
+/** What main lends to build one. */
+export type SiteMakers = {
+  readonly openUpstream: (settings: UpstreamSettings) => Upstream;
+  readonly createFailures: (budget: { quota: number; windowMs: number }) => Rooms['failures'];
+};
+
+/** Keeps whatever did not change: warm connections, and what the failure budget has counted. */
+export function buildSite(config: LoadedConfig, makers: SiteMakers, before: Site | null): Site {
+  const { policy } = config;
+  const upstreams = new Map<string, Upstream>();
+  for (const [name, settings] of config.upstreams) {
+    const old = before?.upstreams.get(name);
+    upstreams.set(
+      name,
+      old !== undefined && same(old.settings, settings) ? old : makers.openUpstream(settings),
+    );
+  }
+  const budget = policy.failureBudget;
+  const kept = before !== null && same(before.policy.failureBudget, budget);
+  const failures = kept ? before.failures : budget === null ? null : makers.createFailures(budget);
+  return { config, policy, rules: new HeaderRules(policy.identity), upstreams, failures };
+}
+
+/** Lets go of what the new site does not use; requests in flight finish first. */
+export function retireSite(old: Site, next: Site): void {
+  for (const [name, upstream] of old.upstreams) {
+    if (next.upstreams.get(name) !== upstream) void upstream.pool.close().catch(() => {});
+  }
+}
+
+/** Keys whose change needs a restart. */
+export function restartNeeded(old: LoadedConfig, next: LoadedConfig): readonly string[] {
+  const keys = ['listen', 'health', 'admin', 'store', 'redis'] as const;
+  return keys.filter((key) => !same(old[key], next[key]));
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

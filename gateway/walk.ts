@@ -1,0 +1,178 @@
+/**
+ * The walk: a request's whole way to a ruling, top to bottom. Proxy, `explain` and fixtures take
+ * it alike; only the rooms behind it differ. Each line needs what the line above made.
+ */
+import { addressKey } from '../policy/address.ts';
+import type { Preflight } from '../policy/cors.ts';
+import { judgePreflight } from '../policy/cors.ts';
+import { admit, decide, type Trace } from '../policy/decide.ts';
+import { denial } from '../policy/denial.ts';
+import { judge } from '../policy/limits.ts';
+import { chooseRow, rowSet } from '../policy/rows.ts';
+import type {
+  Charge,
+  Denial,
+  LimitState,
+  Outcome,
+  Permit,
+  Policy,
+  RequestFacts,
+  Route,
+  TokenRecord,
+} from '../policy/types.ts';
+import { type Cut, cutFor, type Presented, readCredential, sourceName } from './credential.ts';
+import { fieldValues, framingOf, type Head } from './head.ts';
+
+/** The rooms a walk asks. `explain` brings its own. */
+export type Rooms = {
+  readonly policy: Policy;
+  readonly tokens: {
+    find(plaintext: string, types: Presented['types']): TokenRecord | null | Promise<TokenRecord | null>;
+    verifiedBefore(plaintext: string): boolean;
+  };
+  readonly limiter: {
+    consume(charges: readonly Charge[]): readonly LimitState[] | Promise<readonly LimitState[]>;
+  };
+  readonly failures: {
+    /** ms until a try is free again; null: go on. */
+    exhausted(address: string, prefix: string): number | null;
+    spend(address: string, prefix: string): void;
+  } | null;
+  /** Unix ms. */
+  readonly now: () => number;
+};
+
+/** Where a walk ends. `token` is kept on refusals for the log: an id, never a secret. */
+export type Ruling =
+  | { readonly kind: 'forward'; readonly permit: Permit; readonly cut: Cut }
+  | { readonly kind: 'preflight'; readonly preflight: Preflight }
+  | {
+      readonly kind: 'refuse';
+      readonly denial: Denial;
+      readonly route: Route | null;
+      readonly token: TokenRecord | null;
+      readonly states: readonly LimitState[];
+    };
+
+/** How far a walk has come. Kept outside it, so that the answer to a fault knows row and token too. */
+export type Footing = { route: Route | null; token: TokenRecord | null };
+
+const noStates: readonly LimitState[] = [];
+
+/** @throws StoreFault, LimiterUncounted: we cannot tell. The caller of the walk answers 503. */
+export async function walk(
+  head: Head,
+  facts: RequestFacts,
+  rooms: Rooms,
+  trace?: Trace,
+  footing: Footing = { route: null, token: null },
+): Promise<Ruling> {
+  const { policy } = rooms;
+  const rows = rowSet(policy, facts);
+  trace?.('row set', rows.ok, rows.ok ? `${rows.value.length} rows match the path` : rows.denial.reason);
+  if (!rows.ok) return refuse(rows.denial);
+
+  const asked = facts.method === 'OPTIONS' ? preflightMethod(head) : null;
+  const preflight =
+    asked !== null && facts.origin !== null ? judgePreflight(rows.value, facts.origin, asked) : null;
+  if (preflight !== null) {
+    trace?.('preflight', preflight.ok, preflight.ok ? 'answered here' : preflight.denial.reason);
+    return preflight.ok ? { kind: 'preflight', preflight: preflight.value } : refuse(preflight.denial);
+  }
+
+  const match = chooseRow(rows.value, facts);
+  trace?.('method', match.ok, match.ok ? `row ${match.value.route.id}` : match.denial.reason);
+  if (!match.ok) return refuse(match.denial);
+  const { route } = match.value;
+  footing.route = route;
+
+  const found = route.access === 'public' ? nobody : lookUp(head, facts, route, rooms, trace);
+  const identified = found instanceof Promise ? await found : found;
+  if (!identified.ok) return refuse(identified.denial, route);
+  const token = identified.value;
+  footing.token = token;
+
+  const claim = decide(policy, match.value, facts, token, rooms.now(), trace);
+  if (!claim.ok) return refuse(claim.denial, route, token);
+
+  const { charges } = claim.value;
+  const counted = charges.length === 0 ? noStates : rooms.limiter.consume(charges);
+  const states = counted instanceof Promise ? await counted : counted;
+  const verdict = judge(states);
+  trace?.('limits', verdict.ok, verdict.ok ? `${charges.length} counted` : verdict.denial.reason);
+  if (!verdict.ok) return refuse(verdict.denial, route, token, states);
+
+  const tooLarge = bodyOver(head, route);
+  trace?.('body', tooLarge === null, tooLarge?.reason ?? 'within the cap');
+  if (tooLarge !== null) return refuse(tooLarge, route, token, states);
+
+  return { kind: 'forward', permit: admit(claim.value, states), cut: cutFor(route, facts.query) };
+}
+
+const nobody: Outcome<TokenRecord | null> = { ok: true, value: null };
+
+/**
+ * Reads the credential and finds its record; null: no record stands for it. Bad tokens spend from
+ * the failure budget, and a spent budget refuses before the store is asked.
+ */
+function lookUp(
+  head: Head,
+  facts: RequestFacts,
+  route: Route,
+  rooms: Rooms,
+  trace?: Trace,
+): Outcome<TokenRecord | null> | Promise<Outcome<TokenRecord | null>> {
+  const presented = readCredential(head.rawHeaders, facts.query, route, rooms.policy);
+  trace?.('credential', presented.ok, presented.ok ? readAs(presented.value) : presented.denial.reason);
+  if (!presented.ok && presented.denial.code !== 'credential_malformed') return presented;
+  const tooMany = failuresSpent(presented.ok ? presented.value : null, facts, rooms);
+  if (tooMany !== null) {
+    trace?.('failure budget', false, tooMany.reason);
+    return { ok: false, denial: tooMany };
+  }
+  if (!presented.ok) {
+    rooms.failures?.spend(addressKey(facts.address), '');
+    return presented;
+  }
+  const { plaintext, types, prefix } = presented.value;
+  const known = (token: TokenRecord | null): Outcome<TokenRecord | null> => {
+    if (token === null) rooms.failures?.spend(addressKey(facts.address), prefix);
+    return { ok: true, value: token };
+  };
+  const found = rooms.tokens.find(plaintext, types);
+  return found instanceof Promise ? found.then(known) : known(found);
+}
+
+function readAs({ types, source }: Presented): string {
+  return `read as ${types.map(({ name }) => name).join(' or ')} from ${sourceName(source)}`;
+}
+
+function refuse(
+  reason: Denial,
+  route: Route | null = reason.route ?? null,
+  token: TokenRecord | null = null,
+  states: readonly LimitState[] = noStates,
+): Ruling {
+  return { kind: 'refuse', denial: reason, route, token, states };
+}
+
+/** Fetch standard: a preflight names exactly one method. null: not a preflight. */
+function preflightMethod(head: Head): string | null {
+  const methods = fieldValues(head.rawHeaders, 'access-control-request-method');
+  return methods.length === 1 ? (methods[0] ?? null) : null;
+}
+
+/** The failure budget is asked only for what this process has not verified before. */
+function failuresSpent(presented: Presented | null, facts: RequestFacts, rooms: Rooms): Denial | null {
+  const waitMs = rooms.failures?.exhausted(addressKey(facts.address), presented?.prefix ?? '') ?? null;
+  if (waitMs === null) return null;
+  if (presented !== null && rooms.tokens.verifiedBefore(presented.plaintext)) return null;
+  return denial('too_many_failures', 'this address has sent too many bad tokens', { retryAfterMs: waitMs });
+}
+
+/** A body whose length is known is refused before a byte of it is forwarded. */
+function bodyOver(head: Head, route: Route): Denial | null {
+  const { bytes } = framingOf(head.rawHeaders);
+  if (route.bodyBytesMax === null || bytes === null || bytes <= route.bodyBytesMax) return null;
+  return denial('body_too_large', `${bytes} bytes, ${route.bodyBytesMax} are allowed`);
+}

@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest';
+import { Terminal } from './terminal.ts';
+
+describe('postern explain', () => {
+  test('shows the steps, what the upstream is told, and the verdict last', async () => {
+    expect(await new Terminal().spawn('explain', 'POST', '/events', '--as', 'project')).toEqual({
+      code: 0,
+      stdout: `✓ caller      a made-up token of type project; scopes: events:write; project: fixture (filled in)
+✓ request     POST /events at host localhost
+✓ row set     2 rows match the path
+✓ method      row main POST /events
+✓ credential  read as project from bearer
+✓ state       passed
+✓ type        passed
+✓ scopes      passed
+✓ bind        passed
+✓ origin      passed
+✓ limits      1 counted
+✓ body        within the cap
+→ X-Postern-Type:     project
+→ X-Postern-Project:  fixture
+forwarded to app (row main POST /events)
+`,
+      stderr: '',
+    });
+  });
+
+  test('of a refusal is an explanation too: the code is 0', async () => {
+    const told = await new Terminal().run(
+      ...['explain', 'GET', '/projects/p9', '--as', 'user:events:read'],
+      ...['--attribute', 'projects=p1', '--attribute', 'projects=p2'],
+    );
+    expect(told).toEqual({
+      code: 0,
+      stdout: `✓ caller      a made-up token of type user; scopes: events:read; projects: p1, p2
+✓ request     GET /projects/p9 at host localhost
+✓ row set     1 rows match the path
+✓ method      row main GET /projects/{project}
+✓ credential  read as user from bearer
+✓ state       passed
+✓ type        passed
+✓ scopes      passed
+✗ bind        {project} is not the token's projects
+refused: 403 bind_mismatch (row main GET /projects/{project})
+`,
+      stderr: '',
+    });
+  });
+
+  test('has the shape that scripts rely on', async () => {
+    const told = await new Terminal().run('explain', 'GET', '/events', '--json', '--header', 'Host: a.b');
+    expect(told.code).toBe(0);
+    expect(Object.keys(JSON.parse(told.stdout))).toEqual([
+      ...['outcome', 'status', 'code', 'row', 'upstream', 'identity', 'steps'],
+    ]);
+    expect(JSON.parse(told.stdout)).toMatchObject({
+      outcome: 'refuse',
+      status: 401,
+      code: 'credential_missing',
+      row: 'main GET /events',
+      steps: expect.arrayContaining([{ step: 'request', ok: true, detail: 'GET /events at host a.b' }]),
+    });
+  });
+
+  test.each([
+    ['usr', 'unknown token type "usr"; did you mean "user"?'],
+    [
+      'user:events:raed',
+      'no token of type user can hold the scope "events:raed"; did you mean "events:read"?',
+    ],
+  ])('does not guess what --as %s means: the code is 2', async (as, words) => {
+    expect(await new Terminal().run('explain', 'GET', '/events', '--as', as, '--json')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `error: ${words}\n`,
+    });
+  });
+});

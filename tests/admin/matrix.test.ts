@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest';
+import { deskConfig, Terminal } from './terminal.ts';
+
+describe('postern matrix', () => {
+  test('is a table for people', async () => {
+    const { code, stdout } = await new Terminal().run('matrix');
+    expect(code).toBe(0);
+    expect(stdout.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+      ['Row', 'project', 'user', 'legacy', 'Bind', 'Limits', 'Origin pin', 'Upstream'],
+      [
+        ...['main POST /events', 'events:write', '-', 'events:write', '-', 'ingest 600/1m per token'],
+        ...['origin, deny without Origin', 'app'],
+      ],
+      [
+        ...['main GET /events', '-', 'events:read | events:write', '-', '-', '-'],
+        ...['origin, deny without Origin', 'app'],
+      ],
+      [
+        ...['main GET /projects/{project}', '-', 'any_scope', '-'],
+        ...['{project} is token.attribute.projects', '-', 'origin, deny without Origin', 'app'],
+      ],
+      ['main GET /status', 'public', 'public', 'public', '-', '-', '-', 'app'],
+      [''],
+    ]);
+  });
+
+  test('is JSON for scripts', async () => {
+    const { types, rows } = await new Terminal().json('matrix');
+    expect(types).toEqual(['project', 'user', 'legacy']);
+    expect(rows).toHaveLength(4);
+    expect(rows[0]).toEqual({
+      row: 'main POST /events',
+      api: 'main',
+      method: 'POST',
+      pattern: '/events',
+      hosts: [],
+      public: false,
+      cells: { project: 'events:write', legacy: 'events:write' },
+      bind: [],
+      limits: ['ingest 600/1m per token'],
+      origin_pin: 'origin, deny without Origin',
+      upstream: 'app',
+    });
+    expect(rows[3]).toMatchObject({ public: true, cells: {}, origin_pin: null });
+  });
+
+  test('is Markdown for documents, in which a cell cannot end early', async () => {
+    const { stdout } = await new Terminal(
+      deskConfig.replace('to: app\n', 'to: app\n    hosts: [a.example]\n'),
+    ).run('matrix', '--markdown');
+    const [header, rule, , reading] = stdout.split('\n');
+    expect(header).toBe('| Row | Hosts | project | user | legacy | Bind | Limits | Origin pin | Upstream |');
+    expect(rule).toBe('| --- | --- | --- | --- | --- | --- | --- | --- | --- |');
+    expect(reading).toBe(
+      '| main GET /events | a.example | - | events:read \\| events:write | - | - | - | origin, deny without Origin | app |',
+    );
+  });
+
+  test('that was kept is compared line by line', async () => {
+    const terminal = new Terminal();
+    const { stdout } = await terminal.run('matrix', '--markdown');
+    const file = terminal.write('matrix.md', stdout.replaceAll('\n', '\r\n'));
+    expect(await terminal.run('matrix', '--check', file)).toEqual({
+      code: 0,
+      stdout: './matrix.md is what the config says\n',
+      stderr: '',
+    });
+    terminal.write('matrix.md', stdout.replace('any_scope', 'events:read'));
+    const told = await terminal.run('matrix', '--check', file);
+    expect(told.code).toBe(1);
+    expect(told.stdout).toMatch(
+      /^\.\/matrix\.md:5: differs from the config\n {2}file: {3}.*events:read.*\n {2}config: .*any_scope.*\n$/,
+    );
+    terminal.write('matrix.md', stdout.split('\n').slice(0, -2).join('\n'));
+    expect(await terminal.run('matrix', '--check', file)).toMatchObject({ code: 1 });
+    expect(await terminal.run('matrix', '--check', terminal.path('none.md'))).toMatchObject({ code: 1 });
+  });
+});
