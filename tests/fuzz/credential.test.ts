@@ -1,0 +1,106 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { cutFor, readCredential } from '../../gateway/credential.ts';
+import { cutFromCookie } from '../../gateway/credential-cookie.ts';
+import { cutFromQuery } from '../../gateway/credential-query.ts';
+import { fuzz } from '../support/fuzz.ts';
+import { gatePolicy, gateRoute, goodToken } from '../support/gate.ts';
+
+const latin1 = fc.string({ unit: fc.nat(255).map((code) => String.fromCharCode(code)), maxLength: 12 });
+const part = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.constantFrom(
+      ...['Bearer', ' ', 'u_', 'u_long_', goodToken, '__proto__', '=', ';', ',', '%', '\0', '\u00a0'],
+    ),
+  },
+  { weight: 1, arbitrary: latin1 },
+);
+const nearly = fc.oneof(
+  fc.constantFrom(
+    goodToken,
+    `Bearer ${goodToken}`,
+    `bearer u_long_${goodToken}`,
+    `session=${goodToken}`,
+    `a; session=${goodToken}`,
+  ),
+  fc.array(part, { maxLength: 5 }).map((parts) => parts.join('')),
+);
+const name = fc.constantFrom(
+  'Authorization',
+  'authorization',
+  'X-User-Token',
+  'X-Device',
+  'Cookie',
+  '__proto__',
+);
+const headers = fc.array(fc.tuple(name, nearly), { maxLength: 4 }).map((fields) => fields.flat());
+const queryKey = fc.constantFrom('token', 'a', 't%6Fken', 'Token', 'token%', '', 'tok%65n', '%zz', 'token[]');
+const pair = fc.oneof(
+  fc.tuple(queryKey, nearly).map(([key, value]) => `${key}=${value.replaceAll('&', '')}`),
+  queryKey,
+);
+const query = fc.option(fc.array(pair, { maxLength: 5 }).map((pairs) => pairs.join('&')));
+const route = gateRoute('/user');
+
+describe('whatever is sent as a credential', () => {
+  test('is read as a token of ours or refused by a name, and never makes the reader throw', () => {
+    const outcomes = new Set<string>();
+    fc.assert(
+      fc.property(headers, query, (rawHeaders, text) => {
+        const outcome = readCredential(rawHeaders, text, route, gatePolicy);
+        outcomes.add(outcome.ok ? outcome.value.source.kind : outcome.denial.code);
+        if (!outcome.ok) return;
+        const { plaintext, prefix, types } = outcome.value;
+        expect(plaintext).toMatch(/^[A-Za-z0-9._~+/=|-]{16,512}$/);
+        expect(plaintext.startsWith(prefix)).toBe(true);
+        expect(types.map((type) => type.prefixes.includes(prefix))).toEqual([true]);
+      }),
+      fuzz(5000),
+    );
+    const codes = ['credential_ambiguous', 'credential_malformed', 'credential_missing'];
+    expect([...outcomes].sort()).toEqual(['bearer', 'cookie', ...codes, 'header', 'query']);
+  });
+
+  test('is no longer found in what is forwarded', () => {
+    fc.assert(
+      fc.property(headers, query, (rawHeaders, text) => {
+        const cut = cutFor(route, text);
+        const left = rawHeaders.flatMap((field, i) => {
+          if (i % 2 === 1 || cut.fields.has(field.toLowerCase())) return [];
+          const value = rawHeaders[i + 1] ?? '';
+          const kept = field === 'Cookie' ? cutFromCookie(value, cut.cookies) : value;
+          return kept === null ? [] : [field, kept];
+        });
+        const again = readCredential(left, cut.query, route, gatePolicy);
+        expect(again).toMatchObject({ ok: false, denial: { code: 'credential_missing' } });
+      }),
+      fuzz(5000),
+    );
+  });
+});
+
+describe('the cut from a query', () => {
+  const foreign = fc
+    .string({ unit: fc.constantFrom(...'abt=%|";+7 '), maxLength: 6 })
+    .filter((text) => !/^token(?:=|$)/.test(text));
+  const own = fc.constantFrom('token=x', 'token', 'token=', 'token=a=b', 't%6fken=x', '%74oken');
+  const marked = fc.array(
+    fc.oneof(
+      foreign.map((text) => ({ text, isOurs: false })),
+      own.map((text) => ({ text, isOurs: true })),
+    ),
+    { minLength: 1, maxLength: 8 },
+  );
+
+  test('takes exactly its own pairs and one & each; every other byte stays', () => {
+    fc.assert(
+      fc.property(marked, (pairs) => {
+        const left = pairs.filter(({ isOurs }) => !isOurs).map(({ text }) => text);
+        const whole = pairs.map(({ text }) => text).join('&');
+        expect(cutFromQuery(whole, 'token')).toBe(left.length === 0 ? null : left.join('&'));
+      }),
+      fuzz(5000),
+    );
+  });
+});
