@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { endConnection, isLast } from './connection.ts';
 
 export type Field = readonly [name: string, value: string];
 
@@ -18,20 +19,6 @@ export function flatten(fields: readonly Field[]): string[] {
   return flat;
 }
 
-const ended = new WeakSet<Duplex>();
-
-/**
- * Notes that an answer of this exchange ends its connection (RFC 9112 §9.6). Node goes on parsing what was
- * sent behind the request; the front door asks `hasEnded` and takes none of it for a request.
- */
-export function endsConnection(res: ServerResponse): void {
-  ended.add(res.req.socket);
-}
-
-export function hasEnded(socket: Duplex): boolean {
-  return ended.has(socket);
-}
-
 /** `close`: no further request is read from this connection. */
 export function writeResponse(res: ServerResponse, answer: Answer, close: boolean): void {
   if (res.headersSent || res.destroyed) {
@@ -40,16 +27,16 @@ export function writeResponse(res: ServerResponse, answer: Answer, close: boolea
   }
   const flat = flatten(answer.fields);
   if (answer.status !== 204) flat.push('Content-Length', String(Buffer.byteLength(answer.body)));
-  if (close) {
-    flat.push('Connection', 'close');
-    endsConnection(res);
-  }
+  if (close) endConnection(res);
+  if (isLast(res)) flat.push('Connection', 'close');
   res.writeHead(answer.status, flat);
   res.end(answer.body);
 }
 
 /** For sockets that no `ServerResponse` speaks for: parse errors and upgrades. Always the last words. */
 export function writeSocket(socket: Duplex, answer: Answer): void {
+  // Node takes its own listener off before it hands over a socket; a reset must not end the process.
+  socket.on('error', () => socket.destroy());
   if (!socket.writable) {
     socket.destroy();
     return;

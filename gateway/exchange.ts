@@ -8,7 +8,7 @@ import type { Limiter } from '../store/limiter.ts';
 import type { TokenStore } from '../store/token-store.ts';
 import type { Account } from './access-log.ts';
 import { type Answer, type Field, writeResponse } from './answer.ts';
-import { BodyTooLarge } from './body-cap.ts';
+import { isGone } from './connection.ts';
 import { corsFields, preflightAnswer } from './cors.ts';
 import { type Fault, faultOf, UpstreamFault } from './fault.ts';
 import { deliver } from './forward.ts';
@@ -16,6 +16,7 @@ import { framingOf, type Head } from './head.ts';
 import type { Life } from './life.ts';
 import { rateLimitFields } from './ratelimit-fields.ts';
 import { type RefusalCode, refusalAnswer } from './refusals.ts';
+import { BodyTooLarge, RequestStalled } from './request-body.ts';
 import type { Site } from './site.ts';
 import { type Footing, type Rooms, type Ruling, walk } from './walk.ts';
 
@@ -33,6 +34,7 @@ export type Gate = {
 
 /** Bodies up to this are read to their end behind a refusal, so that the connection can live on. */
 const readOnBytesMax = 64 * 1024;
+const readOnMs = 10_000;
 
 type Ending = {
   readonly status: number;
@@ -57,6 +59,7 @@ export async function exchange(visit: Visit, gate: Gate): Promise<void> {
   const { life } = gate;
   const startedMs = performance.now();
   const footing: Footing = { route: null, token: null };
+  let site: Site | null = null;
   let ruling: Ruling | null = null;
   let ending: Ending;
   life.begin();
@@ -69,13 +72,15 @@ export async function exchange(visit: Visit, gate: Gate): Promise<void> {
         null,
       );
     } else {
-      const site = gate.site();
+      site = gate.site();
+      site.visits.begin();
       ruling = await walk(visit.head, facts, roomsOf(site, gate), undefined, footing);
       ending = await carryOut(ruling, visit, site, gate);
     }
   } catch (error) {
     ending = answerFault(error, ruling, footing.route, visit, gate);
   } finally {
+    site?.visits.end();
     life.end();
   }
   const { token } = footing;
@@ -118,9 +123,15 @@ async function forward(
 ): Promise<Ending> {
   const upstream = site.upstreams.get(permit.route.upstream);
   if (upstream === undefined) throw new UpstreamFault('upstream_unreachable', 'no such upstream');
+  if (upstream.visits.inFlight >= upstream.visitsMax) {
+    throw new UpstreamFault('overloaded', `${upstream.visitsMax} requests are at this upstream`);
+  }
+  // Left while we looked a token up or counted: nobody would hear the end of it.
+  if (isGone(res)) return { status: 0, aborted: true };
   if (permit.token !== null) gate.tokens.touch(permit.token.id, gate.now());
   if (awaitsContinue) res.writeContinue();
   const startedMs = performance.now();
+  upstream.visits.begin();
   const delivered = await deliver({
     req,
     res,
@@ -131,7 +142,7 @@ async function forward(
     rules: site.rules,
     upstream,
     close: () => gate.life.phase !== 'serving',
-  });
+  }).finally(() => upstream.visits.end());
   gate.upstreamSeconds(permit.route.upstream, (performance.now() - startedMs) / 1000);
   return { status: delivered.status, aborted: delivered.aborted };
 }
@@ -144,12 +155,19 @@ function answerFault(
   gate: Gate,
 ): Ending {
   const states = ruling?.kind === 'forward' ? ruling.permit.states : [];
-  if (error instanceof BodyTooLarge) {
-    return refuse(visit, gate, { code: 'body_too_large', reason: error.message }, route, states);
+  try {
+    if (error instanceof BodyTooLarge || error instanceof RequestStalled) {
+      return refuse(visit, gate, { code: error.code, reason: error.message }, route, states);
+    }
+    const fault = faultOf(error);
+    if (fault.code === 'internal_error') gate.bug(error, visit.facts.requestId);
+    return refuse(visit, gate, fault, route, states);
+  } catch (second) {
+    // Not even a refusal could be written: the connection is all that is left to end.
+    gate.bug(second, visit.facts.requestId);
+    visit.res.destroy();
+    return { status: 0, code: 'internal_error', aborted: true };
   }
-  const fault = faultOf(error);
-  if (fault.code === 'internal_error') gate.bug(error, visit.facts.requestId);
-  return refuse(visit, gate, fault, route, states);
 }
 
 /** Words a denial or a fault for this caller; both end here. */
@@ -166,7 +184,8 @@ function refuse(
     requestId: facts.requestId,
     realm: route?.api ?? 'postern',
     denial: no,
-    fields: rowFields(route, facts, states),
+    // A bind that hides behind 404 shows nothing of its row.
+    fields: 'status' in no && no.status === 404 ? [] : rowFields(route, facts, states),
   });
   return { ...write(visit, gate, answer), code: no.code, reason: no.reason };
 }
@@ -174,14 +193,25 @@ function refuse(
 function write({ req, res, head, awaitsContinue }: Visit, { life }: Gate, answer: Answer): Ending {
   const close = life.phase !== 'serving' || awaitsContinue || !readsOn(req, head);
   writeResponse(res, answer, close);
+  if (!close && !req.complete) readOn(req);
   return { status: answer.status };
 }
 
 /** Whether the rest of the body is small and certain to come, so that node may read past it. */
 function readsOn(req: IncomingMessage, head: Head): boolean {
   if (req.complete) return true;
+  // Begun to be forwarded: what is left of it belongs to no one.
+  if (req.readableDidRead || req.destroyed) return false;
   const { hasBody, bytes } = framingOf(head.rawHeaders);
   return !hasBody || (bytes !== null && bytes <= readOnBytesMax);
+}
+
+/** Reads past the rest of a body, so that the next request can be seen; a caller who dawdles loses the connection. */
+function readOn(req: IncomingMessage): void {
+  const { socket } = req;
+  const timer = setTimeout(() => socket?.destroy(), readOnMs).unref();
+  req.once('close', () => clearTimeout(timer));
+  req.resume();
 }
 
 /** What a row adds to answers of ours, so that browsers and clients can read them. */

@@ -2,7 +2,11 @@
 import { LimiterUncounted } from '../policy/fault.ts';
 import { StoreFault, type StoreFaultCode } from '../store/fault.ts';
 
-export type UpstreamFaultCode = 'upstream_unreachable' | 'upstream_timeout' | 'upstream_protocol_error';
+export type UpstreamFaultCode =
+  | 'upstream_unreachable'
+  | 'upstream_timeout'
+  | 'upstream_protocol_error'
+  | 'overloaded';
 
 export type FaultCode =
   | StoreFaultCode
@@ -36,9 +40,10 @@ export function faultOf(error: unknown): Fault {
   if (error instanceof LimiterUncounted || error instanceof UpstreamFault) {
     return { code: error.code, reason: error.message, retryAfterMs: null };
   }
+  // Only the name: the words of a library may repeat what a caller sent. The stack is in the line of the bug.
   return {
     code: 'internal_error',
-    reason: error instanceof Error ? error.message : 'thrown value',
+    reason: error instanceof Error ? error.name : 'thrown value',
     retryAfterMs: null,
   };
 }

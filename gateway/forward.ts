@@ -3,13 +3,13 @@
  * back-pressure and aborts both ways. Builds no web streams; changes no body byte.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { pipeline, type Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { Permit, Policy } from '../policy/types.ts';
-import { cappedBody } from './body-cap.ts';
 import type { Cut } from './credential.ts';
 import type { Framing } from './head.ts';
 import { type HeaderRules, outgoingHeaders } from './headers.ts';
 import { type Delivered, relayAnswer } from './relay.ts';
+import { cappedBody } from './request-body.ts';
 import type { Upstream } from './upstream.ts';
 
 export type Delivery = {
@@ -28,10 +28,10 @@ export type Delivery = {
 /**
  * Resolves when the answer is out or cut.
  *
- * @throws UpstreamFault while nothing has been sent; BodyTooLarge if a chunked body outgrew its cap.
+ * @throws UpstreamFault while nothing has been sent; BodyTooLarge or RequestStalled, the caller's doing in mid-stream.
  */
 export function deliver(delivery: Delivery): Promise<Delivered> {
-  const { req, permit, cut, framing, upstream, policy, rules } = delivery;
+  const { req, res, permit, cut, framing, upstream, policy, rules } = delivery;
   const { facts } = permit;
   const path = upstream.settings.basePath + facts.path + (cut.query === null ? '' : `?${cut.query}`);
   const headers = outgoingHeaders({
@@ -47,10 +47,11 @@ export function deliver(delivery: Delivery): Promise<Delivered> {
   return new Promise((resolve, reject) => {
     const body = framing.hasBody ? bodyOf(delivery) : null;
     const handler = relayAnswer({
-      res: delivery.res,
+      res,
       req,
       permit,
       rules,
+      idleMs: upstream.settings.idleMs,
       close: delivery.close,
       resolve,
       reject,
@@ -59,11 +60,11 @@ export function deliver(delivery: Delivery): Promise<Delivered> {
   });
 }
 
-/** A body of known length is bounded by its framing; a chunked one is counted as it passes. */
+/**
+ * A body of known length is bounded by its framing; a chunked one is counted as it passes. undici leaves the
+ * connection of a request it destroys alone, `pipeline` would not: and a 413 has to go out on it.
+ */
 function bodyOf({ req, permit, framing }: Delivery): Readable {
   const max = permit.route.bodyBytesMax;
-  if (framing.bytes !== null || max === null) return req;
-  const counted = cappedBody(max);
-  pipeline(req, counted, () => {});
-  return counted;
+  return framing.bytes !== null || max === null ? req : req.pipe(cappedBody(max));
 }

@@ -45,6 +45,14 @@ const overriding = new Set([
   'x-real-ip',
   'x-client-ip',
   'true-client-ip',
+  'client-ip',
+  'x-originating-ip',
+  'x-remote-ip',
+  'x-remote-addr',
+  'cf-connecting-ip',
+  'fastly-client-ip',
+  'x-envoy-external-address',
+  'x-envoy-original-path',
   'x-cluster-client-ip',
   'forwarded',
   'x-request-id',
@@ -66,14 +74,14 @@ export class HeaderRules {
     const known = this.#fates.get(name);
     if (known !== undefined) return known;
     const fate = this.#judge(name);
-    if (this.#fates.size < 2000) this.#fates.set(name, fate);
+    if (this.#fates.size < 2000 && name.length < 65) this.#fates.set(name, fate);
     return fate;
   }
 
   #judge(name: string): Fate {
     const lower = name.toLowerCase();
     if (!passable.test(name) || perHop.has(lower)) return 'drop';
-    if (overriding.has(lower) || lower.startsWith('x-forwarded-')) return 'drop';
+    if (overriding.has(lower) || lower.startsWith('x-forwarded')) return 'drop';
     if (isReserved(this.#identity, name)) return 'drop';
     if (lower === 'cookie') return 'cookie';
     return lower === 'via' ? 'via' : 'pass';
@@ -85,7 +93,7 @@ export class HeaderRules {
     if (known !== undefined) return known;
     const lower = name.toLowerCase();
     const may = !perHop.has(lower) && foldName(name) !== 'x-request-id' && !isReserved(this.#identity, name);
-    if (this.#returns.size < 2000) this.#returns.set(name, may);
+    if (this.#returns.size < 2000 && name.length < 65) this.#returns.set(name, may);
     return may;
   }
 }

@@ -22,11 +22,11 @@ export class Life {
     this.#idle = [];
   }
 
-  /** Resolves true when nothing is in flight, false after `ms`. */
-  whenIdle(ms: number): Promise<boolean> {
+  /** Resolves true when nothing is in flight, false after `ms`; without `ms` it waits as long as it takes. */
+  whenIdle(ms?: number): Promise<boolean> {
     if (this.#inFlight === 0) return Promise.resolve(true);
     return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(false), ms);
+      const timer = ms === undefined ? undefined : setTimeout(() => resolve(false), ms);
       this.#idle.push(() => {
         clearTimeout(timer);
         resolve(true);

@@ -27,6 +27,8 @@ export type ServeOptions = Placement & {
   readonly headersTimeoutMs?: number;
   /** Threads and queue of the bcrypt verifier, where its defaults do not fit. */
   readonly verifier?: VerifierOptions;
+  /** Requests at one upstream at a time; default 1,024. */
+  readonly upstreamVisitsMax?: number;
 };
 
 export type Running = {
@@ -40,8 +42,6 @@ export type Running = {
   /** Drains and closes everything. */
   readonly stop: () => Promise<void>;
 };
-
-const makers: SiteMakers = { openUpstream, createFailures: createFailureBudget };
 
 /**
  * Starts the gateway and resolves when it listens.
@@ -64,6 +64,10 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
     limiterUp: () => limiter.health().ok,
   });
   const limiter = openLimiter(config, log, metrics);
+  const makers: SiteMakers = {
+    openUpstream: (settings) => openUpstream(settings, options.upstreamVisitsMax),
+    createFailures: createFailureBudget,
+  };
   let site = buildSite(config, makers, null);
   const gate = openGate(() => site, { tokens, limiter, life, log, metrics });
   const reloading = reloader({
@@ -124,11 +128,14 @@ function openGate(site: () => Site, { tokens, limiter, life, log, metrics }: Par
   };
 }
 
+/** What may wait for a reader of the log; lines beyond it are lost rather than kept in memory. */
+const logBytesMax = 16 * 1024 * 1024;
+
 /** Lines leave asynchronously: a slow reader of the log must not slow a request. */
 function openLog(): Logger {
   return pino(
     { base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ fd: 1, sync: false, minLength: 0 }),
+    pino.destination({ fd: 1, sync: false, minLength: 0, maxLength: logBytesMax }),
   );
 }
 
@@ -175,7 +182,11 @@ export async function serve(options: ServeOptions): Promise<void> {
     if (running.life.phase !== 'serving') process.exit(1);
     log.info({ event: 'draining', signal });
     running.stop().then(
-      () => log.flush(() => process.exit(0)),
+      () => {
+        log.flush(() => process.exit(0));
+        // A reader that stands still must not keep us.
+        setTimeout(() => process.exit(0), 2000);
+      },
       () => process.exit(1),
     );
   };

@@ -63,6 +63,7 @@ const entries = {
   store_unavailable: { status: 503, detail: 'Tokens cannot be checked right now.' },
   limiter_unavailable: { status: 503, detail: 'Limits cannot be counted right now.' },
   verifier_busy: { status: 503, detail: 'Too many tokens are being checked right now.' },
+  overloaded: { status: 503, detail: 'Too many requests are under way right now.' },
   draining: { status: 503, detail: 'This instance is shutting down.' },
   upstream_unreachable: { status: 502, detail: 'The upstream cannot be reached.' },
   upstream_timeout: { status: 504, detail: 'The upstream did not answer in time.' },

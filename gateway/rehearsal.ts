@@ -101,8 +101,11 @@ function refusedByParser(head: Head): { code: RefusalCode; reason: string } | nu
   if (head.method === 'CONNECT' || !METHODS.includes(head.method)) {
     return { code: 'request_malformed', reason: 'a method that no server of ours reads' };
   }
-  if (/[^\x21-\x7e]/.test(head.target)) {
-    return { code: 'request_malformed', reason: 'a target with a byte that is not printable ASCII' };
+  if (!/^(?:[/*]|[A-Za-z]+:\/\/)[\x21-\x7e]*$/.test(head.target)) {
+    return {
+      code: 'request_malformed',
+      reason: 'a target that is no path, or holds more than printable ASCII',
+    };
   }
   if (!expectsMore(head.rawHeaders)) return null;
   return { code: 'expectation_failed', reason: 'Expect asks for more than 100-continue' };

@@ -2,9 +2,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { Permit } from '../policy/types.ts';
-import { endsConnection } from './answer.ts';
-import { BodyTooLarge } from './body-cap.ts';
+import { endConnection, isLast } from './connection.ts';
+import { UpstreamFault } from './fault.ts';
 import { type HeaderRules, returnedHeaders } from './headers.ts';
+import { BodyTooLarge, RequestStalled } from './request-body.ts';
+import { noteStreamed } from './streamed.ts';
 import { upstreamFault } from './upstream.ts';
 
 /** How a delivery ended; `aborted`: the caller left, or the answer broke off after its head was sent. */
@@ -15,6 +17,8 @@ export type Relay = {
   readonly res: ServerResponse;
   readonly permit: Permit;
   readonly rules: HeaderRules;
+  /** How long either end may stand still, ms. */
+  readonly idleMs: number;
   readonly close: () => boolean;
   readonly resolve: (delivered: Delivered) => void;
   readonly reject: (fault: Error) => void;
@@ -37,6 +41,7 @@ class AnswerRelay implements Dispatcher.DispatchHandler {
   #held: Buffer | null = null;
   #length: number | null = null;
   #bytes = 0;
+  #stall: NodeJS.Timeout | null = null;
 
   constructor(relay: Relay) {
     this.#relay = relay;
@@ -47,6 +52,7 @@ class AnswerRelay implements Dispatcher.DispatchHandler {
   readonly #callerLeft = (): void => {
     if (this.#relay.res.writableFinished) return;
     this.#gone = true;
+    this.#moved();
     this.#controller?.abort(new Error('the caller left'));
     this.#relay.resolve({ status: this.#status, bytes: this.#bytes, aborted: true });
   };
@@ -54,6 +60,18 @@ class AnswerRelay implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#gone) controller.abort(new Error('the caller left'));
+    else if (!this.#relay.req.complete) this.#watch();
+  }
+
+  /** undici has no timer of its own while a request body is on its way. */
+  onBodySent(chunk: Buffer): void {
+    noteStreamed(chunk.length);
+    this.#moved();
+    this.#watch();
+  }
+
+  onRequestSent(): void {
+    this.#moved();
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
@@ -62,16 +80,18 @@ class AnswerRelay implements Dispatcher.DispatchHandler {
       this.#relayInterim(status, raw);
       return;
     }
+    if (hasOtherCoding(raw)) {
+      throw new UpstreamFault('upstream_protocol_error', 'a transfer coding that is not chunked');
+    }
     const { req, res, permit, rules, close } = this.#relay;
+    this.#moved();
     this.#status = status;
     this.#headers = returnedHeaders({ raw, permit, rules });
     this.#length = status === 204 ? null : lengthOf(raw);
     if (this.#length !== null) this.#headers.push('Content-Length', String(this.#length));
     // A body we have not read to its end would be taken for the next request.
-    if (close() || !req.complete) {
-      this.#headers.push('Connection', 'close');
-      endsConnection(res);
-    }
+    if (close() || !req.complete) endConnection(res);
+    if (isLast(res)) this.#headers.push('Connection', 'close');
     if (req.method === 'HEAD' || status === 204 || status === 304) return;
     if (this.#length !== null && this.#length <= heldBytesMax) return;
     this.#sendHead();
@@ -80,6 +100,7 @@ class AnswerRelay implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#bytes += chunk.length;
+    noteStreamed(chunk.length);
     if (!this.#sent) {
       if (chunk.length === this.#length) {
         this.#held = chunk;
@@ -90,7 +111,11 @@ class AnswerRelay implements Dispatcher.DispatchHandler {
     const { res } = this.#relay;
     if (res.write(chunk)) return;
     controller.pause();
-    res.once('drain', () => controller.resume());
+    this.#watch();
+    res.once('drain', () => {
+      this.#moved();
+      controller.resume();
+    });
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
@@ -107,9 +132,10 @@ class AnswerRelay implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     const { res, reject } = this.#relay;
     if (this.#gone) return;
+    this.#moved();
     res.off('close', this.#callerLeft);
     if (!this.#sent && !res.headersSent) {
-      reject(error instanceof BodyTooLarge ? error : upstreamFault(error));
+      reject(error instanceof BodyTooLarge || error instanceof RequestStalled ? error : upstreamFault(error));
       return;
     }
     // The head is out: only a broken connection tells the caller that the body is not whole.
@@ -118,21 +144,47 @@ class AnswerRelay implements Dispatcher.DispatchHandler {
   }
 
   #sendHead(): void {
-    this.#sent = true;
     this.#relay.res.writeHead(this.#status, this.#headers);
+    this.#sent = true;
   }
 
+  /** Starts the clock on whichever end has to move next. */
+  #watch(): void {
+    this.#stall ??= setTimeout(this.#stalled, this.#relay.idleMs);
+  }
+
+  #moved(): void {
+    if (this.#stall === null) return;
+    clearTimeout(this.#stall);
+    this.#stall = null;
+  }
+
+  /** Slow ends hold a connection of the upstream; nobody may hold one for ever. */
+  readonly #stalled = (): void => {
+    const { req } = this.#relay;
+    const upstreamReads = req.readableLength === 0;
+    this.#controller?.abort(
+      upstreamReads ? new RequestStalled() : new UpstreamFault('upstream_timeout', 'the body is not read'),
+    );
+  };
+
   #finish(aborted: boolean): void {
+    this.#moved();
     this.#relay.res.off('close', this.#callerLeft);
     this.#relay.resolve({ status: this.#status, bytes: this.#bytes, aborted });
   }
 
   /** RFC 9110 §15.2: interim answers pass; undici reports them like any other start. */
   #relayInterim(status: number, raw: readonly string[]): void {
-    const { res } = this.#relay;
-    if (status !== 103) return;
+    const { req, res } = this.#relay;
+    if (status !== 103 || req.httpVersion === '1.0') return;
     const links = raw.filter((_, i) => i % 2 === 1 && raw[i - 1]?.toLowerCase() === 'link');
-    if (links.length > 0) res.writeEarlyHints({ link: links });
+    if (links.length === 0) return;
+    try {
+      res.writeEarlyHints({ link: links });
+    } catch {
+      // Node reads fewer spellings of Link than RFC 8288 has; a hint may be left out, the answer may not.
+    }
   }
 
   #trailers(controller: Dispatcher.DispatchController): [string, string][] {
@@ -140,7 +192,7 @@ class AnswerRelay implements Dispatcher.DispatchHandler {
     const trailers: [string, string][] = [];
     for (let i = 0; i < raw.length; i += 2) {
       const name = raw[i] ?? '';
-      if (this.#relay.rules.mayReturn(name)) trailers.push([name, raw[i + 1] ?? '']);
+      if (mayTrail(this.#relay.rules, name)) trailers.push([name, raw[i + 1] ?? '']);
     }
     return trailers;
   }
@@ -157,4 +209,20 @@ function lengthOf(raw: readonly string[]): number | null {
     if (raw[i]?.length === 14 && raw[i]?.toLowerCase() === 'content-length') return Number(raw[i + 1]);
   }
   return null;
+}
+
+/** Fields that steer a browser or a client are only ours to send, and only in the head. */
+function mayTrail(rules: HeaderRules, name: string): boolean {
+  const lower = name.toLowerCase();
+  if (lower.startsWith('access-control-') || lower.startsWith('ratelimit') || lower === 'vary') return false;
+  return rules.mayReturn(name);
+}
+
+/** RFC 9112 §6.1: a body in a coding we do not undo cannot be passed on as what it is. */
+function hasOtherCoding(raw: readonly string[]): boolean {
+  for (let i = 0; i < raw.length; i += 2) {
+    if (raw[i]?.toLowerCase() === 'transfer-encoding' && raw[i + 1]?.trim().toLowerCase() !== 'chunked')
+      return true;
+  }
+  return false;
 }

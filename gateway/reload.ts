@@ -57,6 +57,6 @@ async function tryReload({ read, site, makers, swap }: ReloadParts): Promise<str
   if (changed.length > 0) return `restart needed: ${changed.join(', ')}`;
   const next = buildSite(config, makers, old);
   swap(next);
-  retireSite(old, next);
+  void retireSite(old, next);
   return null;
 }

@@ -65,6 +65,6 @@ function hostName(field: string): string | null {
   const name = parseHost(field);
   const url = `http://${field}`;
   const verdict = name !== null && URL.canParse(url) && new URL(url).hostname === name ? name : null;
-  if (hostNames.size < 1000) hostNames.set(field, verdict);
+  if (hostNames.size < 1000 && field.length < 256) hostNames.set(field, verdict);
   return verdict;
 }

@@ -8,9 +8,10 @@ import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
-import { hasEnded, writeResponse, writeSocket } from './answer.ts';
+import { writeResponse, writeSocket } from './answer.ts';
+import { endConnection, hasEnded, noteConnection } from './connection.ts';
 import { exchange, type Gate, type Visit } from './exchange.ts';
-import { expectsMore, type Head } from './head.ts';
+import { expectsMore, fieldValues, type Head } from './head.ts';
 import { type RefusalCode, refusalAnswer } from './refusals.ts';
 import { readFacts } from './request.ts';
 
@@ -31,7 +32,16 @@ export function createFrontDoor(
   });
   const admitHead = (req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean): void => {
     if (hasEnded(req.socket)) return;
+    noteConnection(res, req.socket);
     const head = headOf(req);
+    // Reset before we got here: a request without an address is nobody's.
+    if (head.peer === '') {
+      req.socket.destroy();
+      return;
+    }
+    // Node loses what follows an Upgrade that it does not grant, up to the next read: nobody can say where a
+    // next request would begin.
+    if (fieldValues(head.rawHeaders, 'upgrade').length > 0) endConnection(res);
     const requestId = randomUUID();
     const facts = readFacts(head, requestId);
     if (facts.ok) {
@@ -66,7 +76,7 @@ export function createFrontDoor(
     else admitHead(req, res, true);
   });
   server.on('checkExpectation', (req, res) => refuseAtDoor(gate, 'expectation_failed', req, res));
-  server.on('connect', (_req, socket) => answerSocket(gate, 'request_malformed', socket));
+  server.on('connect', (_req, socket) => onClientError(gate, new Error('CONNECT'), socket));
   server.on('clientError', (error, socket) => onClientError(gate, error, socket));
   return server;
 }
@@ -96,6 +106,7 @@ export function headOf(req: IncomingMessage): Head {
 
 function refuseAtDoor(gate: Gate, code: RefusalCode, req: IncomingMessage, res: ServerResponse): void {
   if (hasEnded(req.socket)) return;
+  noteConnection(res, req.socket);
   const requestId = randomUUID();
   const answer = refusalAnswer({ code, requestId, realm: 'postern' });
   writeResponse(res, answer, true);
@@ -105,7 +116,7 @@ function refuseAtDoor(gate: Gate, code: RefusalCode, req: IncomingMessage, res: 
 /** What node's parser would not even call a request. */
 function onClientError(gate: Gate, error: Error, socket: Duplex): void {
   const code = 'code' in error ? String(error.code) : '';
-  if (code === 'ECONNRESET' || !socket.writable || hasAnswered(socket)) {
+  if (code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
     socket.destroy();
     return;
   }
@@ -114,15 +125,9 @@ function onClientError(gate: Gate, error: Error, socket: Duplex): void {
   else answerSocket(gate, 'request_malformed', socket);
 }
 
-/** An answer is already under way on this connection: ours would land in the middle of it. */
-function hasAnswered(socket: Duplex): boolean {
-  const message = '_httpMessage' in socket ? socket._httpMessage : null;
-  return (
-    typeof message === 'object' &&
-    message !== null &&
-    'headersSent' in message &&
-    message.headersSent === true
-  );
+/** A request before this is still being answered: words of ours would be taken for that answer. */
+function isAnswering(socket: Duplex): boolean {
+  return '_httpMessage' in socket && socket._httpMessage !== null && socket._httpMessage !== undefined;
 }
 
 function answerSocket(gate: Gate, code: RefusalCode, socket: Duplex): void {

@@ -3,6 +3,7 @@ import type { Policy } from '../policy/types.ts';
 import type { LoadedConfig } from './config/load.ts';
 import type { UpstreamSettings } from './config/settings.ts';
 import { HeaderRules } from './headers.ts';
+import { Life } from './life.ts';
 import type { Upstream } from './upstream.ts';
 import type { Rooms } from './walk.ts';
 
@@ -12,6 +13,8 @@ export type Site = {
   readonly rules: HeaderRules;
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly failures: Rooms['failures'];
+  /** Exchanges that are judged and delivered by this site. */
+  readonly visits: Life;
 };
 
 /** What main lends to build one. */
@@ -34,13 +37,14 @@ export function buildSite(config: LoadedConfig, makers: SiteMakers, before: Site
   const budget = policy.failureBudget;
   const kept = before !== null && same(before.policy.failureBudget, budget);
   const failures = kept ? before.failures : budget === null ? null : makers.createFailures(budget);
-  return { config, policy, rules: new HeaderRules(policy.identity), upstreams, failures };
+  return { config, policy, rules: new HeaderRules(policy.identity), upstreams, failures, visits: new Life() };
 }
 
-/** Lets go of what the new site does not use; requests in flight finish first. */
-export function retireSite(old: Site, next: Site): void {
+/** Lets go of what the new site does not use, once nobody is judged by the old one any more. */
+export async function retireSite(old: Site, next: Site): Promise<void> {
+  await old.visits.whenIdle();
   for (const [name, upstream] of old.upstreams) {
-    if (next.upstreams.get(name) !== upstream) void upstream.pool.close().catch(() => {});
+    if (next.upstreams.get(name) !== upstream) await upstream.pool.destroy();
   }
 }
 

@@ -13,13 +13,6 @@ import { openServers } from './support/servers.ts';
 const root = resolve(import.meta.dirname, '..');
 const vitest = join(root, 'node_modules/vitest/vitest.mjs');
 
-/** As `engines` says. Older Nodes cannot read this file at all. */
-function nodeProblem(version: string): string | null {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major > 22 || (major === 22 && minor >= 19)) return null;
-  return `Postern needs Node 22.19 or newer and this is ${version}: run npm ci, then npm test`;
-}
-
 /** Runs vitest to its end. null: it left no report, so it did not get as far as the tests. */
 async function runVitest(
   args: readonly string[],
@@ -43,8 +36,6 @@ async function runVitest(
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const wrongNode = nodeProblem(process.versions.node);
-  if (wrongNode !== null) throw new Error(wrongNode);
   if (!existsSync(vitest)) throw new Error('vitest is not installed: run npm ci');
   const servers = await openServers(process.env);
   try {

@@ -43,6 +43,7 @@ const contract: Readonly<Record<RefusalCode, Expected>> = {
   store_unavailable: { status: 503 },
   limiter_unavailable: { status: 503 },
   verifier_busy: { status: 503 },
+  overloaded: { status: 503 },
   draining: { status: 503 },
   upstream_unreachable: { status: 502 },
   upstream_timeout: { status: 504 },

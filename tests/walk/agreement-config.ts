@@ -1,0 +1,131 @@
+/** A config with every kind of row that there is, for comparing two answers about the same request. */
+
+/** `origin` is the upstream behind every row. */
+export const agreementConfig = (origin: string): string => `
+upstreams:
+  app: { url: ${origin} }
+  deep: { url: ${origin}/base }
+token_types:
+  user: { prefix: usr_, sources: [bearer, header:X-User-Token], grantable: [items:read, items:write, items:delete, files:read, files:write, people:read], attributes: { user: required, projects: list } }
+  service: { prefix: svc_, aliases: [oldsvc_], grantable: [items:read, items:write, reports:read, events:write, admin:all], attributes: { tenant: required, regions: list } }
+  sdk: { prefix: sdk_, sources: [header:X-Sdk-Token, query:token], scopes: [events:write], attributes: { project: required } }
+  session: { sources: [cookie:session], grantable: [items:read, people:read, people:write] }
+  partner: { prefix: prt_, sources: [query:key], grantable: [reports:read, items:read], attributes: { tenant: optional } }
+scopes:
+  items:read: Read items
+  items:write: Change items
+  items:delete: Delete items
+  files:read: Read files
+  files:write: Change files
+  people:read: Read people
+  people:write: Change people
+  reports:read: Read reports
+  events:write: Send events
+  admin:all: Everything
+cors:
+  any: { origins: any, methods: [GET, POST], headers: [Content-Type, X-Sdk-Token], expose: [Retry-After] }
+  listed: { origins: [https://app.example.com, http://localhost:3000], methods: [GET, PUT, DELETE], credentials: true }
+pins:
+  site: { kind: origin, when_missing: deny }
+limits:
+  plenty: { rate: 1000000/1m, per: [token], on_redis_down: local }
+  visitors: { rate: 1000000/1m, per: [address, route], on_redis_down: local }
+identity:
+  reserve: [X-Acme-*]
+  headers:
+    X-Postern-Token-Id: token.id
+    X-Postern-Token-Type: token.type
+    X-Postern-Scopes: token.scopes
+    X-Postern-Tenant: token.attribute.tenant
+    X-Acme-Projects: token.attribute.projects
+    X-Acme-User: token.attribute.user
+    X-Postern-Route: route.id
+    X-Postern-Api: api
+apis:
+  main:
+    hosts: [api.test, api.example.com]
+    prefixes: ["", /v1]
+    to: app
+    routes:
+      GET /items: { allow: { user: items:read, service: items:read, session: items:read }, limits: [plenty] }
+      POST /items: { allow: { user: items:write, service: items:write }, body: { max: 64B } }
+      GET /items/{id}: { allow: { user: items:read, service: items:read | admin:all } }
+      PUT /items/{id}: { allow: { user: items:read + items:write }, cors: listed }
+      DELETE /items/{id}: { allow: { user: items:write + items:delete }, cors: listed }
+      GET /items/special: { allow: { service: admin:all } }
+      GET /items/{id}/parts: { allow: { user: any_scope, service: any_scope } }
+      GET /items/{id}/parts/{part}: { allow: { user: any_scope } }
+      PATCH /items/{id}/parts/{part}: { allow: { user: items:write } }
+      GET /projects/{project}: { allow: { user: any_scope }, bind: { project: token.attribute.projects } }
+      GET /projects/{project}/files/{path...}: { allow: { user: files:read }, bind: { project: token.attribute.projects } }
+      PUT /projects/{project}/files/{path...}: { allow: { user: files:write }, bind: { project: { equals: token.attribute.projects, else: 404 } } }
+      GET /users/{user}: { allow: { user: people:read }, bind: { user: { equals: token.attribute.user, else: 404 } } }
+      POST /auth/login: { allow: public, limits: [visitors] }
+      POST /auth/logout: { allow: public, credentials: strip }
+  reports:
+    hosts: [api.test, reports.test]
+    types: [service, partner, user]
+    to: deep
+    routes:
+      GET /tenants/{tenant}/report: { allow: { service: reports:read, partner: reports:read }, bind: { tenant: { equals: token.attribute.tenant, else: 404 } } }
+      GET /tenants/{tenant}/regions/{region}: { allow: { service: any_scope }, bind: { tenant: token.attribute.tenant, region: token.attribute.regions } }
+      POST /tenants/{tenant}/exports: { allow: { service: reports:read + events:write } }
+      GET /tenants: { allow: { service: admin:all } }
+      GET /: { allow: { partner: any_scope, service: any_scope } }
+  events:
+    hosts: [ingest.test, api.test]
+    prefixes: ["", /api]
+    to: app
+    cors: any
+    routes:
+      POST /events: { allow: { sdk: events:write, service: events:write }, limits: [plenty] }
+      POST /events/batch: { allow: { sdk: events:write }, body: { max: 16B } }
+      GET /events/schema: { allow: public }
+      GET /events/{id}: { allow: { service: any_scope }, cors: off }
+      OPTIONS /events/probe: { allow: public }
+      POST /events/probe: { allow: { sdk: any_scope } }
+  files:
+    hosts: [files.test]
+    to: deep
+    routes:
+      GET /{bucket}/{path...}: { allow: { user: files:read, service: any_scope } }
+      PUT /{bucket}/{path...}: { allow: { user: files:write }, path_parameters: allow }
+      GET /shared/{path...}: { allow: public, path_parameters: allow }
+      GET /shared/private/{path...}: { allow: { user: files:read + files:write } }
+      DELETE /{bucket}/{key}: { allow: { user: files:write } }
+  people:
+    hosts: [people.test]
+    to: app
+    cors: listed
+    routes:
+      GET /me: { allow: { session: any_scope } }
+      PUT /me: { allow: { session: people:write } }
+      GET /people: { allow: { session: people:read, user: people:read } }
+      GET /people/{id}: { allow: { session: people:read | people:write } }
+      POST /people: { allow: { session: people:read + people:write } }
+      OPTIONS /people: { allow: { session: any_scope } }
+  open:
+    to: app
+    routes:
+      GET /status: { allow: public, limits: [visitors] }
+      GET /status/{what}: { allow: public }
+      POST /hooks/{name...}: { allow: public, body: { max: 32B } }
+      GET /docs/{page}: { allow: public }
+      GET /items: { allow: { partner: items:read } }
+`;
+
+/** Prefixes of an api's rows; what a row's id leaves out. */
+export const prefixesOf: Readonly<Record<string, readonly string[]>> = {
+  main: ['', '/v1'],
+  events: ['', '/api'],
+};
+
+export const hostsAsked = [
+  'api.test',
+  'api.example.com',
+  'reports.test',
+  'ingest.test',
+  'files.test',
+  'people.test',
+  'nobody.test',
+];
