@@ -1,4 +1,4 @@
-/** How the tests are run: real processes, two at a time, and nothing global. */
+/** How the tests are run: real processes, three at a time on two cores since many of them wait; nothing global. */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -6,7 +6,7 @@ export default defineConfig({
     include: ['tests/**/*.test.ts'],
     globals: false,
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     testTimeout: 20_000,
     hookTimeout: 20_000,
     teardownTimeout: 5000,
