@@ -64,6 +64,7 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
     limiterUp: () => limiter.health().ok,
   });
   const limiter = openLimiter(config, log, metrics);
+  if (config.redis?.required === true) await untilCounted(limiter);
   const makers: SiteMakers = {
     openUpstream: (settings) => openUpstream(settings, options.upstreamVisitsMax),
     createFailures: createFailureBudget,
@@ -128,6 +129,9 @@ function openGate(site: () => Site, { tokens, limiter, life, log, metrics }: Par
   };
 }
 
+/** How long a required Redis may take to answer at the start. */
+const redisStartMs = 3000;
+
 /** What may wait for a reader of the log; lines beyond it are lost rather than kept in memory. */
 const logBytesMax = 16 * 1024 * 1024;
 
@@ -150,6 +154,18 @@ function openLimiter(config: LoadedConfig, log: Logger, metrics: Metrics): Limit
       else log.warn({ event: 'redis_down', reason });
     },
   });
+}
+
+/** @throws Error, in words for an operator, if Redis has not answered by then. */
+async function untilCounted(limiter: Limiter): Promise<void> {
+  const untilMs = performance.now() + redisStartMs;
+  while (!limiter.health().ok) {
+    if (performance.now() > untilMs) {
+      await limiter.close();
+      throw new Error('redis is required and cannot be reached: start it, or write redis.required: false');
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 /** A lost Redis is said but does not make us unready: each limit has its own word for that. */

@@ -35,6 +35,20 @@ const listenSchema = v.pipe(
       address('HOST:PORT of the gate itself. Port 0 picks a free one.', '0.0.0.0:8080'),
       '0.0.0.0:8080',
     ),
+    trusted_proxies: v.optional(
+      v.pipe(
+        v.array(plain('An address or network.')),
+        v.maxLength(
+          0,
+          wording(
+            'no proxy can be trusted in this version yet',
+            'leave the list empty: the address that connects is the caller',
+          ),
+        ),
+        v.description('Whose X-Forwarded-* are believed: nobody, in this version.'),
+      ),
+      [],
+    ),
     max: v.optional(
       v.pipe(
         closed({
@@ -110,7 +124,7 @@ const upstreamSchema = closed({
   timeout: v.optional(
     v.pipe(
       closed({
-        connect: v.optional(duration('To open a connection; then 502.', '1s'), '1s'),
+        connect: v.optional(duration('To open a connection; then 504.', '1s'), '1s'),
         first_byte: v.optional(
           duration('From the whole request sent to the first byte of an answer; then 504.', '10s'),
           '10s',
@@ -149,7 +163,22 @@ export const fileSchema = closed({
   ),
   store: v.optional(
     v.pipe(
-      closed({ url: v.optional(storeUrl, 'sqlite:./data/postern.db') }),
+      closed({
+        url: v.optional(storeUrl, 'sqlite:./data/postern.db'),
+        when_down: v.optional(
+          v.pipe(
+            v.literal(
+              'refuse',
+              wording(
+                'a store that cannot be read can only refuse in this version',
+                'write when_down: refuse',
+              ),
+            ),
+            v.description('What callers get while tokens cannot be read: 503.'),
+          ),
+          'refuse',
+        ),
+      }),
       v.description('Where tokens are kept.'),
     ),
     {},

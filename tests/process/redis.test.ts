@@ -6,6 +6,7 @@ import {
   configFile,
   metricOf,
   type PosternProcess,
+  runPostern,
   startPostern,
 } from '../fixtures/process.ts';
 import { startRedis, type TestRedis } from '../fixtures/redis.ts';
@@ -104,4 +105,20 @@ test('up, down, up again, hung, up again', async () => {
   await changes('redis_up', redis.resume);
   expect(await statuses('/closed', 3)).toEqual(times(3, 200));
   expect(await limiterCheck()).toEqual({ status: 200, ok: true, reason: null, up: 1 });
+});
+
+test('a required Redis that is away at the start keeps the process from starting, in one line', async () => {
+  const needy = configFile(
+    `
+upstreams: { app: { url: ${upstream.url} } }
+apis: { main: { to: app, routes: { GET /free: { allow: public } } } }
+`,
+    { head: 'redis: { url: "redis://127.0.0.1:1", required: true }' },
+  );
+  const { code, stdout, stderr } = await runPostern(['serve', '--config', needy.path]);
+  expect([code, stderr]).toEqual([
+    1,
+    'error: redis is required and cannot be reached: start it, or write redis.required: false\n',
+  ]);
+  expect(stdout).not.toContain('"ready"');
 });
