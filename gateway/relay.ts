@@ -66,8 +66,8 @@ class AnswerRelay implements Dispatcher.DispatchHandler {
   /** undici has no timer of its own while a request body is on its way. */
   onBodySent(chunk: Buffer): void {
     noteStreamed(chunk.length);
-    this.#moved();
-    this.#watch();
+    if (this.#stall === null) this.#watch();
+    else this.#stall.refresh();
   }
 
   onRequestSent(): void {
