@@ -69,7 +69,7 @@ export async function walk(
 ): Promise<Ruling> {
   const { policy } = rooms;
   const rows = rowSet(policy, facts);
-  trace?.('row set', rows.ok, rows.ok ? `${rows.value.length} rows match the path` : rows.denial.reason);
+  trace?.('row set', rows.ok, rows.ok ? `rows of this path: ${rows.value.length}` : rows.denial.reason);
   if (!rows.ok) return refuse(rows.denial);
 
   const asked = facts.method === 'OPTIONS' ? preflightMethod(head) : null;

@@ -7,7 +7,7 @@ describe('postern explain', () => {
       code: 0,
       stdout: `✓ caller      a made-up token of type project; scopes: events:write; project: fixture (filled in)
 ✓ request     POST /events at host localhost
-✓ row set     2 rows match the path
+✓ row set     rows of this path: 2
 ✓ method      row main POST /events
 ✓ credential  read as project from bearer
 ✓ state       passed
@@ -34,7 +34,7 @@ forwarded to app (row main POST /events)
       code: 0,
       stdout: `✓ caller      a made-up token of type user; scopes: events:read; projects: p1, p2
 ✓ request     GET /projects/p9 at host localhost
-✓ row set     1 rows match the path
+✓ row set     rows of this path: 1
 ✓ method      row main GET /projects/{project}
 ✓ credential  read as user from bearer
 ✓ state       passed
