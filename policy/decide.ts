@@ -71,8 +71,15 @@ export function decide(
   return { ok: true, value: { match, facts, token, scopes, charges: chargesFor(route, token, facts) } };
 }
 
-/** Makes the yes from a judged claim. Nothing else makes a `Permit`. */
+/**
+ * Makes the yes from a judged claim. Nothing else makes a `Permit`.
+ *
+ * @throws Error where the evidence is not whole: a charge without an answer, or one that was refused. Only a
+ *   mistake of ours comes this far, and it must not end in a yes.
+ */
 export function admit(claim: Claim, states: readonly LimitState[]): Permit {
-  const { match, facts, token, scopes } = claim;
+  const { match, facts, token, scopes, charges } = claim;
+  if (states.length !== charges.length) throw new Error('a limit was not asked');
+  if (states.some(({ counted, allowed }) => counted && !allowed)) throw new Error('a limit said no');
   return { route: match.route, facts, token, scopes, states } as unknown as Permit;
 }

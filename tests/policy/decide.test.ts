@@ -236,6 +236,13 @@ describe('a permit', () => {
     });
   });
 
+  test('is not made where a limit was not asked, or said no', () => {
+    const charges = [{ limit: limitOf(), key: 'k', cost: 1 }];
+    const claim: Claim = { match: matchOf(), facts: factsOf(), token: null, scopes: [], charges };
+    expect(() => admit(claim, [])).toThrow('a limit was not asked');
+    expect(() => admit(claim, [stateOf({ allowed: false })])).toThrow('a limit said no');
+  });
+
   test('cannot be written by hand: that does not compile', () => {
     const fields = { route: routeOf(), facts: factsOf(), token: null, scopes: [], states: [] };
     // @ts-expect-error: only admit has the mark

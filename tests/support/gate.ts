@@ -72,7 +72,7 @@ export function gatePermit(
     facts: factsOf({ origin, requestId: 'ours-1' }),
     token: isPublic ? null : knownToken,
     scopes: isPublic ? [] : ['a', 'b'],
-    charges: [],
+    charges: states.map(({ limit }) => ({ limit, key: limit.name, cost: 1 })),
   };
   return admit(claim, states);
 }
