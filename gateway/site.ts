@@ -40,11 +40,15 @@ export function buildSite(config: LoadedConfig, makers: SiteMakers, before: Site
   return { config, policy, rules: new HeaderRules(policy.identity), upstreams, failures, visits: new Life() };
 }
 
-/** Lets go of what the new site does not use, once nobody is judged by the old one any more. */
+/**
+ * Lets go of what the new site does not use, once nobody is judged by the old one any more, and nobody is at
+ * the upstream: one that outlived an earlier reload may still carry a stream of the site before. Never rejects.
+ */
 export async function retireSite(old: Site, next: Site): Promise<void> {
   await old.visits.whenIdle();
   for (const [name, upstream] of old.upstreams) {
-    if (next.upstreams.get(name) !== upstream) await upstream.pool.destroy();
+    if (next.upstreams.get(name) === upstream) continue;
+    void upstream.visits.whenIdle().then(() => upstream.pool.close().catch(() => {}));
   }
 }
 

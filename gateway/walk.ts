@@ -42,7 +42,7 @@ export type Rooms = {
   readonly now: () => number;
 };
 
-/** Where a walk ends. `token` is kept on refusals for the log: an id, never a secret. */
+/** Where a walk ends. */
 export type Ruling =
   | { readonly kind: 'forward'; readonly permit: Permit; readonly cut: Cut }
   | { readonly kind: 'preflight'; readonly preflight: Preflight }
@@ -50,7 +50,6 @@ export type Ruling =
       readonly kind: 'refuse';
       readonly denial: Denial;
       readonly route: Route | null;
-      readonly token: TokenRecord | null;
       readonly states: readonly LimitState[];
     };
 
@@ -93,18 +92,18 @@ export async function walk(
   footing.token = token;
 
   const claim = decide(policy, match.value, facts, token, rooms.now(), trace);
-  if (!claim.ok) return refuse(claim.denial, route, token);
+  if (!claim.ok) return refuse(claim.denial, route);
 
   const { charges } = claim.value;
   const counted = charges.length === 0 ? noStates : rooms.limiter.consume(charges);
   const states = counted instanceof Promise ? await counted : counted;
   const verdict = judge(states);
   trace?.('limits', verdict.ok, verdict.ok ? `${charges.length} counted` : verdict.denial.reason);
-  if (!verdict.ok) return refuse(verdict.denial, route, token, states);
+  if (!verdict.ok) return refuse(verdict.denial, route, states);
 
   const tooLarge = bodyOver(head, route);
   trace?.('body', tooLarge === null, tooLarge?.reason ?? 'within the cap');
-  if (tooLarge !== null) return refuse(tooLarge, route, token, states);
+  if (tooLarge !== null) return refuse(tooLarge, route, states);
 
   return { kind: 'forward', permit: admit(claim.value, states), cut: cutFor(route, facts.query) };
 }
@@ -150,10 +149,9 @@ function readAs({ types, source }: Presented): string {
 function refuse(
   reason: Denial,
   route: Route | null = reason.route ?? null,
-  token: TokenRecord | null = null,
   states: readonly LimitState[] = noStates,
 ): Ruling {
-  return { kind: 'refuse', denial: reason, route, token, states };
+  return { kind: 'refuse', denial: reason, route, states };
 }
 
 /** Fetch standard: a preflight names exactly one method. null: not a preflight. */
