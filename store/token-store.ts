@@ -51,8 +51,12 @@ export interface TokenStore {
   /** Whether this process has verified exactly this token before (it may be revoked since). No I/O. */
   verifiedBefore(plaintext: string): boolean;
 
-  byId(id: string): TokenRecord | null;
-  list(filter: ListFilter): TokenPage;
+  byId(id: string): TokenRecord | null | Promise<TokenRecord | null>;
+
+  /** The records of these ids, read now; one that is missing was never there. For streams under way. */
+  byIds(ids: readonly string[]): readonly TokenRecord[] | Promise<readonly TokenRecord[]>;
+
+  list(filter: ListFilter): TokenPage | Promise<TokenPage>;
 
   /** Durable when it resolves. @throws StoreFault */
   create(token: NewToken): Promise<CreatedToken>;

@@ -55,6 +55,9 @@ export type SqliteTokensOptions = {
 };
 
 export interface SqliteTokenStore extends TokenStore {
+  byId(id: string): TokenRecord | null;
+  byIds(ids: readonly string[]): readonly TokenRecord[];
+  list(filter: ListFilter): TokenPage;
   /** Writes what `touch` noted, now. Never throws: what could not be written stays noted. */
   flush(): Promise<void>;
   /** Bcrypt jobs finished since the start, for metrics. */
@@ -170,6 +173,10 @@ class SqliteTokens implements SqliteTokenStore {
   byId(id: string): TokenRecord | null {
     const row = this.#reads.byId(id);
     return row === undefined ? null : recordOf(row);
+  }
+
+  byIds(ids: readonly string[]): readonly TokenRecord[] {
+    return ids.flatMap((id) => this.byId(id) ?? []);
   }
 
   list(filter: ListFilter): TokenPage {

@@ -76,10 +76,10 @@ function expiryOf(inMs: number | null, now: number): Checked<number | null> {
 }
 
 /** @throws StoreFault */
-export function listTokens(
+export async function listTokens(
   { tokens }: Desk,
   filter: { readonly type: string | null; readonly limit: number; readonly after: string | null },
-): TokenPage {
+): Promise<TokenPage> {
   const { type, limit, after } = filter;
   return tokens.list({
     limit,
@@ -89,8 +89,8 @@ export function listTokens(
 }
 
 /** @throws StoreFault */
-export function showToken({ tokens }: Desk, id: string): Checked<TokenRecord> {
-  const record = tokens.byId(id);
+export async function showToken({ tokens }: Desk, id: string): Promise<Checked<TokenRecord>> {
+  const record = await tokens.byId(id);
   return record === null ? unknownToken() : { ok: true, value: record };
 }
 

@@ -144,7 +144,7 @@ export function describeTokenStore(name: string, createDatabase: CreateDatabase)
     test('revoking what is not there is null', async () => {
       const { store } = await fresh();
       expect(await store.revoke('tok_none', 'operator', null)).toBeNull();
-      expect(store.byId('tok_none')).toBeNull();
+      expect(await store.byId('tok_none')).toBeNull();
     });
 
     test('uses are written at close, the latest of each token, and never backwards', async () => {
@@ -154,10 +154,10 @@ export function describeTokenStore(name: string, createDatabase: CreateDatabase)
       store.touch(record.id, NOW + 10);
       await store.close();
       const later = await open();
-      expect(later.byId(record.id)).toStrictEqual({ ...record, lastUsedAt: NOW + 20 });
+      expect(await later.byId(record.id)).toStrictEqual({ ...record, lastUsedAt: NOW + 20 });
       later.touch(record.id, NOW + 15);
       await later.close();
-      expect((await open()).byId(record.id)?.lastUsedAt).toBe(NOW + 20);
+      expect((await (await open()).byId(record.id))?.lastUsedAt).toBe(NOW + 20);
     });
 
     test('names and values that look like code are kept as they are', async () => {
@@ -170,7 +170,7 @@ export function describeTokenStore(name: string, createDatabase: CreateDatabase)
         ]),
       };
       const { record } = await store.create(newToken(USER, odd));
-      expect(store.byId(record.id)).toMatchObject(odd);
+      expect(await store.byId(record.id)).toMatchObject(odd);
     });
   });
 
@@ -179,20 +179,23 @@ export function describeTokenStore(name: string, createDatabase: CreateDatabase)
       const { store } = await fresh();
       const ids: string[] = [];
       for (let n = 0; n < 5; n++) ids.push((await store.create(newToken(USER))).record.id);
-      const first = store.list({ limit: 2 });
-      const second = store.list({ limit: 2, after: first.next ?? '' });
-      const third = store.list({ limit: 2, after: second.next ?? '' });
+      const first = await store.list({ limit: 2 });
+      const second = await store.list({ limit: 2, after: first.next ?? '' });
+      const third = await store.list({ limit: 2, after: second.next ?? '' });
       const pages = [first, second, third].map((page) => page.tokens.map((token) => token.id));
       expect(pages).toEqual([ids.slice(0, 2), ids.slice(2, 4), ids.slice(4)]);
       expect(third.next).toBeNull();
-      expect(store.list({ limit: 5 }).next).toBeNull();
+      expect((await store.list({ limit: 5 })).next).toBeNull();
     });
 
     test('a type may be asked for', async () => {
       const { store } = await fresh();
       await store.create(newToken(USER));
       const { record } = await store.create(newToken(PROJECT));
-      expect(store.list({ type: 'project', limit: 10 })).toStrictEqual({ tokens: [record], next: null });
+      expect(await store.list({ type: 'project', limit: 10 })).toStrictEqual({
+        tokens: [record],
+        next: null,
+      });
     });
   });
 
@@ -241,7 +244,7 @@ export function describeTokenStore(name: string, createDatabase: CreateDatabase)
       const { store } = await fresh();
       const good = importedToken(USER, { sha256: sha256('usr_good') });
       await expect(store.import([good, importedToken(PROJECT, hash)])).rejects.toThrow(TypeError);
-      expect(store.list({ limit: 1 }).tokens).toEqual([]);
+      expect((await store.list({ limit: 1 })).tokens).toEqual([]);
     });
   });
 
@@ -254,7 +257,7 @@ export function describeTokenStore(name: string, createDatabase: CreateDatabase)
       await store.close();
       const fault = expect.objectContaining({ name: 'StoreFault', code: 'store_unavailable' });
       expect(() => store.find(plaintext, [USER])).toThrow(fault);
-      expect(() => store.byId(record.id)).toThrow(fault);
+      await expect((async () => store.byId(record.id))()).rejects.toThrow(fault);
       await expect(store.revoke(record.id, 'operator', null)).rejects.toEqual(fault);
       expect(store.health().ok).toBe(false);
     });

@@ -1,0 +1,46 @@
+/** What a pin store promises: one value per pin and subject, whoever came first. */
+
+/** `subject` is whose pin it is, spelled so that no two subjects share one: `project=prj_a`, `token=tok_…`. */
+export type PinKey = { readonly pin: string; readonly subject: string };
+
+export type PinRecord = PinKey & {
+  readonly value: string;
+  /** Unix ms. */
+  readonly pinnedAt: number;
+  /** Token id of the first use, or who changed it. */
+  readonly pinnedBy: string;
+  /** Grows by one with each change. */
+  readonly version: number;
+};
+
+/** null: no filter; `after` is the `next` of the page before. */
+export type PinFilter = {
+  readonly pin: string | null;
+  readonly subject: string | null;
+  readonly after: string | null;
+  /** 1 to 1000. */
+  readonly limit: number;
+};
+
+export type PinPage = { readonly pins: readonly PinRecord[]; readonly next: string | null };
+
+export interface PinStore {
+  /** Read from the database now; null: nothing is pinned. @throws StoreFault if we cannot tell. */
+  read(key: PinKey): PinRecord | null | Promise<PinRecord | null>;
+
+  /**
+   * Pins `value` where nothing is pinned, and answers with what is pinned then. Of any number of first uses,
+   * in any number of processes, one value wins. Durable, with an audit row, when it resolves. @throws StoreFault
+   */
+  pinFirst(key: PinKey, value: string, by: string): Promise<PinRecord>;
+
+  /**
+   * Sets another value, or with null lets go, so that the next first use pins anew. Durable, seen by every later
+   * `read` in any process, with an audit row in the same transaction, when it resolves.
+   *
+   * @returns what was pinned before; null: nothing. @throws StoreFault
+   */
+  change(key: PinKey, value: string | null, by: string, reason: string | null): Promise<PinRecord | null>;
+
+  list(filter: PinFilter): PinPage | Promise<PinPage>;
+}
