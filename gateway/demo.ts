@@ -46,7 +46,10 @@ export async function demo({ json, port }: DemoOptions): Promise<void> {
 /** The shipped config, except that everything stays on this machine and goes away afterwards. */
 function adapted(config: LoadedConfig, upstream: string, folder: string): LoadedConfig {
   const upstreams = new Map(
-    [...config.upstreams].map(([name, settings]) => [name, { ...settings, origin: upstream, basePath: '' }]),
+    [...config.upstreams].map(([name, settings]) => [
+      name,
+      { ...settings, urls: [{ origin: upstream, basePath: '' }] },
+    ]),
   );
   const listen = { ...config.listen, announceMs: 0 };
   return { ...config, listen, upstreams, redis: null, store: { path: join(folder, 'postern.db') } };

@@ -18,11 +18,14 @@ export type FaultCode =
 /** The upstream gave no answer that may be passed on. */
 export class UpstreamFault extends Error {
   readonly code: UpstreamFaultCode;
+  /** No connection came about, so not a byte of the request can have been acted on. */
+  readonly unsent: boolean;
 
-  constructor(code: UpstreamFaultCode, message: string, cause?: unknown) {
-    super(message, { cause });
+  constructor(code: UpstreamFaultCode, message: string, more: { cause?: unknown; unsent?: boolean } = {}) {
+    super(message, { cause: more.cause });
     this.name = 'UpstreamFault';
     this.code = code;
+    this.unsent = more.unsent ?? false;
   }
 }
 

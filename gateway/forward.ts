@@ -5,11 +5,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Permit, Policy } from '../policy/types.ts';
+import { isGone } from './connection.ts';
 import type { Cut } from './credential.ts';
+import { UpstreamFault } from './fault.ts';
 import type { Framing } from './head.ts';
 import { type HeaderRules, outgoingHeaders } from './headers.ts';
 import { type Delivered, relayAnswer } from './relay.ts';
 import { cappedBody } from './request-body.ts';
+import type { Target } from './targets.ts';
 import type { Upstream } from './upstream.ts';
 
 export type Delivery = {
@@ -31,9 +34,50 @@ export type Delivery = {
  * @throws UpstreamFault while nothing has been sent; BodyTooLarge or RequestStalled, the caller's doing in mid-stream.
  */
 export function deliver(delivery: Delivery): Promise<Delivered> {
+  const { targets } = delivery.upstream;
+  const first = targets.choose();
+  if (first === null) throw new UpstreamFault('upstream_unreachable', 'the upstream has no url');
+  return targets.all.length === 1 ? attempt(delivery, first) : tryEach(delivery, first);
+}
+
+/** Goes on to the next url only where the last one cannot have seen the request, and a repeat would do no harm. */
+async function tryEach(delivery: Delivery, first: Target): Promise<Delivered> {
+  const { targets } = delivery.upstream;
+  const tried = [first];
+  for (let target = first; ; tried.push(target)) {
+    try {
+      const delivered = await counted(delivery, target);
+      if (!delivered.aborted) targets.succeeded(target);
+      return delivered;
+    } catch (error) {
+      if (!(error instanceof UpstreamFault)) throw error;
+      targets.failed(target, error.message);
+      const next =
+        error.unsent && isRepeatable(delivery) && !isGone(delivery.res) ? targets.choose(tried) : null;
+      if (next === null) throw error;
+      target = next;
+    }
+  }
+}
+
+function counted(delivery: Delivery, target: Target): Promise<Delivered> {
+  target.outstanding++;
+  return attempt(delivery, target).finally(() => {
+    target.outstanding--;
+  });
+}
+
+/** RFC 9110 §9.2.2: methods that may be sent again; and a body could be sent only once. */
+const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
+
+function isRepeatable({ permit, framing }: Delivery): boolean {
+  return !framing.hasBody && idempotent.has(permit.facts.method);
+}
+
+function attempt(delivery: Delivery, target: Target): Promise<Delivered> {
   const { req, res, permit, cut, framing, upstream, policy, rules } = delivery;
   const { facts } = permit;
-  const path = upstream.settings.basePath + facts.path + (cut.query === null ? '' : `?${cut.query}`);
+  const path = target.basePath + facts.path + (cut.query === null ? '' : `?${cut.query}`);
   const headers = outgoingHeaders({
     rawHeaders: req.rawHeaders,
     httpVersion: req.httpVersion,
@@ -41,7 +85,7 @@ export function deliver(delivery: Delivery): Promise<Delivered> {
     cut,
     policy,
     rules,
-    host: upstream.host,
+    host: upstream.settings.preserveHost ? null : target.host,
     contentLength: framing.hasBody ? framing.bytes : null,
   });
   return new Promise((resolve, reject) => {
@@ -56,7 +100,7 @@ export function deliver(delivery: Delivery): Promise<Delivered> {
       resolve,
       reject,
     });
-    upstream.pool.dispatch({ method: facts.method as 'GET', path, headers, body }, handler);
+    target.pool.dispatch({ method: facts.method as 'GET', path, headers, body }, handler);
   });
 }
 

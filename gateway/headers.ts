@@ -105,8 +105,8 @@ export type Outgoing = {
   readonly cut: Cut;
   readonly policy: Policy;
   readonly rules: HeaderRules;
-  /** Host for the upstream. */
-  readonly host: string;
+  /** Host for the upstream; null: the caller's own, as it was sent. */
+  readonly host: string | null;
   /** null: chunked or none. */
   readonly contentLength: number | null;
 };
@@ -114,7 +114,7 @@ export type Outgoing = {
 /** Names and values in turn, ready for the upstream client. */
 export function outgoingHeaders(out: Outgoing): string[] {
   const { rawHeaders, permit, cut, rules } = out;
-  const headers: string[] = ['Host', out.host];
+  const headers: string[] = ['Host', out.host ?? ''];
   const nominated = nominatedBy(rawHeaders);
   let clientHost = '';
   let via = '';
@@ -134,6 +134,7 @@ export function outgoingHeaders(out: Outgoing): string[] {
       if (kept !== null) headers.push(name, kept);
     } else headers.push(name, value);
   }
+  if (out.host === null) headers[1] = clientHost;
   const { address, requestId } = permit.facts;
   const node = address.includes(':') ? `"[${address}]"` : address;
   headers.push(

@@ -62,11 +62,19 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
     inFlight: () => life.inFlight,
     verifierDepth: () => tokens.verifierDepth(),
     limiterUp: () => limiter.health().ok,
+    targets: () =>
+      [...site.upstreams.values()].flatMap(({ settings, targets }) =>
+        targets.all.map((target) => [settings.name, target.origin, targets.isIn(target)] as const),
+      ),
   });
   const limiter = openLimiter(config, log, metrics);
   if (config.redis?.required === true) await untilCounted(limiter);
   const makers: SiteMakers = {
-    openUpstream: (settings) => openUpstream(settings, options.upstreamVisitsMax),
+    openUpstream: (settings) =>
+      openUpstream(settings, {
+        visitsMax: options.upstreamVisitsMax,
+        onChange: (change) => log.warn({ event: change.up ? 'upstream_up' : 'upstream_down', ...change }),
+      }),
     createFailures: createFailureBudget,
   };
   let site = buildSite(config, makers, null);
@@ -88,7 +96,7 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   const stop = async (): Promise<void> => {
     await drain({ server: front, life, times: site.config.listen, log });
     await Promise.all([closeServer(health), tokens.close(), limiter.close()]);
-    await Promise.all([...site.upstreams.values()].map(({ pool }) => pool.destroy()));
+    await Promise.all([...site.upstreams.values()].map((upstream) => upstream.destroy()));
   };
   return {
     listen: urlOf(front),

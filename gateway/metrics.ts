@@ -6,6 +6,8 @@ export type Gauges = {
   readonly inFlight: () => number;
   readonly verifierDepth: () => number;
   readonly limiterUp: () => boolean;
+  /** Each url of each upstream, and whether it takes its share of requests. */
+  readonly targets: () => readonly (readonly [upstream: string, url: string, isIn: boolean])[];
 };
 
 export type Metrics = {
@@ -59,6 +61,16 @@ export function createMetrics(gauges: Gauges): Metrics {
     '1: limits are counted where they should be.',
     () => +gauges.limiterUp(),
   );
+  new Gauge({
+    name: 'postern_upstream_up',
+    help: '1: this url takes its share of requests; 0: it is left out.',
+    labelNames: ['upstream', 'url'],
+    registers: [register],
+    collect() {
+      this.reset();
+      for (const [name, url, isIn] of gauges.targets()) this.labels(name, url).set(+isIn);
+    },
+  });
   return {
     count: ({ route, tokenType, code, status }) => {
       const key = `${route ?? 'none'}\n${tokenType ?? 'none'}\n${code ?? 'passed'}\n${status}`;

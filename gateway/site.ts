@@ -48,7 +48,7 @@ export async function retireSite(old: Site, next: Site): Promise<void> {
   await old.visits.whenIdle();
   for (const [name, upstream] of old.upstreams) {
     if (next.upstreams.get(name) === upstream) continue;
-    void upstream.visits.whenIdle().then(() => upstream.pool.close().catch(() => {}));
+    void upstream.visits.whenIdle().then(() => upstream.close());
   }
 }
 

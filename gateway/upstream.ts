@@ -1,26 +1,61 @@
-/** A service behind the gate: one undici pool, its timeouts, and how its failures are named. */
+/** A service behind the gate: a pool for each of its urls, its timeouts, and how its failures are named. */
 import { buildConnector, errors, Pool } from 'undici';
 import type { UpstreamSettings } from './config/settings.ts';
 import { UpstreamFault } from './fault.ts';
 import { Life } from './life.ts';
+import { Target, type TargetChange, Targets } from './targets.ts';
+import { watchHealth } from './upstream-health.ts';
 
 export type Upstream = {
   readonly settings: UpstreamSettings;
-  /** Host field the upstream is called by. */
-  readonly host: string;
-  readonly pool: Pool;
+  readonly targets: Targets;
   /** Requests at this upstream, and how many there may be: one more is `overloaded`, not left waiting. */
   readonly visits: Life;
   readonly visitsMax: number;
+  /** Ends its health checks and, once nothing is under way, its connections. Never rejects. */
+  readonly close: () => Promise<void>;
+  /** Ends everything now. Never rejects. */
+  readonly destroy: () => Promise<void>;
+};
+
+export type UpstreamOptions = {
+  readonly visitsMax?: number | undefined;
+  /** A url was left out, or came back. */
+  readonly onChange?: (change: TargetChange & { readonly upstream: string }) => void;
 };
 
 /** A connection each; enough for any sidecar. */
 export const visitsMaxDefault = 1024;
 
-/** Connects nothing yet. Pipelining stays 1: one broken answer must not touch another's (S9). */
-export function openUpstream(settings: UpstreamSettings, visitsMax = visitsMaxDefault): Upstream {
-  const pool = new Pool(settings.origin, {
-    connections: visitsMax,
+/** Connects nothing yet, but for health checks. */
+export function openUpstream(settings: UpstreamSettings, options: UpstreamOptions = {}): Upstream {
+  const visitsMax = options.visitsMax ?? visitsMaxDefault;
+  const targets = new Targets(
+    settings.urls.map(
+      ({ origin, basePath }) => new Target(origin, basePath, poolOf(origin, settings, visitsMax)),
+    ),
+    () => performance.now(),
+    (change) => options.onChange?.({ upstream: settings.name, ...change }),
+  );
+  const stopChecks = settings.health === null ? () => {} : watchHealth(targets, settings.health);
+  const end = async (how: 'close' | 'destroy'): Promise<void> => {
+    stopChecks();
+    await Promise.allSettled(targets.all.map(({ pool }) => pool[how]()));
+  };
+  return {
+    settings,
+    targets,
+    visits: new Life(),
+    visitsMax,
+    close: () => end('close'),
+    destroy: () => end('destroy'),
+  };
+}
+
+/** Pipelining stays 1: one broken answer must not touch another's (S9). */
+function poolOf(origin: string, settings: UpstreamSettings, connections: number): Pool {
+  return new Pool(origin, {
+    connections,
     pipelining: 1,
     allowH2: false,
     connect: connectorOf(settings),
@@ -29,7 +64,6 @@ export function openUpstream(settings: UpstreamSettings, visitsMax = visitsMaxDe
     keepAliveTimeout: 4000,
     maxHeaderSize: 64 * 1024,
   });
-  return { settings, host: new URL(settings.origin).host, pool, visits: new Life(), visitsMax };
 }
 
 /**
@@ -65,12 +99,11 @@ const connectCodes = new Set([
 /** Names what the upstream client reported. */
 export function upstreamFault(error: Error): UpstreamFault {
   if (error instanceof UpstreamFault) return error;
-  if (
-    error instanceof errors.ConnectTimeoutError ||
-    error instanceof errors.HeadersTimeoutError ||
-    error instanceof errors.BodyTimeoutError
-  ) {
-    return new UpstreamFault('upstream_timeout', error.name, error);
+  if (error instanceof errors.ConnectTimeoutError) {
+    return new UpstreamFault('upstream_timeout', error.name, { cause: error, unsent: true });
+  }
+  if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError) {
+    return new UpstreamFault('upstream_timeout', error.name, { cause: error });
   }
   const code = 'code' in error ? String(error.code) : '';
   const unreachable =
@@ -78,6 +111,6 @@ export function upstreamFault(error: Error): UpstreamFault {
   return new UpstreamFault(
     unreachable ? 'upstream_unreachable' : 'upstream_protocol_error',
     code || error.name,
-    error,
+    { cause: error, unsent: unreachable },
   );
 }

@@ -7,6 +7,7 @@ import {
   named,
   plain,
   size,
+  some,
   text,
   whole,
   wording,
@@ -116,10 +117,36 @@ const redisSchema = v.pipe(
   v.description('Shared counters. Without it, limits are counted in this process alone.'),
 );
 
+const upstreamUrl = v.union([plain('http(s)://HOST[:PORT][/base].'), fromEnvironment]);
+
+const healthPath = text(
+  'The path asked at each url, from its root.',
+  (path) =>
+    /^\/[!-~]*$/.test(path)
+      ? parsed(path)
+      : unreadable(`"${path}" is not a path`, 'write it from the root of the host: /healthz'),
+  ['/healthz'],
+);
+
 const upstreamSchema = closed({
   url: v.pipe(
-    v.union([plain('http(s)://HOST[:PORT][/base].'), fromEnvironment]),
-    v.description('http(s)://HOST[:PORT][/base], without credentials, query or fragment.'),
+    v.union([upstreamUrl, some('Several urls of the same service.', upstreamUrl)]),
+    v.description(
+      'http(s)://HOST[:PORT][/base], without credentials, query or fragment; a list shares requests among several.',
+    ),
+  ),
+  health: v.optional(
+    v.pipe(
+      closed({
+        path: healthPath,
+        every: v.optional(duration('How often each url is asked.', '5s'), '5s'),
+      }),
+      v.description('Asked at each url: one that does not answer 2xx twice in a row gets no requests.'),
+    ),
+  ),
+  preserve_host: v.optional(
+    flag("Whether the upstream is called by the caller's Host rather than by its own."),
+    false,
   ),
   timeout: v.optional(
     v.pipe(

@@ -13,12 +13,22 @@ export type ListenSettings = Address & {
   readonly streamsMs: number;
 };
 
-export type UpstreamSettings = {
-  readonly name: string;
+/** One url of an upstream. */
+export type UpstreamTarget = {
   /** `http://127.0.0.1:9001`: scheme, host, port; no final slash. */
   readonly origin: string;
   /** '' or `/base`; put before the matched path. */
   readonly basePath: string;
+};
+
+export type UpstreamSettings = {
+  readonly name: string;
+  /** At least one. */
+  readonly urls: readonly UpstreamTarget[];
+  /** Whether the upstream is called by the caller's Host rather than by its own. */
+  readonly preserveHost: boolean;
+  /** Asked at each url; null: only requests tell how it is. */
+  readonly health: { readonly path: string; readonly everyMs: number } | null;
   readonly connectMs: number;
   readonly firstByteMs: number;
   readonly idleMs: number;
@@ -113,30 +123,53 @@ function resolveRedis(at: Resolution): RedisSettings | null {
 
 function resolveUpstreams(at: Resolution): ReadonlyMap<string, UpstreamSettings> {
   const upstreams = new Map<string, UpstreamSettings>();
-  for (const [name, { url: reference, timeout }] of Object.entries(at.config.upstreams)) {
+  for (const [name, upstream] of Object.entries(at.config.upstreams)) {
     const path = ['upstreams', name, 'url'];
-    const text = dereference(at, path, reference);
-    if (text === null) continue;
-    const url = parseUpstreamUrl(text);
-    if (!url.ok) {
-      at.errors.push(inValue(path, url.message, url.hint));
-      continue;
+    const references = Array.isArray(upstream.url) ? upstream.url.entries() : [[null, upstream.url] as const];
+    const urls: UpstreamTarget[] = [];
+    for (const [index, reference] of references) {
+      const where = index === null ? path : [...path, index];
+      const target = resolveTarget(at, where, reference);
+      if (target === null) continue;
+      if (urls.some(({ origin, basePath }) => origin === target.origin && basePath === target.basePath)) {
+        at.errors.push(inValue(where, 'this url stands twice', 'remove one'));
+      }
+      urls.push(target);
     }
-    const own = listeners(at).find(({ address }) => reachesListener(url.value, address));
-    if (own !== undefined) {
-      const message = `the upstream is Postern's own ${own.key} address, ${formatAddress(own.address)}`;
-      at.errors.push(inValue(path, message, 'write the address of the service behind the gate'));
+    const { timeout, health } = upstream;
+    if (health?.every === 0) {
+      const hint = 'write how often each url is asked: 5s';
+      at.errors.push(
+        inValue(['upstreams', name, 'health', 'every'], 'there is no pause between two checks', hint),
+      );
     }
     upstreams.set(name, {
       name,
-      origin: url.value.origin,
-      basePath: url.value.basePath,
+      urls,
+      preserveHost: upstream.preserve_host,
+      health: health === undefined ? null : { path: health.path, everyMs: health.every },
       connectMs: timeout.connect,
       firstByteMs: timeout.first_byte,
       idleMs: timeout.idle,
     });
   }
   return upstreams;
+}
+
+function resolveTarget(at: Resolution, path: ConfigPath, reference: Reference): UpstreamTarget | null {
+  const text = dereference(at, path, reference);
+  if (text === null) return null;
+  const url = parseUpstreamUrl(text);
+  if (!url.ok) {
+    at.errors.push(inValue(path, url.message, url.hint));
+    return null;
+  }
+  const own = listeners(at).find(({ address }) => reachesListener(url.value, address));
+  if (own !== undefined) {
+    const message = `the upstream is Postern's own ${own.key} address, ${formatAddress(own.address)}`;
+    at.errors.push(inValue(path, message, 'write the address of the service behind the gate'));
+  }
+  return { origin: url.value.origin, basePath: url.value.basePath };
 }
 
 /** The value meant, or null with a problem that names the reference and never the value. */

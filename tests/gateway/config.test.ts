@@ -104,8 +104,9 @@ describe('a right config', () => {
           'app',
           {
             name: 'app',
-            origin: 'http://127.0.0.1:9001',
-            basePath: '',
+            urls: [{ origin: 'http://127.0.0.1:9001', basePath: '' }],
+            preserveHost: false,
+            health: null,
             connectMs: 1000,
             firstByteMs: 10_000,
             idleMs: 60_000,
@@ -133,8 +134,7 @@ redis: { url: { file: redis-url }, required: true, instances: 3 }
     expect(config.store.path).toBe(join(scratch, 'state/p.db'));
     expect(config.redis).toEqual({ url: 'rediss://:pw@cache.internal:6380', required: true, instances: 3 });
     expect(config.upstreams.get('app')).toMatchObject({
-      origin: 'https://app.internal',
-      basePath: '/v2',
+      urls: [{ origin: 'https://app.internal', basePath: '/v2' }],
       idleMs: 300_000,
       connectMs: 1000,
     });

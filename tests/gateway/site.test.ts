@@ -22,7 +22,7 @@ const first = buildSite(configOf('60s', 'a'), makers, null);
 const second = buildSite(configOf('60s', 'b'), makers, first);
 const third = buildSite(configOf('30s', 'b'), makers, second);
 const upstreams = [first, second, third].map((site) => site.upstreams.get('app'));
-afterAll(() => Promise.all(upstreams.map((upstream) => upstream?.pool.destroy())));
+afterAll(() => Promise.all(upstreams.map((upstream) => upstream?.destroy())));
 
 test('an upstream that two reloads left behind stays open for a stream of the first site', async () => {
   const [shared, kept, replaced] = upstreams;
@@ -32,10 +32,10 @@ test('an upstream that two reloads left behind stays open for a stream of the fi
   shared?.visits.begin();
   await retireSite(first, second);
   await retireSite(second, third);
-  expect(shared?.pool.closed).toBe(false);
+  expect(shared?.targets.all[0]?.pool.closed).toBe(false);
 
   shared?.visits.end();
   await new Promise((resolve) => setImmediate(resolve));
-  expect(shared?.pool.closed).toBe(true);
-  expect(replaced?.pool.closed).toBe(false);
+  expect(shared?.targets.all[0]?.pool.closed).toBe(true);
+  expect(replaced?.targets.all[0]?.pool.closed).toBe(false);
 });
