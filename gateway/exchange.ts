@@ -12,6 +12,7 @@ import { isGone } from './connection.ts';
 import { corsFields, preflightAnswer } from './cors.ts';
 import { type Fault, faultOf, UpstreamFault } from './fault.ts';
 import { deliver } from './forward.ts';
+import type { Hops } from './forwarded.ts';
 import { framingOf, type Head } from './head.ts';
 import type { Life } from './life.ts';
 import { rateLimitFields } from './ratelimit-fields.ts';
@@ -49,6 +50,8 @@ export type Visit = {
   readonly res: ServerResponse;
   readonly head: Head;
   readonly facts: RequestFacts;
+  /** What trusted proxies said; null: the peer is the caller. */
+  readonly hops: Hops | null;
   /** RFC 9110 §10.1.1: the caller holds its body back until we say go on. */
   readonly awaitsContinue: boolean;
 };
@@ -117,7 +120,7 @@ async function carryOut(ruling: Ruling, visit: Visit, site: Site, gate: Gate): P
 
 async function forward(
   { permit, cut }: Extract<Ruling, { kind: 'forward' }>,
-  { req, res, head, awaitsContinue }: Visit,
+  { req, res, head, hops, awaitsContinue }: Visit,
   site: Site,
   gate: Gate,
 ): Promise<Ending> {
@@ -137,6 +140,7 @@ async function forward(
     res,
     permit,
     cut,
+    hops,
     framing: framingOf(head.rawHeaders),
     policy: site.policy,
     rules: site.rules,

@@ -8,6 +8,7 @@ import type { Permit, Policy } from '../policy/types.ts';
 import { isGone } from './connection.ts';
 import type { Cut } from './credential.ts';
 import { UpstreamFault } from './fault.ts';
+import type { Hops } from './forwarded.ts';
 import type { Framing } from './head.ts';
 import { type HeaderRules, outgoingHeaders } from './headers.ts';
 import { type Delivered, relayAnswer } from './relay.ts';
@@ -20,6 +21,7 @@ export type Delivery = {
   readonly res: ServerResponse;
   readonly permit: Permit;
   readonly cut: Cut;
+  readonly hops: Hops | null;
   readonly framing: Framing;
   readonly policy: Policy;
   readonly rules: HeaderRules;
@@ -75,7 +77,7 @@ function isRepeatable({ permit, framing }: Delivery): boolean {
 }
 
 function attempt(delivery: Delivery, target: Target): Promise<Delivered> {
-  const { req, res, permit, cut, framing, upstream, policy, rules } = delivery;
+  const { req, res, permit, cut, hops, framing, upstream, policy, rules } = delivery;
   const { facts } = permit;
   const path = target.basePath + facts.path + (cut.query === null ? '' : `?${cut.query}`);
   const headers = outgoingHeaders({
@@ -83,6 +85,7 @@ function attempt(delivery: Delivery, target: Target): Promise<Delivered> {
     httpVersion: req.httpVersion,
     permit,
     cut,
+    hops,
     policy,
     rules,
     host: upstream.settings.preserveHost ? null : target.host,

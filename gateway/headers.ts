@@ -8,6 +8,7 @@ import type { Field } from './answer.ts';
 import { corsFields, mergedVary } from './cors.ts';
 import type { Cut } from './credential.ts';
 import { cutFromCookie } from './credential-cookie.ts';
+import type { Hops } from './forwarded.ts';
 import { rateLimitFields } from './ratelimit-fields.ts';
 
 /** What happens to a client's field of a given name. */
@@ -103,6 +104,8 @@ export type Outgoing = {
   readonly httpVersion: string;
   readonly permit: Permit;
   readonly cut: Cut;
+  /** What trusted proxies said; null: the peer is the caller. */
+  readonly hops: Hops | null;
   readonly policy: Policy;
   readonly rules: HeaderRules;
   /** Host for the upstream; null: the caller's own, as it was sent. */
@@ -136,16 +139,17 @@ export function outgoingHeaders(out: Outgoing): string[] {
   }
   if (out.host === null) headers[1] = clientHost;
   const { address, requestId } = permit.facts;
-  const node = address.includes(':') ? `"[${address}]"` : address;
+  const forwardedHost = out.hops?.host ?? clientHost;
+  const proto = out.hops?.proto ?? 'http';
   headers.push(
     'X-Forwarded-For',
-    address,
+    out.hops === null ? address : out.hops.chain.join(', '),
     'X-Forwarded-Proto',
-    'http',
+    proto,
     'X-Forwarded-Host',
-    clientHost,
+    forwardedHost,
     'Forwarded',
-    `for=${node};host="${clientHost}";proto=http`,
+    `for=${nodeOf(address)};host="${forwardedHost}";proto=${proto}${furtherHops(out.hops)}`,
     'Via',
     `${via}${out.httpVersion} postern`,
     'X-Request-Id',
@@ -154,6 +158,18 @@ export function outgoingHeaders(out: Outgoing): string[] {
   for (const [name, value] of identityFields(out.policy.identity, permit)) headers.push(name, value);
   if (out.contentLength !== null) headers.push('Content-Length', String(out.contentLength));
   return headers;
+}
+
+/** RFC 7239 §6: a v6 address stands in brackets, and so in quotes. */
+function nodeOf(address: string): string {
+  return address.includes(':') ? `"[${address}]"` : address;
+}
+
+/** The proxies the request came through, nearest to the caller first. */
+function furtherHops(hops: Hops | null): string {
+  if (hops === null) return '';
+  const [, ...proxies] = hops.chain;
+  return proxies.map((address) => `, for=${nodeOf(address)}`).join('');
 }
 
 /** Names that Connection declares to be for this hop only; null: none. */

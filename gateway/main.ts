@@ -89,7 +89,10 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
     log,
     reloaded: metrics.reloaded,
   });
-  const front = createFrontDoor(gate, config.listen.headerBytesMax, options.headersTimeoutMs);
+  const front = createFrontDoor(gate, {
+    ...config.listen,
+    headersTimeoutMs: options.headersTimeoutMs,
+  });
   const health = healthListener(() => readiness(gate, reloading), metrics);
   await listenOn(front, config.listen);
   await listenOn(health, config.health);

@@ -10,8 +10,15 @@ import { fieldValues, type Head } from './head.ts';
 
 const fieldsMax = 100;
 
-/** @param requestId given by us, never by the caller. */
-export function readFacts(head: Head, requestId: string): Outcome<RequestFacts> {
+/**
+ * @param requestId given by us or a trusted proxy, never by the caller.
+ * @param address of the caller, as a trusted proxy told it; without one the peer is the caller.
+ */
+export function readFacts(
+  head: Head,
+  requestId: string,
+  address = canonicalAddress(head.peer),
+): Outcome<RequestFacts> {
   const flaw = flawInFraming(head);
   if (flaw !== null) return denied('request_malformed', flaw);
   if (head.rawHeaders.length > fieldsMax * 2) {
@@ -33,7 +40,7 @@ export function readFacts(head: Head, requestId: string): Outcome<RequestFacts> 
       path: target.value.path,
       query: target.value.query,
       origin: origins[0] ?? null,
-      address: canonicalAddress(head.peer),
+      address,
     },
   };
 }

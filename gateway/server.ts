@@ -8,9 +8,11 @@ import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
+import type { Network } from '../policy/types.ts';
 import { writeResponse, writeSocket } from './answer.ts';
 import { endConnection, hasEnded, noteConnection } from './connection.ts';
 import { exchange, type Gate, type Visit } from './exchange.ts';
+import { readHops } from './forwarded.ts';
 import { expectsMore, fieldValues, type Head } from './head.ts';
 import { type RefusalCode, refusalAnswer } from './refusals.ts';
 import { readFacts } from './request.ts';
@@ -20,11 +22,16 @@ type Bindings = { Bindings: { incoming: IncomingMessage; outgoing: ServerRespons
 /** Long enough for a slow phone, short enough that slow heads do not pile up. */
 const headersTimeoutDefaultMs = 10_000;
 
-export function createFrontDoor(
-  gate: Gate,
-  headerBytesMax: number,
-  headersTimeoutMs = headersTimeoutDefaultMs,
-): Server {
+export type Door = {
+  readonly headerBytesMax: number;
+  /** Whose word about the caller is believed. */
+  readonly trustedProxies: readonly Network[];
+  /** How long a head may take to arrive. */
+  readonly headersTimeoutMs?: number | undefined;
+};
+
+export function createFrontDoor(gate: Gate, door: Door): Server {
+  const { headersTimeoutMs = headersTimeoutDefaultMs } = door;
   const judged = new WeakMap<IncomingMessage, Visit>();
   const listener = getRequestListener(carrier(judged, gate).fetch, {
     overrideGlobalObjects: false,
@@ -42,10 +49,11 @@ export function createFrontDoor(
     // Node loses what follows an Upgrade that it does not grant, up to the next read: nobody can say where a
     // next request would begin.
     if (fieldValues(head.rawHeaders, 'upgrade').length > 0) endConnection(res);
-    const requestId = randomUUID();
-    const facts = readFacts(head, requestId);
+    const hops = readHops(head, door.trustedProxies);
+    const requestId = hops?.requestId ?? randomUUID();
+    const facts = readFacts(head, requestId, hops?.chain[0]);
     if (facts.ok) {
-      judged.set(req, { req, res, head, facts: facts.value, awaitsContinue });
+      judged.set(req, { req, res, head, facts: facts.value, hops, awaitsContinue });
       void listener(req, res);
       return;
     }
@@ -57,7 +65,7 @@ export function createFrontDoor(
   };
   const server = createServer(
     {
-      maxHeaderSize: headerBytesMax,
+      maxHeaderSize: door.headerBytesMax,
       headersTimeout: headersTimeoutMs,
       requestTimeout: 0,
       keepAliveTimeout: 75_000,

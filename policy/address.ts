@@ -27,7 +27,7 @@ export function addressKey(address: string): string {
 }
 
 /** The eight numbers of a v6 address (RFC 4291 §2.2); null: it is none. */
-function groupsOf(address: string): readonly number[] | null {
+export function groupsOf(address: string): readonly number[] | null {
   const dotted = /^(.*:)(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(address);
   const text = dotted === null ? address : `${dotted[1]}${hexPair(dotted.slice(2).map(Number))}`;
   const [left = '', right, extra] = text.split('::');

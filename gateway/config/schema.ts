@@ -1,9 +1,11 @@
 /** The whole file's shape: the process's own keys, and policy's. Cross rules are settings.ts and policy/compile.ts. */
 import * as v from 'valibot';
+import { parseNetwork } from '../../policy/cidr.ts';
 import {
   closed,
   duration,
   flag,
+  list,
   named,
   plain,
   size,
@@ -12,8 +14,9 @@ import {
   whole,
   wording,
 } from '../../policy/config-fields.ts';
-import { parsed, unreadable } from '../../policy/config-problem.ts';
+import { type Parsed, parsed, unreadable } from '../../policy/config-problem.ts';
 import { policyEntries } from '../../policy/config-schema.ts';
+import type { Network } from '../../policy/types.ts';
 import { parseAddress } from './address.ts';
 
 const fromEnvironment = closed({ env: plain('The name of an environment variable; missing is an error.') });
@@ -30,6 +33,16 @@ const fromElsewhere = v.pipe(
 
 const address = (description: string, example: string) => text(description, parseAddress, [example]);
 
+/** Trusting everyone would let any caller choose its own address. */
+function parseTrusted(value: string): Parsed<Network> {
+  const network = parseNetwork(value);
+  if (!network.ok || network.value.bits > 0) return network;
+  return unreadable(
+    `"${value}" is everybody, and whoever is trusted may choose the caller's address`,
+    'write the networks your proxies connect from: 10.0.0.0/8',
+  );
+}
+
 const listenSchema = v.pipe(
   closed({
     address: v.optional(
@@ -37,16 +50,9 @@ const listenSchema = v.pipe(
       '0.0.0.0:8080',
     ),
     trusted_proxies: v.optional(
-      v.pipe(
-        v.array(plain('An address or network.')),
-        v.maxLength(
-          0,
-          wording(
-            'no proxy can be trusted in this version yet',
-            'leave the list empty: the address that connects is the caller',
-          ),
-        ),
-        v.description('Whose X-Forwarded-* are believed: nobody, in this version.'),
+      list(
+        'The proxies whose X-Forwarded-* and X-Request-Id are believed, as networks. Empty: nobody.',
+        text('A network.', parseTrusted, ['10.0.0.0/8']),
       ),
       [],
     ),

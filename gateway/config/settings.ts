@@ -2,10 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type ConfigPath, type ConfigProblem, inKey, inValue } from '../../policy/config-problem.ts';
+import type { Network } from '../../policy/types.ts';
 import { type Address, formatAddress, parseUpstreamUrl, reachesListener } from './address.ts';
 import type { FileConfig } from './schema.ts';
 
 export type ListenSettings = Address & {
+  /** Whose word about the caller is believed. */
+  readonly trustedProxies: readonly Network[];
   readonly headerBytesMax: number;
   readonly bodyBytesMax: number;
   readonly announceMs: number;
@@ -71,6 +74,7 @@ export function resolveSettings(config: FileConfig, file: string, env: Environme
   const settings: Settings = {
     listen: {
       ...listen.address,
+      trustedProxies: listen.trusted_proxies,
       headerBytesMax: listen.max.header,
       bodyBytesMax: listen.max.body,
       announceMs: listen.drain.announce,
@@ -216,11 +220,15 @@ function settingWarnings(config: FileConfig): readonly ConfigProblem[] {
       'no redis: limits are counted in this process, so N processes let N times as much through';
     warnings.push(inKey(['limits'], message, 'run one process, or write redis: { url: { env: REDIS_URL } }'));
   }
-  if (config.failure_budget !== undefined) {
+  if (config.failure_budget !== undefined && config.listen.trusted_proxies.length === 0) {
     const message =
       'the failure budget counts by the address that connects; behind a balancer all callers share one';
     warnings.push(
-      inKey(['failure_budget'], message, 'keep it only where clients connect to Postern directly'),
+      inKey(
+        ['failure_budget'],
+        message,
+        'write listen.trusted_proxies, or keep it only where clients connect to Postern directly',
+      ),
     );
   }
   const used = usedUpstreams(config);

@@ -112,6 +112,7 @@ function outgoing(client: readonly string[]) {
       rawHeaders: ['Host', 'api.test', ...client],
       httpVersion: '1.1',
       permit: gatePermit(route),
+      hops: null,
       cut: cutFor(route, null),
       policy: gatePolicy,
       rules,

@@ -88,6 +88,7 @@ describe('a right config', () => {
     expect({ listen, health, admin, store, redis, upstreams }).toEqual({
       listen: {
         host: '0.0.0.0',
+        trustedProxies: [],
         port: 8080,
         headerBytesMax: 16_384,
         bodyBytesMax: 10_485_760,

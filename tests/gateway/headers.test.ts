@@ -24,6 +24,7 @@ function sent(client: Fields, path: Path = '/user', contentLength: number | null
     rawHeaders: [['Host', 'api.test'], ...client].flat(),
     httpVersion: '1.1',
     permit: gatePermit(route),
+    hops: null,
     cut: cutFor(route, null),
     policy: gatePolicy,
     rules,
