@@ -19,8 +19,11 @@ import { type Reloading, reloader } from './reload.ts';
 import { createFrontDoor } from './server.ts';
 import { buildSite, type Site, type SiteMakers } from './site.ts';
 import { openUpstream } from './upstream.ts';
+import { watchConfig } from './watch.ts';
 
 export type ServeOptions = Placement & {
+  /** Whether to reload by itself when the config file has changed. */
+  readonly watch?: boolean;
   /** Where log lines go; default stdout. */
   readonly log?: Logger;
   /** How long a head may take to arrive; default 10 s. */
@@ -205,6 +208,9 @@ export async function serve(options: ServeOptions): Promise<void> {
   );
   for (const warning of running.config().warnings) log.warn({ event: 'config_warning', ...warning });
   process.on('SIGHUP', () => void running.reload());
+  if (options.watch === true) {
+    watchConfig(options.configFile, running.config().policy.version, () => void running.reload());
+  }
   const leave = (signal: string): void => {
     if (running.life.phase !== 'serving') process.exit(1);
     log.info({ event: 'draining', signal });

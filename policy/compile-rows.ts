@@ -94,12 +94,14 @@ function compileRow(
     const hint = 'remove it; where a token is judged, credentials never go on';
     errorInKey(at, [...path, 'credentials'], 'credentials is for public rows', hint);
   }
+  const paths = api.config.prefixes.map((prefix) => [...prefix.segments, ...segments]);
   const route: Route = {
     id: `${api.name} ${method} ${pattern}`,
     api: api.name,
     method,
     pattern,
     hosts: api.hosts,
+    paths,
     upstream: chooseUpstream(at, path, api, row),
     access,
     sources: api.sources,
@@ -111,8 +113,7 @@ function compileRow(
     credentials: row.allow === 'public' ? (row.credentials ?? 'pass') : 'strip',
     pathParameters: row.path_parameters === 'allow',
   };
-  const paths = api.config.prefixes.map((prefix) => ({ route, segments: [...prefix.segments, ...segments] }));
-  return { route, paths, configPath: path };
+  return { route, paths: paths.map((segments) => ({ route, segments })), configPath: path };
 }
 
 /** The types' sources in order, each once; cookies last, because they are sent without being asked. */

@@ -136,6 +136,8 @@ export type Route = {
   readonly method: Method;
   readonly pattern: string;
   readonly hosts: readonly string[];
+  /** The pattern under each of its api's prefixes: every path it answers to. */
+  readonly paths: readonly (readonly Segment[])[];
   readonly upstream: string;
   /** Cells by type name; a type that is not in it is refused. */
   readonly access: 'public' | ReadonlyMap<string, Cell>;

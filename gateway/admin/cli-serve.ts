@@ -8,6 +8,7 @@ type ServeOptions = {
   readonly listen?: string;
   readonly health?: string;
   readonly admin?: string;
+  readonly watch?: true;
 };
 
 type DemoOptions = { readonly json?: true; readonly port: number };
@@ -19,6 +20,7 @@ export function addServe(program: Command, shell: Shell): void {
     .addOption(configOption())
     .option('--listen <host:port>', "instead of the config's listen.address; port 0: any", address)
     .option('--health <host:port>', "instead of the config's health.address", address)
+    .option('--watch', 'reload by itself when the config file has changed')
     .option('--admin <host:port>', 'for later: this version has no admin listener', address)
     .action((options: ServeOptions) => start(options, shell));
   program
@@ -32,13 +34,14 @@ export function addServe(program: Command, shell: Shell): void {
     });
 }
 
-async function start({ config, listen, health, admin }: ServeOptions, shell: Shell): Promise<void> {
+async function start({ config, listen, health, admin, watch }: ServeOptions, shell: Shell): Promise<void> {
   if (admin !== undefined) shell.err('no admin listener in this version yet: --admin has no effect\n');
   const { serve } = await import('../main.ts');
   await serve({
     configFile: config,
     ...(listen === undefined ? {} : { listen }),
     ...(health === undefined ? {} : { health }),
+    ...(watch === undefined ? {} : { watch }),
   });
 }
 

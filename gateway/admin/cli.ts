@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { formatProblem } from '../config/problems.ts';
 import { addCheck } from './cli-check.ts';
+import { addDiff } from './cli-diff.ts';
 import { addExplain } from './cli-explain.ts';
 import { addMatrix } from './cli-matrix.ts';
 import { addServe } from './cli-serve.ts';
@@ -39,6 +40,7 @@ function commands(shell: Shell): Command {
   addServe(program, shell);
   addCheck(program, shell);
   addMatrix(program, shell);
+  addDiff(program, shell);
   addExplain(program, shell);
   addToken(program, shell);
   return program;

@@ -24,6 +24,7 @@ describe('a compiled row', () => {
       method: 'POST',
       pattern: '/events',
       hosts: [],
+      paths: [[{ kind: 'literal', text: 'events' }]],
       upstream: 'app',
       access: new Map([['project', { kind: 'all', scopes: ['events:write'] }]]),
       sources: [

@@ -122,3 +122,15 @@ test('twenty reloads under load: every answer is of the old config or the new on
   await Promise.all(clients);
   expect([...seen.keys()].sort()).toEqual(['/always 200', '/even 200', '/even 404', '/odd 200', '/odd 404']);
 });
+
+test('--watch reloads by itself once a change has stood for a second', async () => {
+  const own = configFile(withRow('/one'));
+  const watching = await startPostern(own.path, ['--watch']);
+  const client = new KeepAlive(watching.port);
+  own.write(withRow('/three'));
+  await watching.line('config_reloaded');
+  const status = (await client.get('/three')).status;
+  await watching.kill();
+  own.remove();
+  expect(status).toBe(200);
+});

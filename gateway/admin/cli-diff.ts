@@ -1,0 +1,72 @@
+/** `postern diff`: what another config would change for callers, before it is in force. */
+import type { Command } from 'commander';
+import { type Change, diffPolicies, type Verdict } from '../../policy/diff.ts';
+import { compareValues } from '../../policy/diff-values.ts';
+import type { LoadedConfig } from '../config/load.ts';
+import { configOf, exitCodes, formatTable, paint, printJson, type Shell } from './cli-shell.ts';
+
+type Options = { readonly json?: true; readonly strict?: true };
+
+export function addDiff(program: Command, shell: Shell): void {
+  program
+    .command('diff')
+    .description('what changes for callers from one config to another: cells, pins, limits')
+    .argument('<old>', 'the config in force')
+    .argument('<new>', 'the config to judge')
+    .option('--json', 'print {"changes"}')
+    .option('--strict', 'exit 1 where anything opens, loosens, or cannot be judged')
+    .action((before: string, after: string, options: Options) => diff(before, after, options, shell));
+}
+
+const paints = {
+  opened: 'red',
+  loosened: 'red',
+  changed: 'yellow',
+  tightened: 'green',
+  closed: 'green',
+} as const satisfies Record<Verdict, string>;
+
+/** What a person has to look at first. */
+const order: readonly Verdict[] = ['opened', 'loosened', 'changed', 'tightened', 'closed'];
+
+function diff(before: string, after: string, { json, strict }: Options, shell: Shell): void {
+  const [old, next] = [configOf(before, shell), configOf(after, shell)];
+  const changes = [...diffPolicies(old.policy, next.policy), ...settingChanges(old, next)].sort(
+    (a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict),
+  );
+  if (json) printJson(shell, { changes });
+  else shell.out(`${report(changes, shell).join('\n')}\n`);
+  const widens = changes.some(({ verdict }) => verdict !== 'closed' && verdict !== 'tightened');
+  if (strict === true && widens) shell.exit(exitCodes.refused);
+}
+
+function report(changes: readonly Change[], shell: Shell): readonly string[] {
+  if (changes.length === 0) return ['nothing changes for callers'];
+  const lines = formatTable(
+    changes.map(({ verdict, row, what, from, to }) => [verdict, row ?? '-', what, `${from} -> ${to}`]),
+  );
+  return lines.map((line, index) => paint(shell, paints[changes[index]?.verdict ?? 'changed'], line));
+}
+
+/** What is not policy: told by key. Where a url may hold a password, only that it differs. */
+function settingChanges(old: LoadedConfig, next: LoadedConfig): readonly Change[] {
+  const open = ({ listen, health, admin, upstreams }: LoadedConfig) => ({
+    listen,
+    health,
+    admin,
+    ...named(upstreams),
+  });
+  const hidden = ({ store, redis }: LoadedConfig) => ({ store, redis });
+  return [
+    ...compareValues(null, '', open(old), open(next)),
+    ...compareValues(null, '', hidden(old), hidden(next)).map((change) => ({
+      ...change,
+      from: '…',
+      to: '…',
+    })),
+  ];
+}
+
+function named(upstreams: LoadedConfig['upstreams']): Readonly<Record<string, unknown>> {
+  return Object.fromEntries([...upstreams].map(([name, settings]) => [`upstream ${name}`, settings]));
+}
