@@ -112,7 +112,7 @@ async function carryOut(ruling: Ruling, visit: Visit, site: Site, gate: Gate): P
     case 'preflight':
       return write(visit, gate, preflightAnswer(ruling.preflight, visit.facts.requestId));
     case 'refuse':
-      return refuse(visit, gate, ruling.denial, ruling.route, ruling.states);
+      return refuse(visit, gate, ruling.denial, ruling.route, ruling.states, ruling.style);
     case 'forward':
       return forward(ruling, visit, site, gate);
   }
@@ -181,6 +181,7 @@ function refuse(
   no: Denial | Fault,
   route: Route | null,
   states: readonly LimitState[] = [],
+  style = route?.errors ?? null,
 ): Ending {
   const { facts } = visit;
   const answer = refusalAnswer({
@@ -188,6 +189,7 @@ function refuse(
     requestId: facts.requestId,
     realm: route?.api ?? 'postern',
     denial: no,
+    style,
     // A bind that hides behind 404 shows nothing of its row.
     fields: 'status' in no && no.status === 404 ? [] : rowFields(route, facts, states),
   });

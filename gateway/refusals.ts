@@ -1,8 +1,10 @@
 /**
- * The one place where a denial or a fault becomes HTTP. RFC 9457 body, RFC 6750 challenge,
- * Retry-After. A code without an entry here does not compile.
+ * The one place where a denial or a fault becomes HTTP. RFC 9457 body or the row's error style,
+ * RFC 6750 challenge, Retry-After. A code without an entry here does not compile.
  */
 import { STATUS_CODES } from 'node:http';
+import type { RefusalKind } from '../policy/compile-errors.ts';
+import { type ErrorStyle, type RefusalFacts, renderBody } from '../policy/error-style.ts';
 import type { Denial, DenialCode } from '../policy/types.ts';
 import type { Answer, Field } from './answer.ts';
 import type { FaultCode } from './fault.ts';
@@ -17,6 +19,8 @@ type Entry = {
   readonly outside?: string;
   /** RFC 6750 §3.1 `error` of the challenge; `bare`: a challenge without one. */
   readonly challenge?: 'bare' | 'invalid_request' | 'invalid_token' | 'insufficient_scope';
+  /** Refused before a row is known: no style words it. */
+  readonly beforeRows?: true;
 };
 
 /** Unknown, wrong, revoked, expired and disabled look the same from outside. */
@@ -28,14 +32,14 @@ const invalidToken: Entry = {
 };
 
 const entries = {
-  request_malformed: { status: 400, detail: 'The request is malformed.' },
-  path_ambiguous: { status: 400, detail: 'The path could be read in more than one way.' },
-  header_too_large: { status: 431, detail: 'The header section is too large.' },
-  uri_too_long: { status: 414, detail: 'The request target is too long.' },
+  request_malformed: { status: 400, detail: 'The request is malformed.', beforeRows: true },
+  path_ambiguous: { status: 400, detail: 'The path could be read in more than one way.', beforeRows: true },
+  header_too_large: { status: 431, detail: 'The header section is too large.', beforeRows: true },
+  uri_too_long: { status: 414, detail: 'The request target is too long.', beforeRows: true },
   body_too_large: { status: 413, detail: 'The body is larger than this route accepts.' },
-  expectation_failed: { status: 417, detail: 'The expectation cannot be met.' },
+  expectation_failed: { status: 417, detail: 'The expectation cannot be met.', beforeRows: true },
   request_timeout: { status: 408, detail: 'The request did not arrive in time.' },
-  route_not_found: { status: 404, detail: 'There is nothing here.' },
+  route_not_found: { status: 404, detail: 'There is nothing here.', beforeRows: true },
   method_not_allowed: { status: 405, detail: 'This path does not have that method.' },
   cors_origin_not_allowed: { status: 403, detail: 'This origin is not allowed.' },
   credential_missing: { status: 401, detail: 'A token is required.', challenge: 'bare' },
@@ -64,7 +68,7 @@ const entries = {
   limiter_unavailable: { status: 503, detail: 'Limits cannot be counted right now.' },
   verifier_busy: { status: 503, detail: 'Too many tokens are being checked right now.' },
   overloaded: { status: 503, detail: 'Too many requests are under way right now.' },
-  draining: { status: 503, detail: 'This instance is shutting down.' },
+  draining: { status: 503, detail: 'This instance is shutting down.', beforeRows: true },
   upstream_unreachable: { status: 502, detail: 'The upstream cannot be reached.' },
   upstream_timeout: { status: 504, detail: 'The upstream did not answer in time.' },
   upstream_protocol_error: { status: 502, detail: 'The upstream did not answer with valid HTTP.' },
@@ -74,7 +78,15 @@ const entries = {
 /** Every code that has an answer: the closed union, at run time. */
 export const refusalCodes = Object.keys(entries) as readonly RefusalCode[];
 
-type Details = Pick<Denial, 'allow' | 'requiredScopes' | 'status'> & {
+/** What a config may say of each. */
+export const refusalKinds: ReadonlyMap<string, RefusalKind> = new Map(
+  Object.entries<Entry>(entries).map(([code, { status, outside = code, beforeRows = false }]) => [
+    code,
+    { status, outside, beforeRows },
+  ]),
+);
+
+type Details = Pick<Denial, 'allow' | 'requiredScopes' | 'status' | 'maskedPin' | 'batchCount'> & {
   readonly retryAfterMs?: number | null;
 };
 
@@ -86,52 +98,97 @@ export type Refusal = {
   readonly realm: string;
   /** The denial or fault itself: methods, scopes and waits come from it. */
   readonly denial?: Details;
+  /** How the row words it; null: the default. */
+  readonly style?: ErrorStyle | null;
   /** CORS and RateLimit fields of the row. */
   readonly fields?: readonly Field[];
 };
 
-/** The status a refusal has outside. */
-export function statusOf(code: RefusalCode, denial?: Details): number {
-  return denial?.status ?? entries[code].status;
+/** A refusal as callers may see it: of several that must look the same, always the same one. */
+type Seen = {
+  readonly code: RefusalCode;
+  readonly denial: Details;
+  readonly style: ErrorStyle | null;
+  readonly status: number;
+};
+
+/** The status a refusal has outside: on the wire, in `explain` and in fixtures. */
+export function statusOf(code: RefusalCode, denial?: Details, style: ErrorStyle | null = null): number {
+  return asSeen(code, denial, style).status;
+}
+
+function asSeen(code: RefusalCode, denial: Details = {}, style: ErrorStyle | null = null): Seen {
+  // A bind that hides behind 404 must look exactly like a path that does not exist, in no style but the default.
+  if (code === 'bind_mismatch' && denial.status === 404) return asSeen('route_not_found');
+  const status = style?.wordings.get(code)?.status ?? entries[code].status;
+  // A wrong type that is refused as a bad token is one from outside, whatever else is known of it.
+  if (code === 'type_not_allowed' && status === 401) return asSeen('token_unknown', {}, style);
+  return { code, denial, style, status };
 }
 
 /** Words a refusal for the caller. */
 export function refusalAnswer(refusal: Refusal): Answer {
-  const { denial } = refusal;
-  // A bind that hides behind 404 must look exactly like a path that does not exist.
-  const code = refusal.code === 'bind_mismatch' && denial?.status === 404 ? 'route_not_found' : refusal.code;
-  const entry: Entry = entries[code];
-  const status = entry.status;
-  const fields: Field[] = [['Content-Type', 'application/problem+json']];
-  const challenge = challengeOf(entry, refusal);
+  const seen = asSeen(refusal.code, refusal.denial, refusal.style);
+  const { status, denial } = seen;
+  const waitMs = waitOf(seen);
+  const { contentType, body } = bodyOf(seen, refusal.requestId, waitMs);
+  const fields: Field[] = [['Content-Type', contentType]];
+  const challenge = challengeOf(seen, refusal.realm);
   if (challenge !== null) fields.push(['WWW-Authenticate', challenge]);
-  if (denial?.allow !== undefined) fields.push(['Allow', denial.allow.join(', ')]);
-  const wait = retryAfterSeconds(status, denial?.retryAfterMs ?? null);
-  if (wait !== null) fields.push(['Retry-After', String(wait)]);
+  if (denial.allow !== undefined) fields.push(['Allow', denial.allow.join(', ')]);
+  if (waitMs !== null) fields.push(['Retry-After', String(Math.ceil(waitMs / 1000))]);
   fields.push(['Cache-Control', 'no-store'], ['X-Request-Id', refusal.requestId], ...(refusal.fields ?? []));
-  const body = {
-    type: 'about:blank',
-    title: STATUS_CODES[status] ?? 'Error',
-    status,
-    detail: entry.detail,
-    instance: `urn:uuid:${refusal.requestId}`,
-    code: entry.outside ?? code,
-  };
-  return { status, fields, body: `${JSON.stringify(body)}\n` };
+  return { status, fields, body };
 }
 
-/** RFC 6750 §3: a bare challenge tells nothing to a caller who presented nothing. */
-function challengeOf(entry: Entry, { realm, denial }: Refusal): string | null {
-  if (entry.challenge === undefined) return null;
+function bodyOf(
+  { code, denial, style, status }: Seen,
+  requestId: string,
+  waitMs: number | null,
+): { readonly contentType: string; readonly body: string } {
+  const entry: Entry = entries[code];
+  const wording = style?.wordings.get(code);
+  const facts: RefusalFacts = {
+    code: wording?.code ?? entry.outside ?? code,
+    detail: entry.detail,
+    title: STATUS_CODES[status] ?? 'Error',
+    status,
+    requestId,
+    retryAfterMs: waitMs,
+    maskedPin: denial.maskedPin ?? null,
+    requiredScopes: denial.requiredScopes ?? null,
+    batchCount: denial.batchCount ?? null,
+  };
+  if (style && wording?.body) {
+    return { contentType: style.contentType, body: renderBody(wording.body, facts) };
+  }
+  const problem = {
+    type: 'about:blank',
+    title: facts.title,
+    status,
+    detail: facts.detail,
+    instance: `urn:uuid:${requestId}`,
+    code: facts.code,
+  };
+  return { contentType: 'application/problem+json', body: `${JSON.stringify(problem)}\n` };
+}
+
+/** RFC 6750 §3: a bare challenge tells nothing to a caller who presented nothing. RFC 9110 §15.5.2: 401 has one. */
+function challengeOf({ code, denial, style, status }: Seen, realm: string): string | null {
+  const kind = (entries[code] as Entry).challenge ?? (status === 401 ? 'bare' : undefined);
+  if (kind === undefined || style?.challenge === false) return null;
   const parts = [`Bearer realm="${realm}"`];
-  if (entry.challenge !== 'bare') parts.push(`error="${entry.challenge}"`);
-  const scopes = denial?.requiredScopes ?? [];
+  if (kind !== 'bare') parts.push(`error="${kind}"`);
+  const scopes = denial.requiredScopes ?? [];
   if (scopes.length > 0) parts.push(`scope="${scopes.join(' ')}"`);
   return parts.join(', ');
 }
 
-/** Whole seconds, rounded up, at least 1; on every 429 and 503 (RFC 9110 §10.2.3). */
-function retryAfterSeconds(status: number, ms: number | null): number | null {
-  if (status !== 429 && status !== 503) return null;
-  return Math.max(1, Math.ceil((ms ?? 1000) / 1000));
+/**
+ * How long to wait, in ms, at least 1; on every 429 and 503 (RFC 9110 §10.2.3), and on what would be
+ * one without its style. null: the answer says nothing of it.
+ */
+function waitOf({ code, denial, status }: Seen): number | null {
+  const waits = [status, entries[code].status].some((one) => one === 429 || one === 503);
+  return waits ? Math.max(1, Math.ceil(denial.retryAfterMs ?? 1000)) : null;
 }

@@ -72,8 +72,8 @@ export async function rehearse(policy: Policy, request: MadeUpRequest): Promise<
 function resultOf(policy: Policy, ruling: Ruling, steps: readonly Step[]): Rehearsal {
   switch (ruling.kind) {
     case 'refuse': {
-      const { denial, route } = ruling;
-      return refusal(denial.code, statusOf(denial.code, denial), route?.id ?? null, steps);
+      const { denial, route, style } = ruling;
+      return refusal(denial.code, statusOf(denial.code, denial, style), route?.id ?? null, steps);
     }
     case 'preflight':
       return { outcome: 'serve', status: 204, code: null, row: null, upstream: null, identity: {}, steps };

@@ -7,6 +7,7 @@ import type { Preflight } from '../policy/cors.ts';
 import { judgePreflight } from '../policy/cors.ts';
 import { admit, decide, type Trace } from '../policy/decide.ts';
 import { denial } from '../policy/denial.ts';
+import { commonStyle, type ErrorStyle } from '../policy/error-style.ts';
 import { judge } from '../policy/limits.ts';
 import { chooseRow, rowSet } from '../policy/rows.ts';
 import type {
@@ -18,6 +19,7 @@ import type {
   Policy,
   RequestFacts,
   Route,
+  RowSet,
   TokenRecord,
 } from '../policy/types.ts';
 import { type Cut, cutFor, type Presented, readCredential, sourceName } from './credential.ts';
@@ -51,6 +53,8 @@ export type Ruling =
       readonly denial: Denial;
       readonly route: Route | null;
       readonly states: readonly LimitState[];
+      /** How it is worded; null: the default. */
+      readonly style: ErrorStyle | null;
     };
 
 /** How far a walk has come. Kept outside it, so that the answer to a fault knows row and token too. */
@@ -76,12 +80,13 @@ export async function walk(
     asked !== null && facts.origin !== null ? judgePreflight(rows.value, facts.origin, asked) : null;
   if (preflight !== null) {
     trace?.('preflight', preflight.ok, preflight.ok ? 'answered here' : preflight.denial.reason);
-    return preflight.ok ? { kind: 'preflight', preflight: preflight.value } : refuse(preflight.denial);
+    if (preflight.ok) return { kind: 'preflight', preflight: preflight.value };
+    return refuseUnchosen(preflight.denial, rows.value);
   }
 
   const match = chooseRow(rows.value, facts);
   trace?.('method', match.ok, match.ok ? `row ${match.value.route.id}` : match.denial.reason);
-  if (!match.ok) return refuse(match.denial);
+  if (!match.ok) return refuseUnchosen(match.denial, rows.value);
   const { route } = match.value;
   footing.route = route;
 
@@ -151,7 +156,13 @@ function refuse(
   route: Route | null = reason.route ?? null,
   states: readonly LimitState[] = noStates,
 ): Ruling {
-  return { kind: 'refuse', denial: reason, route, states };
+  return { kind: 'refuse', denial: reason, route, states, style: route?.errors ?? null };
+}
+
+/** The path is known and the row is not: worded as all rows of the path are, if they are worded alike. */
+function refuseUnchosen(reason: Denial, rows: RowSet): Ruling {
+  const route = reason.route ?? null;
+  return { kind: 'refuse', denial: reason, route, states: noStates, style: commonStyle(rows) };
 }
 
 /** Fetch standard: a preflight names exactly one method. null: not a preflight. */

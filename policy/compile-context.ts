@@ -1,4 +1,5 @@
 /** What every step of the compilation shares: the config, its surroundings, the problems so far. */
+import type { RefusalKind } from './compile-errors.ts';
 import { type ConfigPath, inKey, inValue, type ProblemList, suggest } from './config-problem.ts';
 import type { PolicyConfig } from './config-schema.ts';
 
@@ -10,11 +11,13 @@ export type Surroundings = {
   readonly bodyBytesMax: number;
   readonly redisConfigured: boolean;
   readonly upstreams: ReadonlySet<string>;
+  /** Every refusal there is, by exact code. */
+  readonly refusals: ReadonlyMap<string, RefusalKind>;
   /** Entries that were left out because their own shape is wrong: named, but unknown in detail. */
   readonly broken: readonly ConfigPath[];
 };
 
-export type NamedSection = 'token_types' | 'scopes' | 'limits' | 'cors' | 'pins';
+export type NamedSection = 'token_types' | 'scopes' | 'limits' | 'cors' | 'pins' | 'errors';
 
 export type Compilation = {
   readonly config: PolicyConfig;
@@ -60,6 +63,7 @@ const singular: Readonly<Record<NamedSection | 'upstreams', string>> = {
   limits: 'limit',
   cors: 'cors block',
   pins: 'pin',
+  errors: 'error style',
   upstreams: 'upstream',
 };
 

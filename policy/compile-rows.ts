@@ -9,10 +9,12 @@ import {
   resolves,
   warnInKey,
 } from './compile-context.ts';
+import { namedStyle } from './compile-errors.ts';
 import { defaultPin, strictOriginPin } from './compile-rules.ts';
 import { type ConfigPath, suggest } from './config-problem.ts';
 import { parseRowKey, type RowKey } from './config-rows.ts';
 import type { ApiConfig, RowConfig } from './config-schema.ts';
+import type { ErrorStyle } from './error-style.ts';
 import type { RowPath } from './routes.ts';
 import type { Cors, Limit, OriginPin, Route, Source, TokenType } from './types.ts';
 
@@ -22,6 +24,7 @@ export type Parts = {
   readonly limits: ReadonlyMap<string, Limit>;
   readonly cors: ReadonlyMap<string, Cors>;
   readonly pins: ReadonlyMap<string, OriginPin>;
+  readonly errors: ReadonlyMap<string, ErrorStyle>;
 };
 
 /** One row compiled, with every path it answers to and where the config says so. */
@@ -37,6 +40,8 @@ type ApiFrame = {
   readonly config: ApiConfig;
   readonly hosts: readonly string[];
   readonly sources: readonly Source[];
+  /** Of rows that name none. */
+  readonly errors: ErrorStyle | null;
 };
 
 export function compileRows(at: Compilation, parts: Parts): readonly CompiledRow[] {
@@ -72,7 +77,8 @@ function compileApi(at: Compilation, name: string, config: ApiConfig, parts: Par
   if (config.to !== undefined) resolves(at, 'upstreams', config.to, [...path, 'to']);
   if (config.cors !== undefined) resolves(at, 'cors', config.cors, [...path, 'cors']);
   const types = apiTypeNames(at, Object.values(config.routes), config.types);
-  const frame = { name, config, hosts: config.hosts ?? [], sources: sourcesOf(types, parts) };
+  const errors = namedStyle(at, path, config.errors, parts.errors);
+  const frame = { name, config, hosts: config.hosts ?? [], sources: sourcesOf(types, parts), errors };
   return rows.flatMap(([key, row]) => {
     const parsedKey = parseRowKey(key);
     return parsedKey.ok ? [compileRow(at, frame, key, parsedKey.value, row, parts)] : [];
@@ -109,6 +115,7 @@ function compileRow(
     originPin: choosePin(at, path, row, parts.pins),
     limits: compileRowLimits(at, path, row, known),
     cors: chooseCors(at, path, api, row, parts.cors),
+    errors: row.errors === undefined ? api.errors : namedStyle(at, path, row.errors, parts.errors),
     bodyBytesMax: bodyBytesMax(at, row),
     credentials: row.allow === 'public' ? (row.credentials ?? 'pass') : 'strip',
     pathParameters: row.path_parameters === 'allow',

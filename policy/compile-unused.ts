@@ -6,6 +6,7 @@ const wordings: Readonly<Record<NamedSection, readonly [what: string, hint: stri
   scopes: ['scope', 'no token type and no row uses it; use it or remove it'],
   limits: ['limit', 'no row uses it, so it limits nothing; add it to limits: of a row or remove it'],
   cors: ['cors block', 'no api and no row uses it; use it or remove it'],
+  errors: ['error style', 'no api and no row uses it; use it or remove it'],
   pins: ['pin', 'no row uses it; use it or remove it'],
 };
 

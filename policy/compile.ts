@@ -1,6 +1,7 @@
 /** From a config of the right shape to the Policy, or to every cross-rule it breaks. */
 import { findConflicts } from './compile-conflicts.ts';
 import { type Compilation, isBroken, type Surroundings, startCompilation } from './compile-context.ts';
+import { compileErrors } from './compile-errors.ts';
 import { compileFixtures, type Fixture } from './compile-fixtures.ts';
 import { compileRows } from './compile-rows.ts';
 import { compileCors, compileIdentity, compileLimits, compilePins } from './compile-rules.ts';
@@ -32,7 +33,7 @@ export function compilePolicy(config: PolicyConfig, around: Surroundings): Compi
   const identity = compileIdentity(at);
   const types = compileTypes(at, identity);
   const limits = compileLimits(at);
-  const parts = { types, limits, cors: compileCors(at), pins: compilePins(at) };
+  const parts = { types, limits, cors: compileCors(at), pins: compilePins(at), errors: compileErrors(at) };
   const rows = compileRows(at, parts);
   const fixtures = compileFixtures(at, types);
   const errors = [

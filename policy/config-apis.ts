@@ -104,6 +104,7 @@ export const rowSchema = closed({
   pins: v.optional(pinsSchema),
   limits: v.optional(list('The limits that count this row, by name.', name('A limit.')), []),
   cors: v.optional(name("A cors block by name, or off; default: the api's.")),
+  errors: v.optional(name("An error style by name, or off; default: the api's.")),
   body: v.optional(bodySchema),
   credentials: v.optional(
     oneOf('Public rows only: whether the caller’s credentials reach the upstream (default pass).', [
@@ -135,6 +136,7 @@ export const apiSchema = closed({
   ),
   to: v.optional(name('The upstream of every row that names none.')),
   cors: v.optional(name('The cors block of every row that names none.')),
+  errors: v.optional(name('The error style of every row that names none.')),
   routes: v.pipe(
     v.record(rowKey, v.pipe(rowSchema, v.description('One row of the matrix.'))),
     v.description('The rows: METHOD /path, with {x} for one segment and {x...} for the rest.'),

@@ -1,6 +1,7 @@
 /** The parts of the config that policy knows, put together. Shape only: cross rules are compile.ts. */
 import * as v from 'valibot';
 import { apisSchema } from './config-apis.ts';
+import { errorsSchema } from './config-errors.ts';
 import { closed } from './config-fields.ts';
 import { fixturesSchema } from './config-fixtures.ts';
 import { corsSchema, failureBudgetSchema, identitySchema, limitsSchema, pinsSchema } from './config-rules.ts';
@@ -12,6 +13,7 @@ export const policyEntries = {
   scopes: v.optional(scopesSchema, {}),
   apis: apisSchema,
   cors: v.optional(corsSchema, {}),
+  errors: v.optional(errorsSchema, {}),
   pins: v.optional(pinsSchema, {}),
   limits: v.optional(limitsSchema, {}),
   failure_budget: v.optional(failureBudgetSchema),

@@ -1,4 +1,5 @@
 /** The nouns every room speaks. Types only: nothing here runs. */
+import type { ErrorStyle } from './error-style.ts';
 
 /** `bearer` is the Authorization field (RFC 6750 §2.1); header names are lower case. */
 export type Source =
@@ -148,6 +149,8 @@ export type Route = {
   readonly originPin: OriginPin | null;
   readonly limits: readonly Limit[];
   readonly cors: Cors | null;
+  /** How its refusals are worded; null: RFC 9457. */
+  readonly errors: ErrorStyle | null;
   /** Bytes; null: no cap. */
   readonly bodyBytesMax: number | null;
   /** Whether a public row passes client credentials on. */
@@ -263,6 +266,10 @@ export type Denial = {
   /** RFC 6750 §3 `scope`: what the row asks for. */
   readonly requiredScopes?: readonly string[];
   readonly retryAfterMs?: number;
+  /** What a pin holds, all but its ends hidden: callers may see it. */
+  readonly maskedPin?: string;
+  /** Items in the body, where the row counts them. */
+  readonly batchCount?: number;
   /** bind_mismatch: 403 or 404, as the row says. */
   readonly status?: 403 | 404;
   /** The row that refused, where one was found. */

@@ -6,6 +6,7 @@ import { type Compiled, compilePolicy } from '../../policy/compile.ts';
 import type { Fixture } from '../../policy/compile-fixtures.ts';
 import type { ConfigPath, ConfigProblem } from '../../policy/config-problem.ts';
 import type { Policy } from '../../policy/types.ts';
+import { refusalKinds } from '../refusals.ts';
 import { type ConfigDocument, configBytesMax, type Position, readDocument } from './document.ts';
 import {
   locateProblem,
@@ -108,6 +109,7 @@ function judge(
     redisConfigured:
       typeof document.value === 'object' && document.value !== null && 'redis' in document.value,
     upstreams: new Set(Object.keys(config.upstreams)),
+    refusals: refusalKinds,
     broken,
   });
   return { settings, compiled, errors: compiled.ok ? errors : [...errors, ...compiled.errors], warnings };

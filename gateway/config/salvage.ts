@@ -57,6 +57,7 @@ function cutFor(path: ConfigPath): Cut {
     case 'cors':
     case 'pins':
     case 'limits':
+    case 'errors':
     case 'upstreams':
       return { path: path.slice(0, 2), replacement: undefined };
     default:

@@ -47,6 +47,7 @@ const word = fc.constantFrom(
     'token',
     'pins',
     'cors',
+    'errors',
     'identity',
     'headers',
     'fixtures',

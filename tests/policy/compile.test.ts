@@ -36,6 +36,7 @@ describe('a compiled row', () => {
       originPin: { kind: 'origin', name: 'origin', whenMissing: 'deny' },
       limits: [],
       cors: null,
+      errors: null,
       bodyBytesMax: 10_485_760,
       credentials: 'strip',
       pathParameters: false,

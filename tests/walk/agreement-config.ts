@@ -30,6 +30,9 @@ pins:
 limits:
   plenty: { rate: 1000000/1m, per: [token], on_redis_down: local }
   visitors: { rate: 1000000/1m, per: [address, route], on_redis_down: local }
+errors:
+  plain: { status: { type_not_allowed: 401, method_not_allowed: 404, cors_origin_not_allowed: 400 }, body: { message: "{detail}" } }
+  coded: { status: { scope_missing: 404, body_too_large: 422 }, codes: { invalid_token: BAD_TOKEN }, body: { error: "{code}" }, challenge: off, for: { bind_mismatch: { status: 401 } } }
 identity:
   reserve: [X-Acme-*]
   headers:
@@ -50,7 +53,7 @@ apis:
       GET /items: { allow: { user: items:read, service: items:read, session: items:read }, limits: [plenty] }
       POST /items: { allow: { user: items:write, service: items:write }, body: { max: 64B } }
       GET /items/{id}: { allow: { user: items:read, service: items:read | admin:all } }
-      PUT /items/{id}: { allow: { user: items:read + items:write }, cors: listed }
+      PUT /items/{id}: { allow: { user: items:read + items:write }, cors: listed, errors: plain }
       DELETE /items/{id}: { allow: { user: items:write + items:delete }, cors: listed }
       GET /items/special: { allow: { service: admin:all } }
       GET /items/{id}/parts: { allow: { user: any_scope, service: any_scope } }
@@ -59,13 +62,14 @@ apis:
       GET /projects/{project}: { allow: { user: any_scope }, bind: { project: token.attribute.projects } }
       GET /projects/{project}/files/{path...}: { allow: { user: files:read }, bind: { project: token.attribute.projects } }
       PUT /projects/{project}/files/{path...}: { allow: { user: files:write }, bind: { project: { equals: token.attribute.projects, else: 404 } } }
-      GET /users/{user}: { allow: { user: people:read }, bind: { user: { equals: token.attribute.user, else: 404 } } }
+      GET /users/{user}: { errors: plain, allow: { user: people:read }, bind: { user: { equals: token.attribute.user, else: 404 } } }
       POST /auth/login: { allow: public, limits: [visitors] }
       POST /auth/logout: { allow: public, credentials: strip }
   reports:
     hosts: [api.test, reports.test]
     types: [service, partner, user]
     to: deep
+    errors: coded
     routes:
       GET /tenants/{tenant}/report: { allow: { service: reports:read, partner: reports:read }, bind: { tenant: { equals: token.attribute.tenant, else: 404 } } }
       GET /tenants/{tenant}/regions/{region}: { allow: { service: any_scope }, bind: { tenant: token.attribute.tenant, region: token.attribute.regions } }
@@ -77,13 +81,14 @@ apis:
     prefixes: ["", /api]
     to: app
     cors: any
+    errors: plain
     routes:
       POST /events: { allow: { sdk: events:write, service: events:write }, limits: [plenty] }
       POST /events/batch: { allow: { sdk: events:write }, body: { max: 16B } }
       GET /events/schema: { allow: public }
       GET /events/{id}: { allow: { service: any_scope }, cors: off }
       OPTIONS /events/probe: { allow: public }
-      POST /events/probe: { allow: { sdk: any_scope } }
+      POST /events/probe: { allow: { sdk: any_scope }, errors: off }
   files:
     hosts: [files.test]
     to: deep
@@ -97,6 +102,7 @@ apis:
     hosts: [people.test]
     to: app
     cors: listed
+    errors: plain
     routes:
       GET /me: { allow: { session: any_scope } }
       PUT /me: { allow: { session: people:write } }
