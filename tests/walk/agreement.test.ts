@@ -158,7 +158,7 @@ test(`explain and the wire give the same status, code, row and identity to ${num
       const said = await rehearsed(request);
       const seen = await connection.ask(onTheWire(request)).then(observed, String);
       const kind = said.code ?? said.outcome;
-      outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1);
+      for (const name of [kind, `${said.status} ${kind}`]) outcomes.set(name, (outcomes.get(name) ?? 0) + 1);
       if (JSON.stringify(sorted(said)) === JSON.stringify(sorted(seen))) continue;
       disagreements.push({ request, said, seen });
     }
@@ -187,5 +187,12 @@ function expectVariety(outcomes: ReadonlyMap<string, number>): void {
   rarer.push('request_malformed', 'credential_ambiguous', 'token_unknown', 'cors_origin_not_allowed');
   rarer.push('body_too_large');
   for (const code of rarer) expect(share(code), code).toBeGreaterThan(0.001);
+  // As the error styles of some rows have it, and as it is without them.
+  for (const kind of ['401 type_not_allowed', '403 type_not_allowed', '404 method_not_allowed']) {
+    expect(share(kind), kind).toBeGreaterThan(0);
+  }
+  for (const kind of ['400 cors_origin_not_allowed', '404 scope_missing', '401 bind_mismatch']) {
+    expect(share(kind), kind).toBeGreaterThan(0);
+  }
   for (const code of ['uri_too_long', 'expectation_failed']) expect(share(code), code).toBeGreaterThan(0);
 }
