@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { configJsonSchema, schemaFile } from '../../gateway/config/json-schema.ts';
-import { loaded } from '../fixtures/config.ts';
+import { loaded, smallConfig } from '../fixtures/config.ts';
 
 type Key = { readonly name: string; readonly path: string; readonly description: unknown };
 
@@ -54,6 +54,16 @@ describe('docs/config.md', () => {
   test('shows a smallest config that loads without a warning', () => {
     const [, yaml] = /## The smallest config[^`]*```yaml\n([^`]*)```/.exec(docs) ?? [];
     expect(loaded(yaml ?? '').warnings).toEqual([]);
+  });
+
+  test('shows error styles that load, and warn of nothing but that no row uses them', () => {
+    const section = docs.slice(docs.indexOf('\n## errors\n'));
+    const [, yaml = ''] = /```yaml\n([^`]*)```/.exec(section) ?? [];
+    const { warnings } = loaded(smallConfig + yaml);
+    expect(warnings.map(({ message }) => message)).toEqual([
+      'error style "coded" is not used',
+      'error style "batched" is not used',
+    ]);
   });
 
   test('names every key there is', () => {

@@ -108,6 +108,30 @@ pins:
   });
 });
 
+describe('the error style of a row', () => {
+  const rows = `      GET /a: { allow: public }
+      GET /b: { allow: public, errors: second }
+      GET /c: { allow: public, errors: off }
+`;
+  const styles =
+    'errors: { first: { body: "{code}" }, second: { challenge: off, status: { rate_limited: 420 } } }\n';
+
+  test("is its own before its api's, and none where it says off", () => {
+    const text = withRows(rows, '    errors: first\n', styles);
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => rowOf(text, `main GET /${name}`).errors);
+    expect([a?.name, b?.name, c]).toEqual(['first', 'second', null]);
+    expect(b).toMatchObject({ contentType: 'application/json', challenge: false });
+    expect(b?.wordings.get('rate_limited')).toEqual({ status: 420, code: null, body: null });
+    expect(a?.wordings.get('store_unavailable')?.body).toEqual({ kind: 'field', field: 'code' });
+  });
+
+  test('is none where neither says one, and off on an api is none too', () => {
+    const second = rows.replace('off', 'first');
+    expect(rowOf(withRows(second, '', styles), 'main GET /a').errors).toBeNull();
+    expect(rowOf(withRows(second, '    errors: off\n', styles), 'main GET /a').errors).toBeNull();
+  });
+});
+
 describe('the origin pin of a row that names none', () => {
   const row = '      GET /a: { allow: { user: any_scope } }\n';
   test.each([

@@ -1,6 +1,6 @@
 /** Every refusal there is, reached over the wire: what the caller gets, what the log says, what passes. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { refusalCodes } from '../../gateway/refusals.ts';
+import { refusalCodes, refusalKinds } from '../../gateway/refusals.ts';
 import { flawsInRefusal, problemOf } from '../fixtures/answers.ts';
 import { startTestGateway } from '../fixtures/gateway.ts';
 import { startRawUpstream } from '../fixtures/raw-upstream.ts';
@@ -49,5 +49,8 @@ test.each(refusalCodes)(
     expect(line).toMatchObject({ event: 'request', status: shape.status, code, address: '127.0.0.1' });
     expect(line.route).toBe(route);
     expect(line.tokenId).toBe(tokenId);
+    // No style words what is refused before a row is known; these two come before and after.
+    const either = code === 'request_timeout' || code === 'method_not_allowed';
+    if (!either) expect(refusalKinds.get(code)?.beforeRows).toBe(route === undefined);
   },
 );
