@@ -3,6 +3,7 @@
  * never the path; no header, no query, no error text of a library.
  */
 import type { Logger } from 'pino';
+import type { DenialCode } from '../policy/types.ts';
 
 export type Account = {
   readonly requestId: string;
@@ -19,9 +20,11 @@ export type Account = {
   readonly address: string;
   readonly durationMs: number;
   readonly aborted: boolean;
+  /** What `mode: monitor` would have refused; absent: nothing. */
+  readonly monitored?: readonly DenialCode[];
 };
 
-/** Passed requests beyond this are counted, not written; refusals and failures always are. */
+/** Passed requests beyond this are counted, not written; refusals, monitored ones too, and failures always are. */
 const passedPerSecondMax = 100;
 
 export function createAccessLog(log: Logger, now: () => number): (account: Account) => void {
@@ -34,7 +37,8 @@ export function createAccessLog(log: Logger, now: () => number): (account: Accou
       second = current;
       written = 0;
     }
-    if (account.code === null && account.status < 500 && ++written > passedPerSecondMax) {
+    const passed = account.code === null && account.status < 500 && account.monitored === undefined;
+    if (passed && ++written > passedPerSecondMax) {
       skipped++;
       return;
     }
@@ -43,8 +47,10 @@ export function createAccessLog(log: Logger, now: () => number): (account: Accou
   };
 }
 
-function fields(account: Account): Record<string, string | number | boolean> {
-  const line: Record<string, string | number | boolean> = {};
+type Line = Record<string, string | number | boolean | readonly string[]>;
+
+function fields(account: Account): Line {
+  const line: Line = {};
   for (const [name, value] of Object.entries(account)) {
     if (value === null || value === false) continue;
     line[name] = typeof value === 'number' ? Math.round(value * 1000) / 1000 : value;

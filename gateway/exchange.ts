@@ -86,7 +86,7 @@ export async function exchange(visit: Visit, gate: Gate): Promise<void> {
     site?.visits.end();
     life.end();
   }
-  const { token } = footing;
+  const { token, monitored } = footing;
   gate.account({
     requestId: facts.requestId,
     method: facts.method,
@@ -99,6 +99,7 @@ export async function exchange(visit: Visit, gate: Gate): Promise<void> {
     address: facts.address,
     durationMs: performance.now() - startedMs,
     aborted: ending.aborted ?? false,
+    ...(monitored && { monitored }),
   });
 }
 

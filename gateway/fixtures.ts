@@ -5,13 +5,20 @@ import type { LoadedConfig } from './config/load.ts';
 import type { Problem } from './config/problems.ts';
 import { type Persona, type Rehearsal, rehearse } from './rehearsal.ts';
 
-/** In the order of the file; empty: every fixture gets what it expects. */
+/**
+ * In the order of the file; empty: every fixture gets what it expects. A fixture is a promise about
+ * what is enforced, so `mode: monitor` softens none: a config stays right however long it is kept.
+ */
 export async function runFixtures(config: LoadedConfig): Promise<readonly Problem[]> {
   const problems: Problem[] = [];
   for (const fixture of config.fixtures) {
     const { method, target, headers } = fixture;
     const as = personaOf(config, fixture);
-    const got = await rehearse(config.policy, { method, target, headers: [...headers], as });
+    const got = await rehearse(
+      config.policy,
+      { method, target, headers: [...headers], as },
+      Number.POSITIVE_INFINITY,
+    );
     if (meets(fixture, got)) continue;
     const message = `fixture "${fixture.name}" expects ${expectation(fixture)} and gets ${answer(got)}`;
     const hint = `to see why: ${explainCommand(config.file, fixture)}`;

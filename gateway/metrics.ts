@@ -34,6 +34,12 @@ export function createMetrics(gauges: Gauges): Metrics {
       for (const [key, count] of tallies) this.labels(...key.split('\n')).inc(count);
     },
   });
+  const watched = new Counter({
+    name: 'postern_monitored_total',
+    help: 'What mode: monitor would have refused, by code and row.',
+    labelNames: ['code', 'route'],
+    registers: [register],
+  });
   const upstream = new Histogram({
     name: 'postern_upstream_seconds',
     help: 'From dispatch to the end of the answer.',
@@ -72,9 +78,10 @@ export function createMetrics(gauges: Gauges): Metrics {
     },
   });
   return {
-    count: ({ route, tokenType, code, status }) => {
+    count: ({ route, tokenType, code, status, monitored }) => {
       const key = `${route ?? 'none'}\n${tokenType ?? 'none'}\n${code ?? 'passed'}\n${status}`;
       tallies.set(key, (tallies.get(key) ?? 0) + 1);
+      for (const would of monitored ?? []) watched.labels(would, route ?? 'none').inc();
     },
     upstreamSeconds: (name, seconds) => upstream.labels(name).observe(seconds),
     reloaded: (ok) => reloads.labels(ok ? 'ok' : 'failed').inc(),

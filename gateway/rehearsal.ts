@@ -47,8 +47,16 @@ export type Rehearsal = {
   readonly steps: readonly Step[];
 };
 
-/** Limits count as admitted, the failure budget as untouched, and the token as alive. */
-export async function rehearse(policy: Policy, request: MadeUpRequest): Promise<Rehearsal> {
+/**
+ * Limits count as admitted, the failure budget as untouched, and the token as alive.
+ *
+ * @param now Unix ms: what is in monitor mode until later only watches. Infinity: all is enforced.
+ */
+export async function rehearse(
+  policy: Policy,
+  request: MadeUpRequest,
+  now: number = Date.now(),
+): Promise<Rehearsal> {
   const steps: Step[] = [];
   const trace = (step: string, ok: boolean, detail: string) => void steps.push({ step, ok, detail });
   const token = request.as === null ? null : recordOf(request.as);
@@ -66,7 +74,8 @@ export async function rehearse(policy: Policy, request: MadeUpRequest): Promise<
     return refusal(facts.denial.code, statusOf(facts.denial.code, facts.denial), null, steps);
   }
   trace('request', true, `${head.method} ${facts.value.path} at host ${facts.value.host}`);
-  return resultOf(policy, await walk(head, facts.value, roomsOf(policy, token, plaintext), trace), steps);
+  const rooms = roomsOf(policy, token, plaintext, now);
+  return resultOf(policy, await walk(head, facts.value, rooms, trace), steps);
 }
 
 function resultOf(policy: Policy, ruling: Ruling, steps: readonly Step[]): Rehearsal {
@@ -112,7 +121,7 @@ function refusedByParser(head: Head): { code: RefusalCode; reason: string } | nu
 }
 
 /** Rooms in which the one made-up token is known, and every limit admits. */
-function roomsOf(policy: Policy, token: TokenRecord | null, known: string | null): Rooms {
+function roomsOf(policy: Policy, token: TokenRecord | null, known: string | null, now: number): Rooms {
   return {
     policy,
     tokens: {
@@ -122,7 +131,7 @@ function roomsOf(policy: Policy, token: TokenRecord | null, known: string | null
     },
     limiter: { consume: (charges) => charges.map(admitted) },
     failures: null,
-    now: () => 0,
+    now: () => now,
   };
 }
 

@@ -9,18 +9,23 @@ import { admit, decide, type Trace } from '../policy/decide.ts';
 import { denial } from '../policy/denial.ts';
 import { commonStyle, type ErrorStyle } from '../policy/error-style.ts';
 import { judge } from '../policy/limits.ts';
+import { codesOf } from '../policy/monitor.ts';
 import { chooseRow, rowSet } from '../policy/rows.ts';
 import type {
   Charge,
   Denial,
+  DenialCode,
   LimitState,
   Outcome,
   Permit,
   Policy,
+  Presentation,
   RequestFacts,
   Route,
   RowSet,
+  Source,
   TokenRecord,
+  Watched,
 } from '../policy/types.ts';
 import { type Cut, cutFor, type Presented, readCredential, sourceName } from './credential.ts';
 import { fieldValues, framingOf, type Head } from './head.ts';
@@ -58,7 +63,12 @@ export type Ruling =
     };
 
 /** How far a walk has come. Kept outside it, so that the answer to a fault knows row and token too. */
-export type Footing = { route: Route | null; token: TokenRecord | null };
+export type Footing = {
+  route: Route | null;
+  token: TokenRecord | null;
+  /** What was passed over because it only watches; absent: nothing was. */
+  monitored?: readonly DenialCode[];
+};
 
 const noStates: readonly LimitState[] = [];
 
@@ -93,18 +103,23 @@ export async function walk(
   const found = route.access === 'public' ? nobody : lookUp(head, facts, route, rooms, trace);
   const identified = found instanceof Promise ? await found : found;
   if (!identified.ok) return refuse(identified.denial, route);
-  const token = identified.value;
+  const { token, presented } = identified.value;
   footing.token = token;
 
-  const claim = decide(policy, match.value, facts, token, rooms.now(), trace);
-  if (!claim.ok) return refuse(claim.denial, route);
+  const claim = decide(policy, match.value, facts, token, rooms.now(), trace, presented);
+  if (!claim.ok) {
+    if (claim.denial.monitored !== undefined) footing.monitored = claim.denial.monitored;
+    return refuse(claim.denial, route);
+  }
 
-  const { charges } = claim.value;
+  const { charges, watched } = claim.value;
+  if (watched !== undefined && watched.refusals.length > 0) footing.monitored = codesOf(watched.refusals);
   const counted = charges.length === 0 ? noStates : rooms.limiter.consume(charges);
   const states = counted instanceof Promise ? await counted : counted;
   const verdict = judge(states);
   trace?.('limits', verdict.ok, verdict.ok ? `${charges.length} counted` : verdict.denial.reason);
   if (!verdict.ok) return refuse(verdict.denial, route, states);
+  if (watched !== undefined && watched.charges.length > 0) await watchLimits(watched, rooms, footing, trace);
 
   const tooLarge = bodyOver(head, route);
   trace?.('body', tooLarge === null, tooLarge?.reason ?? 'within the cap');
@@ -113,11 +128,29 @@ export async function walk(
   return { kind: 'forward', permit: admit(claim.value, states), cut: cutFor(route, facts.query) };
 }
 
-const nobody: Outcome<TokenRecord | null> = { ok: true, value: null };
+/** Who asks, as far as it is known; `token` null: nobody, or no record stands for what was presented. */
+type Caller = { readonly token: TokenRecord | null; readonly presented?: Presentation | undefined };
+
+const nobody: Outcome<Caller> = { ok: true, value: { token: null } };
+
+/** Counts what only watches: each alone, so that a no of one changes nothing. What cannot be counted is let be. */
+async function watchLimits(
+  { charges, refusals }: Watched,
+  { limiter }: Rooms,
+  footing: Footing,
+  trace?: Trace,
+): Promise<void> {
+  const counted = await Promise.all(charges.map((charge) => limiter.consume([charge])));
+  const spent = counted.flat().filter((state) => state.counted && !state.allowed);
+  const said = spent.map(({ limit }) => `limit ${limit.name} is spent`).join(', ');
+  trace?.('monitored limits', true, said === '' ? `${charges.length} counted` : `would refuse: ${said}`);
+  if (spent.length > 0)
+    footing.monitored = [...codesOf(refusals), ...spent.map(() => 'rate_limited' as const)];
+}
 
 /**
- * Reads the credential and finds its record; null: no record stands for it. Bad tokens spend from
- * the failure budget, and a spent budget refuses before the store is asked.
+ * Reads the credential and finds its record. Bad tokens spend from the failure budget, and a spent
+ * budget refuses before the store is asked.
  */
 function lookUp(
   head: Head,
@@ -125,7 +158,7 @@ function lookUp(
   route: Route,
   rooms: Rooms,
   trace?: Trace,
-): Outcome<TokenRecord | null> | Promise<Outcome<TokenRecord | null>> {
+): Outcome<Caller> | Promise<Outcome<Caller>> {
   const presented = readCredential(head.rawHeaders, facts.query, route, rooms.policy);
   trace?.('credential', presented.ok, presented.ok ? readAs(presented.value) : presented.denial.reason);
   if (!presented.ok && presented.denial.code !== 'credential_malformed') return presented;
@@ -138,13 +171,30 @@ function lookUp(
     rooms.failures?.spend(addressKey(facts.address), '');
     return presented;
   }
-  const { plaintext, types, prefix } = presented.value;
-  const known = (token: TokenRecord | null): Outcome<TokenRecord | null> => {
+  const { plaintext, types, prefix, source } = presented.value;
+  const known = (token: TokenRecord | null): Outcome<Caller> => {
     if (token === null) rooms.failures?.spend(addressKey(facts.address), prefix);
-    return { ok: true, value: token };
+    return {
+      ok: true,
+      value: { token, presented: { source, csrf: csrfValues(head, source, types, token) } },
+    };
   };
   const found = rooms.tokens.find(plaintext, types);
   return found instanceof Promise ? found.then(known) : known(found);
+}
+
+const noValues: readonly string[] = [];
+
+/** What stands in the header that the token's type names; only a cookie needs it. */
+function csrfValues(
+  head: Head,
+  source: Source,
+  types: Presented['types'],
+  token: TokenRecord | null,
+): readonly string[] {
+  if (source.kind !== 'cookie' || token === null) return noValues;
+  const header = types.find(({ name }) => name === token.type)?.csrf?.header;
+  return header === undefined ? noValues : fieldValues(head.rawHeaders, header);
 }
 
 function readAs({ types, source }: Presented): string {

@@ -10,6 +10,8 @@ export type Surroundings = {
   /** The cap of rows that name none, in bytes. */
   readonly bodyBytesMax: number;
   readonly redisConfigured: boolean;
+  /** When it is compiled, in Unix ms: for warnings about dates alone. */
+  readonly now: number;
   readonly upstreams: ReadonlySet<string>;
   /** Every refusal there is, by exact code. */
   readonly refusals: ReadonlyMap<string, RefusalKind>;
@@ -41,6 +43,10 @@ export function errorInKey(at: Compilation, path: ConfigPath, message: string, h
 
 export function warnInKey(at: Compilation, path: ConfigPath, message: string, hint: string): void {
   at.problems.warnings.push(inKey(path, message, hint));
+}
+
+export function warnInValue(at: Compilation, path: ConfigPath, message: string, hint: string): void {
+  at.problems.warnings.push(inValue(path, message, hint));
 }
 
 /** Whether an entry, or all that holds it, was left out for its shape. */

@@ -7,24 +7,24 @@ import {
   hasBroken,
   isBroken,
   resolves,
-  warnInKey,
 } from './compile-context.ts';
 import { namedStyle } from './compile-errors.ts';
-import { defaultPin, strictOriginPin } from './compile-rules.ts';
-import { type ConfigPath, suggest } from './config-problem.ts';
+import { compileScopesMonitor } from './compile-monitor.ts';
+import { compileRowPins, type Pins } from './compile-pins.ts';
+import type { ConfigPath } from './config-problem.ts';
 import { parseRowKey, type RowKey } from './config-rows.ts';
 import type { ApiConfig, RowConfig } from './config-schema.ts';
 import type { ErrorStyle } from './error-style.ts';
 import type { RowPath } from './routes.ts';
-import type { Cors, Limit, OriginPin, Route, Source, TokenType } from './types.ts';
+import type { Cors, Limit, Route, Source, TokenType } from './types.ts';
 
 /** What rows refer to, compiled before them. */
 export type Parts = {
   readonly types: ReadonlyMap<string, TokenType>;
   readonly limits: ReadonlyMap<string, Limit>;
   readonly cors: ReadonlyMap<string, Cors>;
-  readonly pins: ReadonlyMap<string, OriginPin>;
   readonly errors: ReadonlyMap<string, ErrorStyle>;
+  readonly pins: Pins;
 };
 
 /** One row compiled, with every path it answers to and where the config says so. */
@@ -112,7 +112,8 @@ function compileRow(
     access,
     sources: api.sources,
     bind: compileBinds(at, path, row, segments, known),
-    originPin: choosePin(at, path, row, parts.pins),
+    ...compileRowPins(at, path, row, parts.pins),
+    ...compileScopesMonitor(at, path, row),
     limits: compileRowLimits(at, path, row, known),
     cors: chooseCors(at, path, api, row, parts.cors),
     errors: row.errors === undefined ? api.errors : namedStyle(at, path, row.errors, parts.errors),
@@ -163,46 +164,6 @@ function chooseCors(
     return resolves(at, 'cors', row.cors, [...path, 'cors']) ? (blocks.get(row.cors) ?? null) : null;
   }
   return api.config.cors === undefined ? null : (blocks.get(api.config.cors) ?? null);
-}
-
-function choosePin(
-  at: Compilation,
-  path: ConfigPath,
-  row: RowConfig,
-  pins: ReadonlyMap<string, OriginPin>,
-): OriginPin | null {
-  const standing = defaultPin(pins);
-  if (row.pins === undefined) return standing;
-  if (Array.isArray(row.pins)) {
-    const [first, second] = row.pins;
-    if (second !== undefined) {
-      const hint = 'keep one; a token has one list of origins';
-      errorInValue(at, [...path, 'pins', 1], 'a row takes one origin pin', hint);
-    }
-    if (first === undefined) return standing;
-    return resolves(at, 'pins', first, [...path, 'pins', 0]) ? (pins.get(first) ?? standing) : standing;
-  }
-  let pin: OriginPin | null = standing;
-  for (const name of Object.keys(row.pins)) {
-    if (!isPin(at, name, pins)) {
-      const hint = suggest(name, pins.keys(), `write ${strictOriginPin.name}: off`);
-      errorInKey(at, [...path, 'pins', name], `unknown pin "${name}"`, hint);
-      continue;
-    }
-    at.used.add(`pins/${name}`);
-    if (row.allow !== 'public') {
-      const message = `pin "${name}" is off here: origins on a token are not enforced on this row`;
-      warnInKey(at, [...path, 'pins', name], message, 'remove it unless the row must take any origin');
-    }
-    pin = null;
-  }
-  return pin;
-}
-
-/** Where no pin is defined, the strict one stands under its own name. */
-function isPin(at: Compilation, name: string, pins: ReadonlyMap<string, OriginPin>): boolean {
-  if (pins.has(name) || isBroken(at, 'pins', name)) return true;
-  return pins.size === 0 && name === strictOriginPin.name;
 }
 
 function bodyBytesMax(at: Compilation, row: RowConfig): number | null {

@@ -1,12 +1,10 @@
-/** From `limits`, `cors`, `pins`, `identity` to what rows point at. */
+/** From `limits`, `cors`, `identity` to what rows point at. */
 import { type Compilation, errorInKey, errorInValue, hasBroken } from './compile-context.ts';
+import { compileMonitor } from './compile-monitor.ts';
 import { hasFixedMeaning } from './config-headers.ts';
 import { inKey, suggest } from './config-problem.ts';
 import { foldName } from './identity.ts';
-import type { Cors, IdentityRule, Limit, OriginPin } from './types.ts';
-
-/** What guards rows that name no pin, where the config does not define exactly one. */
-export const strictOriginPin: OriginPin = { kind: 'origin', name: 'origin', whenMissing: 'deny' };
+import type { Cors, IdentityRule, Limit } from './types.ts';
 
 export function compileLimits(at: Compilation): ReadonlyMap<string, Limit> {
   const limits = new Map<string, Limit>();
@@ -17,7 +15,9 @@ export function compileLimits(at: Compilation): ReadonlyMap<string, Limit> {
     }
     const { quota, windowMs } = limit.rate;
     const onRedisDown = limit.on_redis_down ?? 'local';
-    limits.set(name, { name, quota, windowMs, steps: limit.steps, per: limit.per, onRedisDown });
+    const { steps, per } = limit;
+    const monitor = compileMonitor(at, ['limits', name], limit);
+    limits.set(name, { name, quota, windowMs, steps, per, onRedisDown, ...monitor });
     const parts = limit.per.map((part) => (part.kind === 'attribute' ? `attribute.${part.name}` : part.kind));
     for (const [index, part] of parts.entries()) {
       if (parts.indexOf(part) === index) continue;
@@ -49,20 +49,6 @@ export function compileCors(at: Compilation): ReadonlyMap<string, Cors> {
     });
   }
   return blocks;
-}
-
-export function compilePins(at: Compilation): ReadonlyMap<string, OriginPin> {
-  const pins = new Map<string, OriginPin>();
-  for (const [name, pin] of Object.entries(at.config.pins)) {
-    pins.set(name, { kind: 'origin', name, whenMissing: pin.when_missing });
-  }
-  return pins;
-}
-
-/** The pin of rows that name none: the only one there is, else the strict one. */
-export function defaultPin(pins: ReadonlyMap<string, OriginPin>): OriginPin {
-  const [only] = pins.values();
-  return pins.size === 1 && only !== undefined ? only : strictOriginPin;
 }
 
 export function compileIdentity(at: Compilation): IdentityRule {

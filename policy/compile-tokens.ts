@@ -1,5 +1,6 @@
 /** From `token_types` to TokenType: prefixes apart, lengths within bounds, scopes declared. */
 import { type Compilation, errorInKey, errorInValue, resolves, warnInKey } from './compile-context.ts';
+import { compileCsrf } from './compile-csrf.ts';
 import type { ConfigPath } from './config-problem.ts';
 import type { TokenTypeConfig } from './config-schema.ts';
 import { isReserved } from './identity.ts';
@@ -56,6 +57,7 @@ function compileType(
     sources: type.sources,
     scopes: compileScopes(at, path, type),
     attributes: compileAttributes(at, path, type),
+    ...compileCsrf(at, name, type, identity),
   };
 }
 

@@ -18,12 +18,14 @@ export function warnUnused(at: Compilation): void {
         for (const type of Object.keys(row.allow)) inRows.add(`token_types/${type}`);
     }
   }
-  const onePin = Object.keys(at.config.pins).length === 1;
+  const originPins = Object.entries(at.config.pins).filter(([, { kind }]) => kind === 'origin');
+  const [standing, second] = originPins.map(([name]) => name);
   for (const section of Object.keys(wordings) as NamedSection[]) {
-    if (section === 'pins' && onePin) continue;
     const used = section === 'token_types' ? inRows : at.used;
     const [what, hint] = wordings[section];
     for (const name of Object.keys(at.config[section])) {
+      // The only origin pin stands on every row.
+      if (section === 'pins' && name === standing && second === undefined) continue;
       if (!used.has(`${section}/${name}`))
         warnInKey(at, [section, name], `${what} "${name}" is not used`, hint);
     }

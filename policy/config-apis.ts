@@ -2,18 +2,15 @@
 import * as v from 'valibot';
 import { parseCell } from './cells.ts';
 import { closed, list, name, named, oneOf, size, some, text, wording } from './config-fields.ts';
+import { monitorSchemaEntries } from './config-monitor.ts';
 import { parsed, unreadable } from './config-problem.ts';
 import { parsePrefix, parseRowKey } from './config-rows.ts';
-import { typeName } from './config-tokens.ts';
+import { parseAttribute, typeName } from './config-tokens.ts';
 import { parseHost } from './path.ts';
 
 const attributeText = text(
   'token.attribute.NAME: the attribute the parameter must equal, or be contained in.',
-  (value) => {
-    const [, attribute] = /^token\.attribute\.([A-Za-z0-9_.-]+)$/.exec(value) ?? [];
-    if (attribute !== undefined) return parsed(attribute);
-    return unreadable(`"${value}" is not an attribute of the token`, 'write token.attribute.NAME');
-  },
+  parseAttribute,
   ['token.attribute.project'],
 );
 
@@ -94,6 +91,12 @@ const bodySchema = v.pipe(
 export const rowSchema = closed({
   allow: allowSchema,
   to: v.optional(name("The upstream of this row; default: the api's.")),
+  scopes: v.optional(
+    v.pipe(
+      closed(monitorSchemaEntries),
+      v.description('Lets a token without the scopes of its cell pass for now, and says so.'),
+    ),
+  ),
   bind: v.optional(
     v.pipe(
       v.record(name('A parameter of the path.'), bindSchema),

@@ -32,8 +32,10 @@ const denialCodes = {
   token_disabled: true,
   type_not_allowed: true,
   scope_missing: true,
+  csrf_invalid: true,
   bind_mismatch: true,
   origin_not_allowed: true,
+  address_not_allowed: true,
   rate_limited: true,
 } satisfies Record<DenialCode, true>;
 

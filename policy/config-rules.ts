@@ -1,4 +1,4 @@
-/** The schema of what rows use by name: `cors`, `pins`, `limits`; and `failure_budget`, `identity`. */
+/** The schema of what rows use by name: `cors`, `limits`; and `failure_budget`, `identity`. */
 import * as v from 'valibot';
 import {
   closed,
@@ -13,6 +13,7 @@ import {
   text,
   whole,
 } from './config-fields.ts';
+import { monitorEntries } from './config-monitor.ts';
 import { type Parsed, parsed, unreadable } from './config-problem.ts';
 import { normaliseOrigin } from './origin.ts';
 import type { IdentityField, LimitPart } from './types.ts';
@@ -65,14 +66,6 @@ export const corsSchema = named(
   }),
 );
 
-export const pinsSchema = named(
-  'Restrictions a token carries that rows enforce.',
-  closed({
-    kind: oneOf('origin: the list of origins on the token.', ['origin']),
-    when_missing: oneOf('What a request without Origin gets, if the token has a list.', ['allow', 'deny']),
-  }),
-);
-
 function parseLimitPart(value: string): Parsed<LimitPart> {
   if (value === 'token' || value === 'address' || value === 'route' || value === 'api') {
     return parsed({ kind: value });
@@ -103,6 +96,7 @@ export const limitsSchema = named(
         ['local', 'open', 'closed'],
       ),
     ),
+    ...monitorEntries,
   }),
 );
 

@@ -4,7 +4,8 @@ import { apisSchema } from './config-apis.ts';
 import { errorsSchema } from './config-errors.ts';
 import { closed } from './config-fields.ts';
 import { fixturesSchema } from './config-fixtures.ts';
-import { corsSchema, failureBudgetSchema, identitySchema, limitsSchema, pinsSchema } from './config-rules.ts';
+import { pinsSchema } from './config-pins.ts';
+import { corsSchema, failureBudgetSchema, identitySchema, limitsSchema } from './config-rules.ts';
 import { scopesSchema, tokenTypesSchema } from './config-tokens.ts';
 
 /** Entries rather than an object: the gateway adds its own to them. */

@@ -42,6 +42,32 @@ function parseHeaderSource(field: string): Parsed<Source> {
   return parsed({ kind: 'header', name: field });
 }
 
+/** `token.attribute.csrf` to `csrf`. */
+export function parseAttribute(value: string): Parsed<string> {
+  const [, attribute] = /^token\.attribute\.([A-Za-z0-9_.-]+)$/.exec(value) ?? [];
+  if (attribute !== undefined) return parsed(attribute);
+  return unreadable(`"${value}" is not an attribute of the token`, 'write token.attribute.NAME');
+}
+
+function parseCsrfHeader(value: string): Parsed<string> {
+  const field = value.toLowerCase();
+  if (/^[a-z0-9-]{1,100}$/.test(field) && !hasFixedMeaning(field)) return parsed(field);
+  return unreadable(`"${value}" cannot be a csrf header`, 'choose a name of your own: X-CSRF-Token');
+}
+
+const csrfSchema = v.pipe(
+  v.union([
+    v.literal('off'),
+    closed({
+      header: text('The header a page must send.', parseCsrfHeader, ['X-CSRF-Token']),
+      equals: text('The attribute of the token it must equal.', parseAttribute, ['token.attribute.csrf']),
+    }),
+  ]),
+  v.description(
+    'For tokens sent as a cookie: what a request that changes something must carry, or off, where the upstream checks.',
+  ),
+);
+
 function scopeName(description: string) {
   return v.pipe(
     v.string(),
@@ -128,6 +154,7 @@ export const tokenTypeSchema = closed({
     named('What a token of this type belongs to: project: required.', attributeKind),
     {},
   ),
+  csrf: v.optional(csrfSchema),
 });
 
 export const tokenTypesSchema = named(

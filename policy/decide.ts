@@ -2,37 +2,65 @@
  * The decision: who may use a row, what must be counted, and the yes itself. Proxy, `explain`,
  * fixtures and `check` all call these three functions and no others.
  */
+import { checkAddressPin } from './checks/address-pin.ts';
 import { checkBind } from './checks/bind.ts';
+import { checkCsrf } from './checks/csrf.ts';
 import { checkOriginPin } from './checks/origin-pin.ts';
-import type { Check, Question } from './checks/question.ts';
+import type { Question } from './checks/question.ts';
 import { checkScopes } from './checks/scope.ts';
 import { checkState } from './checks/state.ts';
 import { checkType } from './checks/type.ts';
 import { denied } from './denial.ts';
 import { chargesFor } from './limits.ts';
+import { assertOnlyWatched, codesOf, isWatched, isWatching } from './monitor.ts';
 import { effectiveScopes } from './scopes.ts';
 import type {
+  Charge,
   Claim,
+  Denial,
   LimitState,
   Match,
   Outcome,
   Permit,
   Policy,
+  Presentation,
   RequestFacts,
+  Route,
   TokenRecord,
 } from './types.ts';
 
 /** Hears each step's name, whether it passed, and why; for `explain`. */
 export type Trace = (step: string, ok: boolean, detail: string) => void;
 
+type Step<Asked> = {
+  readonly name: string;
+  readonly check: (asked: Asked) => Denial | null;
+  /** Until when it only watches on this row; a step without can never be watched. */
+  readonly monitorUntil?: (route: Route) => number | undefined;
+};
+
+const address: Step<Pick<Question, 'match' | 'facts'>> = {
+  name: 'address',
+  check: checkAddressPin,
+  monitorUntil: ({ addressPin }) => addressPin?.monitorUntil,
+};
+
 /** In the order that is promised: what a caller learns first must not depend on luck. */
-const checks: readonly (readonly [string, Check])[] = [
-  ['state', checkState],
-  ['type', checkType],
-  ['scopes', checkScopes],
-  ['bind', checkBind],
-  ['origin', checkOriginPin],
+const steps: readonly Step<Question>[] = [
+  { name: 'state', check: checkState },
+  { name: 'type', check: checkType },
+  { name: 'scopes', check: checkScopes, monitorUntil: ({ scopesMonitorUntil }) => scopesMonitorUntil },
+  { name: 'csrf', check: checkCsrf },
+  { name: 'bind', check: checkBind },
+  { name: 'origin', check: checkOriginPin, monitorUntil: ({ originPin }) => originPin?.monitorUntil },
+  address,
 ];
+
+/** Public rows know no token: only the caller itself is judged. */
+const publicSteps = [address];
+
+/** Of what nobody says how it was presented, the worst is taken to be true. */
+const unsaid: Presentation = { source: { kind: 'cookie', name: '' }, csrf: [] };
 
 /**
  * Judges a token against a row.
@@ -47,14 +75,13 @@ export function decide(
   token: TokenRecord | null,
   now: number,
   trace?: Trace,
+  presented: Presentation = unsaid,
 ): Outcome<Claim> {
   const { route } = match;
   if (route.access === 'public') {
     trace?.('access', true, 'the row is public');
-    return {
-      ok: true,
-      value: { match, facts, token: null, scopes: [], charges: chargesFor(route, null, facts) },
-    };
+    const passed = walkSteps(publicSteps, { match, facts }, now, trace);
+    return passed.ok ? claimed(match, facts, null, [], passed.value, now) : passed;
   }
   const type = token === null ? undefined : policy.types.get(token.type);
   if (token === null || type === undefined) {
@@ -62,24 +89,67 @@ export function decide(
     return denied('token_unknown', 'no record stands for what was presented');
   }
   const scopes = effectiveScopes(token, type);
-  const question: Question = { match, facts, token, type, scopes, now };
-  for (const [step, check] of checks) {
-    const denial = check(question);
-    trace?.(step, denial === null, denial?.reason ?? 'passed');
-    if (denial !== null) return { ok: false, denial };
+  const passed = walkSteps(steps, { match, facts, token, type, scopes, presented, now }, now, trace);
+  return passed.ok ? claimed(match, facts, token, scopes, passed.value, now) : passed;
+}
+
+const noRefusals: readonly Denial[] = [];
+
+/** The first no ends it, unless it is only watched: then it is kept, and the next step is taken. */
+function walkSteps<Asked extends { readonly match: Match }>(
+  all: readonly Step<Asked>[],
+  asked: Asked,
+  now: number,
+  trace?: Trace,
+): Outcome<readonly Denial[]> {
+  let watched = noRefusals;
+  for (const { name, check, monitorUntil } of all) {
+    const denial = check(asked);
+    if (denial === null) {
+      trace?.(name, true, 'passed');
+    } else if (isWatching(monitorUntil?.(asked.match.route), now)) {
+      trace?.(name, true, `would refuse: ${denial.reason}`);
+      watched = [...watched, denial];
+    } else {
+      trace?.(name, false, denial.reason);
+      return {
+        ok: false,
+        denial: watched.length === 0 ? denial : { ...denial, monitored: codesOf(watched) },
+      };
+    }
   }
-  return { ok: true, value: { match, facts, token, scopes, charges: chargesFor(route, token, facts) } };
+  return { ok: true, value: watched };
+}
+
+function claimed(
+  match: Match,
+  facts: RequestFacts,
+  token: TokenRecord | null,
+  scopes: readonly string[],
+  refusals: readonly Denial[],
+  now: number,
+): Outcome<Claim> {
+  const all = chargesFor(match.route, token, facts);
+  const isApart = ({ limit }: Charge) => isWatched(limit, now);
+  if (refusals.length === 0 && !all.some(isApart)) {
+    return { ok: true, value: { match, facts, token, scopes, charges: all } };
+  }
+  const charges = all.filter((charge) => !isApart(charge));
+  const watched = { refusals, charges: all.filter(isApart), now };
+  return { ok: true, value: { match, facts, token, scopes, charges, watched } };
 }
 
 /**
  * Makes the yes from a judged claim. Nothing else makes a `Permit`.
  *
- * @throws Error where the evidence is not whole: a charge without an answer, or one that was refused. Only a
- *   mistake of ours comes this far, and it must not end in a yes.
+ * @param states one per charge of the claim; what is watched is none of them.
+ * @throws Error where the evidence is not whole: a charge without an answer, one that was refused, or a refusal
+ *   passed over whose check is in force. Only a mistake of ours comes this far, and it must not end in a yes.
  */
 export function admit(claim: Claim, states: readonly LimitState[]): Permit {
-  const { match, facts, token, scopes, charges } = claim;
+  const { match, facts, token, scopes, charges, watched } = claim;
   if (states.length !== charges.length) throw new Error('a limit was not asked');
   if (states.some(({ counted, allowed }) => counted && !allowed)) throw new Error('a limit said no');
+  if (watched !== undefined) assertOnlyWatched(watched);
   return { route: match.route, facts, token, scopes, states } as unknown as Permit;
 }

@@ -19,6 +19,16 @@ export type HashRule =
       readonly thenSha256: boolean;
     };
 
+/** What an unsafe request with a cookie must carry: `header` (lower case), equal to the token's `attribute`. */
+export type CsrfRule = { readonly header: string; readonly attribute: string };
+
+/** What is known of how a credential was presented. */
+export type Presentation = {
+  readonly source: Source;
+  /** Every value of the header that `csrf` of the type names; empty where it names none. */
+  readonly csrf: readonly string[];
+};
+
 export type AttributeRule = { readonly required: boolean; readonly list: boolean };
 
 /** One kind of token, as the config defines it. */
@@ -35,6 +45,8 @@ export type TokenType = {
   /** `fixed`: every token of the type has exactly these. Otherwise each token chooses from `grantable`. */
   readonly scopes: { readonly fixed: readonly string[] } | { readonly grantable: readonly string[] };
   readonly attributes: ReadonlyMap<string, AttributeRule>;
+  /** Absent: the type has no cookie source, or `csrf: off`. */
+  readonly csrf?: CsrfRule;
 };
 
 export type AttributeValue = string | readonly string[];
@@ -106,6 +118,8 @@ export type Limit = {
   readonly steps: number;
   readonly per: readonly LimitPart[];
   readonly onRedisDown: 'local' | 'open' | 'closed';
+  /** `mode: monitor`: until this instant (Unix ms) it only watches. Absent: it is enforced. */
+  readonly monitorUntil?: number;
 };
 
 /** An IP network as 16-bit groups, two for v4 and eight for v6, and how many leading bits count. */
@@ -115,6 +129,19 @@ export type OriginPin = {
   readonly kind: 'origin';
   readonly name: string;
   readonly whenMissing: 'allow' | 'deny';
+  /** As on a limit. */
+  readonly monitorUntil?: number;
+};
+
+/** An IP network: two 16-bit groups are v4, eight are v6. No bit is set beyond the first `bits`. */
+export type Network = { readonly groups: readonly number[]; readonly bits: number };
+
+export type CidrPin = {
+  readonly kind: 'cidr';
+  readonly name: string;
+  readonly allow: readonly Network[];
+  /** As on a limit. */
+  readonly monitorUntil?: number;
 };
 
 /** Who may read answers from a browser (Fetch standard, CORS protocol). */
@@ -147,6 +174,10 @@ export type Route = {
   readonly bind: readonly Bind[];
   /** How an origin list on the token is enforced here; null: this row opted out. */
   readonly originPin: OriginPin | null;
+  /** Where callers may come from; null: anywhere. */
+  readonly addressPin: CidrPin | null;
+  /** As on a limit, for the scopes that the cells ask for. */
+  readonly scopesMonitorUntil?: number;
   readonly limits: readonly Limit[];
   readonly cors: Cors | null;
   /** How its refusals are worded; null: RFC 9457. */
@@ -253,8 +284,10 @@ export type DenialCode =
   | 'token_disabled'
   | 'type_not_allowed'
   | 'scope_missing'
+  | 'csrf_invalid'
   | 'bind_mismatch'
   | 'origin_not_allowed'
+  | 'address_not_allowed'
   | 'rate_limited';
 
 export type Denial = {
@@ -274,6 +307,8 @@ export type Denial = {
   readonly status?: 403 | 404;
   /** The row that refused, where one was found. */
   readonly route?: Route;
+  /** What would have refused before it, were it not in monitor mode. */
+  readonly monitored?: readonly DenialCode[];
 };
 
 export type Outcome<T> =
@@ -289,6 +324,18 @@ export type Claim = {
   /** Effective scopes of the token; empty on a public row. */
   readonly scopes: readonly string[];
   readonly charges: readonly Charge[];
+  /** Absent: nothing on the row is in monitor mode, or nothing of it matters here. */
+  readonly watched?: Watched;
+};
+
+/** What is in monitor mode: never a no, always told. */
+export type Watched = {
+  /** What would have been refused so far. */
+  readonly refusals: readonly Denial[];
+  /** To be counted apart, each alone, so that its no changes nothing. */
+  readonly charges: readonly Charge[];
+  /** When it was judged, in Unix ms: monitors end. */
+  readonly now: number;
 };
 
 declare const admitted: unique symbol;

@@ -108,6 +108,7 @@ function judge(
     bodyBytesMax: settings.listen.bodyBytesMax,
     redisConfigured:
       typeof document.value === 'object' && document.value !== null && 'redis' in document.value,
+    now: Date.now(),
     upstreams: new Set(Object.keys(config.upstreams)),
     refusals: refusalKinds,
     broken,

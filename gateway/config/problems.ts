@@ -77,7 +77,7 @@ function fromIssue(issue: Issue, above: ConfigPath): readonly ConfigProblem[] {
   if (issue.type === 'never') return [unknownKey(issue, path)];
   const [words = '', hint = ''] = issue.message.split('\n');
   if (issue.kind !== 'schema') return [{ path, at, message: words, hint }];
-  if (at === 'key' && issue.received === 'undefined') return [missingKey(path)];
+  if ((at === 'key' || issue.type === 'variant') && issue.received === 'undefined') return [missingKey(path)];
   return [wrongType(issue, path, words, hint)];
 }
 
@@ -117,8 +117,9 @@ const missingHints: Readonly<Record<string, string>> = {
   address: 'write address: 127.0.0.1:8081',
   equals: 'write equals: token.attribute.NAME',
   expect: 'write expect: forward, or the refusal: expect: 401 type_not_allowed',
-  kind: 'write kind: origin',
+  kind: 'write kind: origin, or cidr for networks',
   max: 'write max: 8MiB, or max: none',
+  mode: 'write mode: monitor',
   name: 'write name: and what the fixture proves',
   origins: 'write origins: [https://app.example.com], or any',
   request: 'write request: METHOD /path',
@@ -127,6 +128,8 @@ const missingHints: Readonly<Record<string, string>> = {
   routes: 'write routes: with a row: POST /ingest: { allow: … }',
   rate: 'write rate: 600/1m',
   per: 'write per: [token] or per: [address]',
+  until: 'write until: and the day from which it is enforced: until: 2026-03-01',
+  header: 'write header: X-CSRF-Token',
   url: 'write url: http://127.0.0.1:9001',
   version: 'write version: 1',
   apis: 'write apis: with the rows that may be used; nothing is open by default',
@@ -135,10 +138,15 @@ const missingHints: Readonly<Record<string, string>> = {
 function wrongType(issue: Issue, path: ConfigPath, words: string, hint: string): ConfigProblem {
   const own = !words.startsWith('Invalid ');
   if (own && words !== '') return { path, at: 'value', message: words, hint };
-  if (issue.type === 'picklist' || issue.type === 'literal') return notOneOf(issue, path);
+  if (issue.type === 'picklist' || issue.type === 'literal' || isKind(issue)) return notOneOf(issue, path);
   const expected = kindName(issue.expected);
   const message = `expected ${expected}, found ${received(issue)}`;
   return { path, at: 'value', message, hint: own ? hint : typeHint(issue, expected) };
+}
+
+/** A variant's complaint about its kind, not about what holds it. */
+function isKind({ type, expected }: Issue): boolean {
+  return type === 'variant' && expected !== 'Object';
 }
 
 function notOneOf(issue: Issue, path: ConfigPath): ConfigProblem {

@@ -1,5 +1,5 @@
 /** What every check is asked, and the shape of its answer. */
-import type { Denial, Match, RequestFacts, TokenRecord, TokenType } from '../types.ts';
+import type { Match, Presentation, RequestFacts, TokenRecord, TokenType } from '../types.ts';
 
 export type Question = {
   readonly match: Match;
@@ -8,9 +8,7 @@ export type Question = {
   readonly type: TokenType;
   /** Effective scopes. */
   readonly scopes: readonly string[];
+  readonly presented: Presentation;
   /** Unix ms. */
   readonly now: number;
 };
-
-/** null: nothing against it. */
-export type Check = (question: Question) => Denial | null;

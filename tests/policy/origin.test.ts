@@ -5,6 +5,7 @@ import { normaliseOrigin } from '../../policy/origin.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { factsOf, matchOf, noon, tokenOf, typeOf } from '../support/policy.ts';
 
+const presented = { source: { kind: 'bearer' as const }, csrf: [] };
 const pinned = tokenOf({ origins: ['https://app.example.com', 'http://localhost:3000'] });
 
 function refusal(
@@ -14,7 +15,7 @@ function refusal(
 ): string | null {
   const originPin = whenMissing === 'off' ? null : { kind: 'origin' as const, name: 'site', whenMissing };
   const question = { match: matchOf({ originPin }), facts: factsOf({ origin }), token, type: typeOf() };
-  return checkOriginPin({ ...question, scopes: [], now: noon })?.code ?? null;
+  return checkOriginPin({ ...question, presented, scopes: [], now: noon })?.code ?? null;
 }
 
 /** 55 values that a careless comparison takes for the pinned origin. */

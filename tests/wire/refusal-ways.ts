@@ -40,8 +40,10 @@ token_types:
   item: { prefix: it_, grantable: [items:read, items:write], attributes: { tenant: optional } }
   other: { prefix: ot_, scopes: [items:read] }
   old: { prefix: old_, hash: { use: bcrypt, cost: 10 }, scopes: [items:read] }
+  session: { scopes: [items:read], sources: [cookie:session], attributes: { csrf: required }, csrf: { header: X-CSRF-Token, equals: token.attribute.csrf } }
 scopes: { items:read: Read items, items:write: Write items }
 cors: { site: { origins: ["https://site.example"] } }
+pins: { office: { kind: cidr, allow: [203.0.113.0/24] } }
 limits:
   one: { rate: 1/1m, per: [token], on_redis_down: closed }
 apis:
@@ -53,6 +55,8 @@ apis:
       GET /tenants/{tenant}: { allow: { item: any_scope }, bind: { tenant: token.attribute.tenant } }
       GET /limited: { allow: { item: any_scope }, limits: [one] }
       GET /page: { allow: { item: any_scope }, cors: site }
+      POST /visits: { allow: { session: any_scope } }
+      GET /office: { allow: public, pins: [office] }
       GET /dead: { to: dead, allow: public }
       GET /slow: { to: slow, allow: public }
       GET /raw: { to: raw, allow: public }
@@ -140,6 +144,8 @@ export const ways: Readonly<Record<RefusalCode, Way>> = {
   scope_missing: (stage) => withToken(stage, ['POST /items', 'POST /items'], ['item', reads]),
   bind_mismatch: (stage) =>
     withToken(stage, ['GET /tenants/b', 'GET /tenants/{tenant}'], ['item', { attributes: { tenant: 'a' } }]),
+  csrf_invalid: csrfInvalid,
+  address_not_allowed: (stage) => at(stage, 'GET /office', [], { route: 'main GET /office' }),
   origin_not_allowed: (stage) =>
     withToken(stage, readItems, ['item', { ...reads, origins: ['https://site.example'] }], ['Origin: null']),
   rate_limited: rateLimited,
@@ -169,6 +175,12 @@ export const ways: Readonly<Record<RefusalCode, Way>> = {
     return at(stage, 'GET /items', lines, { route: 'main GET /items' });
   },
 };
+
+async function csrfInvalid(stage: Stage): Promise<Reached> {
+  const { id, token } = await stage.gateway.mint('session', { attributes: { csrf: 'right' } });
+  const lines = [`Cookie: session=${token}`, 'X-CSRF-Token: wrong'];
+  return at(stage, 'POST /visits', lines, { route: 'main POST /visits', tokenId: id });
+}
 
 /** The quota is three and each prefix has one in reserve: the fifth at the latest must wait. */
 async function tooManyFailures({ poor }: Stage): Promise<Reached> {

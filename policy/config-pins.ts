@@ -1,0 +1,29 @@
+/** The schema of `pins`: one shape per kind. */
+import * as v from 'valibot';
+import { parseNetwork } from './cidr.ts';
+import { closed, named, oneOf, some, text } from './config-fields.ts';
+import { monitorEntries } from './config-monitor.ts';
+
+function kind<const Kind extends string>(name: Kind, description: string) {
+  return v.pipe(v.literal(name), v.description(description));
+}
+
+const originPin = closed({
+  kind: kind('origin', 'origin: the list of origins on the token.'),
+  when_missing: oneOf('What a request without Origin gets, if the token has a list.', ['allow', 'deny']),
+  ...monitorEntries,
+});
+
+const cidrPin = closed({
+  kind: kind('cidr', 'cidr: the networks the caller may come from.'),
+  allow: some(
+    'The networks; the address of the caller must lie in one.',
+    text('ADDRESS/LENGTH.', parseNetwork, ['203.0.113.0/24', '2001:db8::/32']),
+  ),
+  ...monitorEntries,
+});
+
+export const pinsSchema = named(
+  'Restrictions on who may use a token, or a row, from where.',
+  v.variant('kind', [originPin, cidrPin]),
+);
