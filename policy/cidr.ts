@@ -17,7 +17,7 @@ export function parseNetwork(text: string): Parsed<Network> {
   if (width === 128 && bits >= 96 && isMapped(groups)) return v4InV6(text);
   const base = groups.map((group, index) => group & maskOf(bits, index));
   if (base.some((group, index) => group !== groups[index])) {
-    const hint = `write ${formatGroups(base)}/${bits}, or ${address}/${width} for one address`;
+    const hint = `write ${formatNetwork({ groups: base, bits })}, or ${address}/${width} for one address`;
     return unreadable(`"${text}" has bits set beyond its length`, hint);
   }
   return parsed({ groups: base, bits });
@@ -54,6 +54,11 @@ function maskOf(bits: number, index: number): number {
 
 function isMapped(groups: readonly number[]): boolean {
   return groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
+}
+
+/** As the config writes it. */
+export function formatNetwork({ groups, bits }: Network): string {
+  return `${formatGroups(groups)}/${bits}`;
 }
 
 function formatGroups(groups: readonly number[]): string {

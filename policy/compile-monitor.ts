@@ -2,6 +2,7 @@
 import { type Compilation, errorInKey, errorInValue, warnInValue } from './compile-context.ts';
 import type { ConfigPath } from './config-problem.ts';
 import type { RowConfig } from './config-schema.ts';
+import { formatUntil } from './monitor.ts';
 
 type MonitorConfig = { readonly mode?: 'monitor' | undefined; readonly until?: number | undefined };
 
@@ -24,7 +25,7 @@ export function compileMonitor(
     errorInKey(at, [...path, 'mode'], 'mode: monitor has no end', hint);
     return {};
   }
-  const end = new Date(until).toISOString().replace(/T00:00:00\.000Z$/, '');
+  const end = formatUntil(until);
   if (until <= at.around.now) {
     const hint = 'remove mode and until';
     warnInValue(at, [...path, 'until'], `this is enforced since ${end}`, hint);

@@ -13,12 +13,17 @@ export function isWatching(until: number | undefined, now: number): boolean {
   return until !== undefined && now < until;
 }
 
+/** A day, where it is one; else the whole instant. */
+export function formatUntil(until: number): string {
+  return new Date(until).toISOString().replace(/T00:00:00\.000Z$/, '');
+}
+
 /** Codes for log and metric. */
 export function codesOf(refusals: readonly Denial[]): readonly DenialCode[] {
   return refusals.map(({ code }) => code);
 }
 
-/** Limits of a row, split by whether their no counts at `now`. */
+/** Whether a limit's no changes nothing at `now`. */
 export function isWatched({ monitorUntil }: Limit, now: number): boolean {
   return isWatching(monitorUntil, now);
 }

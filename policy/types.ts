@@ -122,9 +122,6 @@ export type Limit = {
   readonly monitorUntil?: number;
 };
 
-/** An IP network as 16-bit groups, two for v4 and eight for v6, and how many leading bits count. */
-export type Network = { readonly groups: readonly number[]; readonly bits: number };
-
 export type OriginPin = {
   readonly kind: 'origin';
   readonly name: string;

@@ -1,5 +1,7 @@
 /** The matrix as people read it: every row, every token type, and what the one asks of the other. */
 import { formatCell } from '../../policy/cells.ts';
+import { formatNetwork } from '../../policy/cidr.ts';
+import { formatUntil } from '../../policy/monitor.ts';
 import type { Bind, Limit, LimitPart, Policy, Route } from '../../policy/types.ts';
 import { formatDuration } from '../../policy/units.ts';
 
@@ -24,6 +26,10 @@ export type MatrixRow = {
   readonly limits: readonly string[];
   /** How origins on a token are enforced; null: the row is public. */
   readonly origin_pin: string | null;
+  /** The networks callers must be in; null: any. */
+  readonly address_pin: string | null;
+  /** What is in monitor mode, and until when. */
+  readonly monitored: readonly string[];
   readonly upstream: string;
 };
 
@@ -45,6 +51,8 @@ function rowOf(route: Route): MatrixRow {
     bind: route.bind.map(formatBind),
     limits: route.limits.map(formatLimit),
     origin_pin: access === 'public' ? null : formatPin(route),
+    address_pin: formatAddressPin(route),
+    monitored: monitoredOf(route),
     upstream,
   };
 }
@@ -65,10 +73,29 @@ function formatPin({ originPin }: Route): string {
   return originPin === null ? 'off' : `${originPin.name}, ${originPin.whenMissing} without Origin`;
 }
 
-/** Header and rows of the matrix as text cells. Hosts and binds have a column where there are any. */
+function formatAddressPin({ addressPin }: Route): string | null {
+  if (addressPin === null) return null;
+  return `${addressPin.name}, ${addressPin.allow.map(formatNetwork).join(' ')}`;
+}
+
+/** In words that do not depend on the day they are read. */
+function monitoredOf(route: Route): readonly string[] {
+  const { access, scopesMonitorUntil, originPin, addressPin, limits } = route;
+  const pins = access === 'public' ? [addressPin] : [originPin, addressPin];
+  const all: readonly (readonly [name: string, until: number | undefined])[] = [
+    ['scopes', scopesMonitorUntil],
+    ...pins.flatMap((pin) => (pin === null ? [] : [[`pin ${pin.name}`, pin.monitorUntil] as const])),
+    ...limits.map(({ name, monitorUntil }) => [`limit ${name}`, monitorUntil] as const),
+  ];
+  return all.flatMap(([name, until]) => (until === undefined ? [] : [`${name} until ${formatUntil(until)}`]));
+}
+
+/** Header and rows of the matrix as text cells. What few rows have gets a column where there are any. */
 export function matrixTable({ types, rows }: Matrix): readonly (readonly string[])[] {
   const named = rows.some(({ hosts }) => hosts.length > 0);
   const bound = rows.some(({ bind }) => bind.length > 0);
+  const fenced = rows.some(({ address_pin }) => address_pin !== null);
+  const watched = rows.some(({ monitored }) => monitored.length > 0);
   const optional = (shown: boolean, text: string) => (shown ? [text] : []);
   const header = [
     'Row',
@@ -77,6 +104,8 @@ export function matrixTable({ types, rows }: Matrix): readonly (readonly string[
     ...optional(bound, 'Bind'),
     'Limits',
     'Origin pin',
+    ...optional(fenced, 'Address pin'),
+    ...optional(watched, 'Monitored'),
     'Upstream',
   ];
   const lines = rows.map((row) => [
@@ -86,6 +115,8 @@ export function matrixTable({ types, rows }: Matrix): readonly (readonly string[
     ...optional(bound, row.bind.join(', ') || '-'),
     row.limits.join(', ') || '-',
     row.origin_pin ?? '-',
+    ...optional(fenced, row.address_pin ?? '-'),
+    ...optional(watched, row.monitored.join(', ') || '-'),
     row.upstream,
   ]);
   return [header, ...lines];

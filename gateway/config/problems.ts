@@ -108,11 +108,13 @@ function missingKey(path: ConfigPath): ConfigProblem {
     path,
     at: 'key',
     message: `the key "${key}" is missing`,
-    hint: missingHints[key] ?? `write ${key}: …`,
+    hint: missingHints[`${path[0]}.${key}`] ?? missingHints[key] ?? `write ${key}: …`,
   };
 }
 
+/** By key, or by section and key where two sections share one. */
 const missingHints: Readonly<Record<string, string>> = {
+  'pins.allow': 'write allow: [203.0.113.0/24]',
   allow: 'write allow: public, or a cell per token type: allow: { project: events:write }',
   address: 'write address: 127.0.0.1:8081',
   equals: 'write equals: token.attribute.NAME',

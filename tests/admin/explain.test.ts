@@ -13,8 +13,10 @@ describe('postern explain', () => {
 ✓ state       passed
 ✓ type        passed
 ✓ scopes      passed
+✓ csrf        passed
 ✓ bind        passed
 ✓ origin      passed
+✓ address     passed
 ✓ limits      1 counted
 ✓ body        within the cap
 → X-Postern-Type:     project
@@ -40,6 +42,7 @@ forwarded to app (row main POST /events)
 ✓ state       passed
 ✓ type        passed
 ✓ scopes      passed
+✓ csrf        passed
 ✗ bind        {project} is not the token's projects
 refused: 403 bind_mismatch (row main GET /projects/{project})
 `,

@@ -39,9 +39,27 @@ describe('postern matrix', () => {
       bind: [],
       limits: ['ingest 600/1m per token'],
       origin_pin: 'origin, deny without Origin',
+      address_pin: null,
+      monitored: [],
       upstream: 'app',
     });
     expect(rows[3]).toMatchObject({ public: true, cells: {}, origin_pin: null });
+  });
+
+  test('shows who is kept out by address, and what only watches', async () => {
+    const text = deskConfig
+      .replace('POST /events: {', 'POST /events: { pins: [office], ')
+      .concat(
+        'pins: { office: { kind: cidr, allow: [203.0.113.0/24, "2001:DB8:0::/32"], mode: monitor, until: 2999-01-01 } }\n',
+      );
+    const terminal = new Terminal(text);
+    const { rows } = await terminal.json('matrix');
+    expect(rows[0]).toMatchObject({
+      address_pin: 'office, 203.0.113.0/24 2001:db8::/32',
+      monitored: ['pin office until 2999-01-01'],
+    });
+    const { stdout } = await terminal.run('matrix', '--markdown');
+    expect(stdout.split('\n')[0]).toContain('| Origin pin | Address pin | Monitored | Upstream |');
   });
 
   test('is Markdown for documents, in which a cell cannot end early', async () => {

@@ -188,7 +188,7 @@ redis: { url: { file: redis-url }, required: true, instances: 3 }
 
   test('warns of what is allowed and may not be meant', () => {
     const text =
-      `${smallConfig.replace('      GET /events', '      PUT /off: { allow: { user: any_scope }, pins: { site: off } }\n      GET /events')}
+      `${smallConfig.replace('      GET /events', '      GET /off: { allow: { user: any_scope }, pins: { site: off } }\n      GET /events')}
   # nothing below is used by a row
 admin: { address: 127.0.0.1:8081 }
 limits: { idle: { rate: 5/10s, per: [address] } }
@@ -205,7 +205,7 @@ failure_budget: { rate: 20/1m, per: address }
       '6 token_types.weak: new tokens carry 95 random bits, fewer than 128',
       '6 token_types.weak: token type "weak" is not used',
       '14 scopes[\'events:purge\']: scope "events:purge" is not used',
-      '22 apis.main.routes[\'PUT /off\'].pins.site: pin "site" is off here: origins on a token are not enforced on this row',
+      '22 apis.main.routes[\'GET /off\'].pins.site: pin "site" is off here: origins on a token are not enforced on this row',
       '26 admin: no admin listener in this version yet; the key has no effect',
       '27 limits: no redis: limits are counted in this process, so N processes let N times as much through',
       '27 limits.idle: limit "idle" is not used',

@@ -83,7 +83,7 @@ describe('an explanation', () => {
         expect.objectContaining({ step: 'row set', ok: true }),
         expect.objectContaining({ step: 'method', ok: true }),
         expect.objectContaining({ step: 'credential', ok: true }),
-        ...['state', 'type', 'scopes', 'bind', 'origin', 'limits', 'body'].map((step) =>
+        ...['state', 'type', 'scopes', 'csrf', 'bind', 'origin', 'address', 'limits', 'body'].map((step) =>
           expect.objectContaining({ step, ok: true }),
         ),
       ],

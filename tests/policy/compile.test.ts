@@ -34,6 +34,7 @@ describe('a compiled row', () => {
       ],
       bind: [],
       originPin: { kind: 'origin', name: 'origin', whenMissing: 'deny' },
+      addressPin: null,
       limits: [],
       cors: null,
       errors: null,

@@ -9,7 +9,7 @@ token_types:
   user: { prefix: usr_, sources: [bearer, header:X-User-Token], grantable: [items:read, items:write, items:delete, files:read, files:write, people:read], attributes: { user: required, projects: list } }
   service: { prefix: svc_, aliases: [oldsvc_], grantable: [items:read, items:write, reports:read, events:write, admin:all], attributes: { tenant: required, regions: list } }
   sdk: { prefix: sdk_, sources: [header:X-Sdk-Token, query:token], scopes: [events:write], attributes: { project: required } }
-  session: { sources: [cookie:session], grantable: [items:read, people:read, people:write] }
+  session: { sources: [cookie:session], grantable: [items:read, people:read, people:write], attributes: { csrf: required }, csrf: { header: X-CSRF-Token, equals: token.attribute.csrf } }
   partner: { prefix: prt_, sources: [query:key], grantable: [reports:read, items:read], attributes: { tenant: optional } }
 scopes:
   items:read: Read items
@@ -27,8 +27,12 @@ cors:
   listed: { origins: [https://app.example.com, http://localhost:3000], methods: [GET, PUT, DELETE], credentials: true }
 pins:
   site: { kind: origin, when_missing: deny }
+  here: { kind: cidr, allow: [127.0.0.0/8, "::1/128"] }
+  office: { kind: cidr, allow: [203.0.113.0/24] }
+  soon: { kind: cidr, allow: [203.0.113.0/24], mode: monitor, until: 2999-01-01 }
 limits:
   plenty: { rate: 1000000/1m, per: [token], on_redis_down: local }
+  seldom: { rate: 1/1m, per: [route], mode: monitor, until: 2999-01-01, on_redis_down: local }
   visitors: { rate: 1000000/1m, per: [address, route], on_redis_down: local }
 errors:
   plain: { status: { type_not_allowed: 401, method_not_allowed: 404, cors_origin_not_allowed: 400 }, body: { message: "{detail}" } }
@@ -62,7 +66,7 @@ apis:
       GET /projects/{project}: { allow: { user: any_scope }, bind: { project: token.attribute.projects } }
       GET /projects/{project}/files/{path...}: { allow: { user: files:read }, bind: { project: token.attribute.projects } }
       PUT /projects/{project}/files/{path...}: { allow: { user: files:write }, bind: { project: { equals: token.attribute.projects, else: 404 } } }
-      GET /users/{user}: { errors: plain, allow: { user: people:read }, bind: { user: { equals: token.attribute.user, else: 404 } } }
+      GET /users/{user}: { errors: plain, allow: { user: people:read }, pins: [here, site], bind: { user: { equals: token.attribute.user, else: 404 } } }
       POST /auth/login: { allow: public, limits: [visitors] }
       POST /auth/logout: { allow: public, credentials: strip }
   reports:
@@ -74,7 +78,7 @@ apis:
       GET /tenants/{tenant}/report: { allow: { service: reports:read, partner: reports:read }, bind: { tenant: { equals: token.attribute.tenant, else: 404 } } }
       GET /tenants/{tenant}/regions/{region}: { allow: { service: any_scope }, bind: { tenant: token.attribute.tenant, region: token.attribute.regions } }
       POST /tenants/{tenant}/exports: { allow: { service: reports:read + events:write } }
-      GET /tenants: { allow: { service: admin:all } }
+      GET /tenants: { allow: { service: admin:all }, scopes: { mode: monitor, until: 2999-01-01 }, pins: [soon], limits: [seldom] }
       GET /: { allow: { partner: any_scope, service: any_scope } }
   events:
     hosts: [ingest.test, api.test]
@@ -95,7 +99,7 @@ apis:
     routes:
       GET /{bucket}/{path...}: { allow: { user: files:read, service: any_scope } }
       PUT /{bucket}/{path...}: { allow: { user: files:write }, path_parameters: allow }
-      GET /shared/{path...}: { allow: public, path_parameters: allow }
+      GET /shared/{path...}: { allow: public, pins: [here], path_parameters: allow }
       GET /shared/private/{path...}: { allow: { user: files:read + files:write } }
       DELETE /{bucket}/{key}: { allow: { user: files:write } }
   people:
@@ -116,7 +120,8 @@ apis:
       GET /status: { allow: public, limits: [visitors] }
       GET /status/{what}: { allow: public }
       POST /hooks/{name...}: { allow: public, body: { max: 32B } }
-      GET /docs/{page}: { allow: public }
+      GET /docs/{page}: { allow: public, pins: [office] }
+      POST /docs/{page}: { allow: public, pins: [soon], limits: [seldom] }
       GET /items: { allow: { partner: items:read } }
 `;
 

@@ -144,6 +144,8 @@ const extraFields: readonly Field[] = [
   ['X-Original-URL', '/status'],
   ['X-HTTP-Method-Override', 'DELETE'],
   ['__proto__', 'x'],
+  ['X-CSRF-Token', 'acme'],
+  ['x-csrf-token', 'globex'],
   ['Accept', '*/*'],
   ['Content-Type', 'application/json'],
 ];
