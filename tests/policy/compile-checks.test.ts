@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { runFixtures } from '../../gateway/fixtures.ts';
 import type { Route } from '../../policy/types.ts';
 import { loaded, smallConfig } from '../fixtures/config.ts';
 
@@ -104,6 +105,22 @@ describe('csrf', () => {
   });
 });
 
+describe('a fixture', () => {
+  const guarded = configOf(
+    '{ allow: { user: any_scope } }\n      POST /b: { allow: { user: any_scope } }',
+  ).replace(
+    '    attributes: { user: required,',
+    '    csrf: { header: X-CSRF-Token, equals: token.attribute.csrf }\n    attributes: { csrf: required, user: required,',
+  );
+  const fixture = (headers: string, expected: string) =>
+    `${guarded}fixtures:\n  - { name: n, request: POST /b, as: { user: {} }, headers: ${headers}, expect: ${expected} }\n`;
+
+  test('of a cookie type carries its csrf header like everybody', async () => {
+    expect(await runFixtures(loaded(fixture('{ X-CSRF-Token: fixture }', 'forward')))).toEqual([]);
+    expect(await runFixtures(loaded(fixture('{}', '403 csrf_invalid')))).toEqual([]);
+  });
+});
+
 describe('a monitor', () => {
   const watched = (until: string) => configOf(`{ ${user}, scopes: { mode: monitor, until: "${until}" } }`);
 
@@ -129,7 +146,6 @@ describe('a monitor', () => {
   });
 
   test('softens no fixture: a config that is right stays so after its day', async () => {
-    const { runFixtures } = await import('../../gateway/fixtures.ts');
     const fixture = (expected: string) =>
       `${watched(inDays(30))}fixtures:\n  - { name: n, request: GET /a, as: { user: { scopes: [] } }, expect: ${expected} }\n`;
     expect(await runFixtures(loaded(fixture('403 scope_missing')))).toEqual([]);

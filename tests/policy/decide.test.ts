@@ -166,6 +166,7 @@ describe('deadlines act at their millisecond', () => {
 
 describe('the steps', () => {
   const pin = { kind: 'origin' as const, name: 'site', whenMissing: 'deny' as const };
+  const fence = { kind: 'cidr' as const, name: 'office', allow: [{ groups: [0xcb00, 0x7100], bits: 24 }] };
   const bind = [{ param: 'p', attribute: 'project', refuseAs: 403 as const }];
   const wrong = tokenOf({
     revokedAt: 1,
@@ -176,16 +177,28 @@ describe('the steps', () => {
   });
 
   test('are taken in the promised order, and the first no ends them', () => {
-    const strict = { access: accessOf({ other: 'a' }), originPin: pin, bind };
+    const strict = { access: accessOf({ other: 'a' }), originPin: pin, addressPin: fence, bind };
+    const byCookie = { kind: 'cookie' as const, name: 's' };
     const cured: readonly [Partial<TokenRecord>, Partial<Route>, string][] = [
       [{}, {}, 'token_revoked'],
       [{ revokedAt: null }, {}, 'token_expired'],
       [{ expiresAt: null }, {}, 'token_disabled'],
       [{ disabledAt: null }, {}, 'type_not_allowed'],
       [{}, { access: accessOf({ user: 'a' }) }, 'scope_missing'],
-      [{ scopes: ['a'] }, {}, 'bind_mismatch'],
-      [{ attributes: new Map([['project', 'p1']]) }, {}, 'origin_not_allowed'],
-      [{ origins: [] }, {}, 'yes'],
+      [{ scopes: ['a'] }, {}, 'csrf_invalid'],
+      [{ attributes: new Map([['csrf', 'right']]) }, {}, 'bind_mismatch'],
+      [
+        {
+          attributes: new Map([
+            ['csrf', 'right'],
+            ['project', 'p1'],
+          ]),
+        },
+        {},
+        'origin_not_allowed',
+      ],
+      [{ origins: [] }, {}, 'address_not_allowed'],
+      [{}, { addressPin: null }, 'yes'],
     ];
     let held = wrong;
     let row: Partial<Route> = strict;
@@ -193,10 +206,12 @@ describe('the steps', () => {
       held = { ...held, ...tokenCure };
       row = { ...row, ...rowCure };
       const steps: [string, boolean][] = [];
-      const policy = policyOf([typeOf({ scopes: { grantable: ['a'] } })]);
-      const outcome = decide(policy, matchOf(row, { p: 'p1' }), factsOf(), held, noon, (step, ok) =>
-        steps.push([step, ok]),
-      );
+      const csrf = { header: 'x-csrf-token', attribute: 'csrf' };
+      const policy = policyOf([typeOf({ scopes: { grantable: ['a'] }, csrf })]);
+      const [match, facts] = [matchOf(row, { p: 'p1' }), factsOf({ method: 'POST' })];
+      const trace = (step: string, ok: boolean) => void steps.push([step, ok]);
+      const presented = { source: byCookie, csrf: ['right'] };
+      const outcome = decide(policy, match, facts, held, noon, trace, presented);
       expect(outcome.ok ? 'yes' : outcome.denial.code).toBe(expected);
       expect(steps.slice(0, -1).every(([, ok]) => ok)).toBe(true);
       expect(steps.at(-1)?.[1]).toBe(outcome.ok);

@@ -205,6 +205,19 @@ describe('a limit that only watches', () => {
     ]);
   });
 
+  test('refuses nobody while Redis is away, whatever it says of that', async () => {
+    const yaml = config(upstream.url).replaceAll('per: [token]', 'per: [token], on_redis_down: closed');
+    const away = await startTestGateway(yaml, 'redis: { url: "redis://127.0.0.1:1" }');
+    const { token } = await away.mint('user');
+    const statuses: number[] = [];
+    for (const path of ['/watched', '/watched', '/limited', '/over']) {
+      const request = requestBytes(`GET ${path}`, [`Authorization: Bearer ${token}`]);
+      statuses.push((await ask(away.port, request)).status);
+    }
+    await away.stop();
+    expect(statuses).toEqual([200, 200, 503, 503]);
+  });
+
   test('refuses from its day on', async () => {
     const { token } = await gateway.mint('user');
     const bearer = `Authorization: Bearer ${token}`;
