@@ -1,4 +1,4 @@
-/** Ids that sort by when they were made: `tok_` and a ULID. Ids are not secret. */
+/** Ids that sort by when they were made: a prefix and a ULID. Ids are not secret. */
 import { randomBytes } from 'node:crypto';
 
 /** Crockford's base 32. */
@@ -7,13 +7,18 @@ const TIME_DIGITS = 10;
 const RANDOM_DIGITS = 16;
 const RANDOM_LIMIT = 1n << 80n;
 
+/** Ids of tokens: `tok_…`. @param now Unix ms. */
+export function createTokenIds(now: () => number): () => string {
+  return createIds('tok_', now);
+}
+
 /**
  * A maker of ids, each greater than the one before, even within one ms or after a clock that stepped back.
  * Ids of several processes are ordered by their clocks only.
  *
  * @param now Unix ms.
  */
-export function createTokenIds(now: () => number): () => string {
+export function createIds(prefix: string, now: () => number): () => string {
   let lastMs = -1;
   let random = 0n;
   return () => {
@@ -23,7 +28,7 @@ export function createTokenIds(now: () => number): () => string {
       lastMs = Math.max(ms, lastMs + 1);
       random = BigInt(`0x${randomBytes(10).toString('hex')}`);
     }
-    return `tok_${digits(BigInt(lastMs), TIME_DIGITS)}${digits(random, RANDOM_DIGITS)}`;
+    return `${prefix}${digits(BigInt(lastMs), TIME_DIGITS)}${digits(random, RANDOM_DIGITS)}`;
   };
 }
 

@@ -1,10 +1,14 @@
 /** The schema's history as data, in order; the writer's connection applies what a file lacks. */
 import { createTokens } from './migrations/0001-tokens.ts';
+import { createPinsAndAudit } from './migrations/0002-pins.ts';
 import { builder, type Statement } from './schema.ts';
 
 export type Migration = { readonly name: string; readonly statements: readonly Statement[] };
 
-export const MIGRATIONS: readonly Migration[] = [{ name: '0001-tokens', statements: createTokens(builder) }];
+export const MIGRATIONS: readonly Migration[] = [
+  { name: '0001-tokens', statements: createTokens(builder) },
+  { name: '0002-pins', statements: createPinsAndAudit(builder) },
+];
 
 /** Where a file records which migrations it has had: one row each, by name. */
 export const LEDGER = 'postern_migrations';

@@ -3,13 +3,14 @@
 /** `subject` is whose pin it is, spelled so that no two subjects share one: `project=prj_a`, `token=tok_…`. */
 export type PinKey = { readonly pin: string; readonly subject: string };
 
+/** Values are opaque, well-formed Unicode without U+0000, and kept as they are: `pinValueOf` of policy checks both. */
 export type PinRecord = PinKey & {
   readonly value: string;
   /** Unix ms. */
   readonly pinnedAt: number;
-  /** Token id of the first use, or who changed it. */
+  /** Id of the token of the first use, or who changed it. */
   readonly pinnedBy: string;
-  /** Grows by one with each change. */
+  /** Grows by one with each change; goes on after the pin was let go and pinned anew. */
   readonly version: number;
 };
 
@@ -36,11 +37,13 @@ export interface PinStore {
 
   /**
    * Sets another value, or with null lets go, so that the next first use pins anew. Durable, seen by every later
-   * `read` in any process, with an audit row in the same transaction, when it resolves.
+   * `read` in any process, with an audit row in the same transaction, when it resolves. What is so already
+   * stays as it is, without an audit row.
    *
    * @returns what was pinned before; null: nothing. @throws StoreFault
    */
   change(key: PinKey, value: string | null, by: string, reason: string | null): Promise<PinRecord | null>;
 
+  /** In order of pin, then subject; what was let go is not in it. @throws StoreFault */
   list(filter: PinFilter): PinPage | Promise<PinPage>;
 }

@@ -42,7 +42,31 @@ export type TokensTable = {
   version: number;
 };
 
-export type Schema = { tokens: TokensTable };
+/** One row a pin and subject, once anything was pinned. */
+export type PinsTable = {
+  pin: string;
+  /** `project=prj_a`, `token=tok_…` */
+  subject: string;
+  /** null: let go. */
+  value: string | null;
+  pinned_at: number;
+  pinned_by: string;
+  version: number;
+};
+
+/** Written once, never changed. */
+export type AuditTable = {
+  /** `aud_` and a ULID. */
+  id: string;
+  at: number;
+  actor: string;
+  action: string;
+  subject: string;
+  /** JSON: an object. */
+  detail: string;
+};
+
+export type Schema = { tokens: TokensTable; pins: PinsTable; audit: AuditTable };
 
 /** A compiled statement: plain data that may cross to the writer thread. */
 export type Statement = { readonly sql: string; readonly parameters: readonly unknown[] };

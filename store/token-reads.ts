@@ -1,6 +1,7 @@
 /** The questions asked of the tokens table, prepared once and answered at once; it never writes. */
+
+import { askWith } from './ask.ts';
 import type { Connection } from './database.ts';
-import { StoreFault } from './fault.ts';
 import { builder, statementOf } from './schema.ts';
 import { RECORD_COLUMNS, type RecordRow } from './token-rows.ts';
 
@@ -52,16 +53,7 @@ export function prepareReads(connection: Connection, broken: () => string | null
   const page = connection.prepare<[string, number], RecordRow>(PAGE);
   const pageOfType = connection.prepare<[string, string, number], RecordRow>(PAGE_OF_TYPE);
 
-  /** A failed read is "cannot tell", never "there is none". */
-  const ask = <T>(question: () => T): T => {
-    const reason = broken();
-    if (reason !== null) throw new StoreFault('store_unavailable', reason);
-    try {
-      return question();
-    } catch (cause) {
-      throw new StoreFault('store_unavailable', 'the token store could not be read', { cause });
-    }
-  };
+  const ask = askWith(broken);
 
   return {
     byDigest: (digest) => ask(() => byDigest.get(digest)),

@@ -1,15 +1,21 @@
 /** Tokens in one SQLite file: read on the event loop per request, written by the writer thread. */
 import { LRUCache } from 'lru-cache';
 import type { TokenRecord, TokenType } from '../policy/types.ts';
+import { openSqliteAudit } from './audit-sqlite.ts';
+import type { AuditStore } from './audit-store.ts';
+import { createAuditRows } from './audit-writes.ts';
 import { BcryptLookup } from './bcrypt-lookup.ts';
 import { BcryptVerifier, type VerifierOptions } from './bcrypt-verifier.ts';
 import { type Connection, createIfMissing, inspectDatabase, openReader, openReadonly } from './database.ts';
 import { StoreFault } from './fault.ts';
 import { createTokenIds } from './id.ts';
 import { createLastUsed, type LastUsed } from './last-used.ts';
+import { openSqlitePins, type SqlitePinStore } from './pins-sqlite.ts';
 import { type SameFile, watchSameFile } from './same-file.ts';
 import type { Statement } from './schema.ts';
 import { createKeyedDigest, digestOf, mintSecret, previewOf } from './secret.ts';
+import type { SqliteLink } from './sqlite-link.ts';
+import { auditCreated, auditImported, auditRevoked } from './token-audit.ts';
 import { importRow, type SecretColumns } from './token-import.ts';
 import { CANDIDATES_MAX, prepareReads, type TokenReads } from './token-reads.ts';
 import { type RecordRow, recordOf, rowOf } from './token-rows.ts';
@@ -55,6 +61,9 @@ export type SqliteTokensOptions = {
 };
 
 export interface SqliteTokenStore extends TokenStore {
+  /** In the same file, by the same writer. */
+  readonly pins: SqlitePinStore;
+  readonly audit: AuditStore;
   byId(id: string): TokenRecord | null;
   byIds(ids: readonly string[]): readonly TokenRecord[];
   list(filter: ListFilter): TokenPage;
@@ -92,6 +101,8 @@ const READ_ONLY_WRITER: Writer = {
 };
 
 class SqliteTokens implements SqliteTokenStore {
+  readonly pins: SqlitePinStore;
+  readonly audit: AuditStore;
   readonly #now: () => number;
   readonly #alert: (alert: StoreAlert) => void;
   readonly #connection: Connection;
@@ -102,6 +113,7 @@ class SqliteTokens implements SqliteTokenStore {
   readonly #lookup: BcryptLookup;
   readonly #lastUsed: LastUsed;
   readonly #nextId: () => string;
+  readonly #auditRow: SqliteLink['rowOf'];
   readonly #keyedDigest = createKeyedDigest();
   /** Keyed digest to id. Says which row a token stands for, never whether it may pass: the row is read each time. */
   readonly #verified = new LRUCache<string, string>({ max: VERIFIED_MAX });
@@ -113,8 +125,18 @@ class SqliteTokens implements SqliteTokenStore {
     this.#connection = connection;
     this.#writer = writer;
     this.#nextId = createTokenIds(options.now);
+    this.#auditRow = createAuditRows(options.now);
     this.#file = watchSameFile(options.path);
     this.#reads = prepareReads(connection, () => this.#file.reason);
+    const link: SqliteLink = {
+      connection,
+      broken: () => this.#file.reason,
+      write: (batch) => this.#write(batch),
+      now: options.now,
+      rowOf: this.#auditRow,
+    };
+    this.pins = openSqlitePins(link);
+    this.audit = openSqliteAudit(link);
     this.#verifier = new BcryptVerifier(options.verifier);
     this.#lookup = new BcryptLookup({
       reads: this.#reads,
@@ -127,7 +149,9 @@ class SqliteTokens implements SqliteTokenStore {
     });
     this.#lastUsed = createLastUsed({
       everyMs: options.flushEveryMs ?? FLUSH_EVERY_MS,
-      write: (uses) => this.#writeInChunks(uses, ([id, atMs]) => markUsed(id, atMs)).then(() => {}),
+      write: async (uses) => {
+        for (const chunk of chunksOf(uses)) await this.#write(chunk.map(([id, atMs]) => markUsed(id, atMs)));
+      },
       onFailure: (cause) =>
         this.#alert({ code: 'uses_not_written', detail: 'kept for the next flush', cause }),
     });
@@ -198,7 +222,7 @@ class SqliteTokens implements SqliteTokenStore {
       externalId: null,
       createdAt: this.#now(),
     });
-    await this.#write([insertToken(row)]);
+    await this.#write([insertToken(row), auditCreated(this.#auditRow, row)]);
     return { record: recordOf(row), plaintext };
   }
 
@@ -223,14 +247,25 @@ class SqliteTokens implements SqliteTokenStore {
   }
 
   async revoke(id: string, by: string, reason: string | null): Promise<TokenRecord | null> {
-    const [, read] = await this.#write([markRevoked(id, this.#now(), by, reason), selectRecord(id)]);
-    const row = read?.rows[0] as RecordRow | undefined;
+    const results = await this.#write([
+      markRevoked(id, this.#now(), by, reason),
+      auditRevoked(this.#auditRow, id, by, reason),
+      selectRecord(id),
+    ]);
+    const row = results[2]?.rows[0] as RecordRow | undefined;
     return row === undefined ? null : recordOf(row);
   }
 
   async import(rows: readonly ImportedToken[]): Promise<{ imported: number; skipped: number }> {
     const made = rows.map((row) => importRow(row, this.#nextId(), this.#now()));
-    const imported = await this.#writeInChunks(made, insertTokenIfNew);
+    let imported = 0;
+    for (const chunk of chunksOf(made)) {
+      const results = await this.#write([
+        ...chunk.map(insertTokenIfNew),
+        auditImported(this.#auditRow, chunk),
+      ]);
+      for (const { changes } of results.slice(0, chunk.length)) imported += changes;
+    }
     return { imported, skipped: rows.length - imported };
   }
 
@@ -283,16 +318,6 @@ class SqliteTokens implements SqliteTokenStore {
     );
   }
 
-  /** Rows changed in all. Large work must not hold the lock, nor be lost whole, so each chunk commits by itself. */
-  async #writeInChunks<T>(items: readonly T[], statementFor: (item: T) => Statement): Promise<number> {
-    let changes = 0;
-    for (let start = 0; start < items.length; start += CHUNK) {
-      const results = await this.#write(items.slice(start, start + CHUNK).map(statementFor));
-      for (const result of results) changes += result.changes;
-    }
-    return changes;
-  }
-
   /** Looks at the file before and after: a change committed to a deleted file is lost, and must not be acknowledged. */
   async #write(batch: readonly Statement[]): Promise<readonly StatementResult[]> {
     this.#refuseIfReplaced();
@@ -305,6 +330,13 @@ class SqliteTokens implements SqliteTokenStore {
     const reason = this.#file.look();
     if (reason !== null) throw new StoreFault('store_unavailable', reason);
   }
+}
+
+/** Large work must not hold the lock, nor be lost whole, so each chunk commits by itself. */
+function chunksOf<T>(items: readonly T[]): readonly (readonly T[])[] {
+  const chunks: (readonly T[])[] = [];
+  for (let start = 0; start < items.length; start += CHUNK) chunks.push(items.slice(start, start + CHUNK));
+  return chunks;
 }
 
 function recordIfOf(types: readonly TokenType[], row: RecordRow): TokenRecord | null {

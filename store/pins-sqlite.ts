@@ -1,0 +1,106 @@
+/** Pins in one SQLite file: read on the event loop per request, written by the writer thread. */
+import { askWith } from './ask.ts';
+import { insertAuditIfChanged } from './audit-writes.ts';
+import { StoreFault } from './fault.ts';
+import type { PinFilter, PinKey, PinPage, PinRecord, PinStore } from './pin-store.ts';
+import {
+  clearPin,
+  insertPinAudit,
+  insertPinIfFree,
+  type PinRow,
+  replacePin,
+  selectPin,
+} from './pin-writes.ts';
+import { builder, statementOf } from './schema.ts';
+import type { SqliteLink } from './sqlite-link.ts';
+
+/** Answers reads at once. */
+export interface SqlitePinStore extends PinStore {
+  read(key: PinKey): PinRecord | null;
+  list(filter: PinFilter): PinPage;
+}
+
+const READ = selectPin({ pin: '', subject: '' }).sql;
+
+/** Keyed by pin and subject together; a missing filter is null. */
+const PAGE = statementOf(
+  builder
+    .selectFrom('pins')
+    .selectAll()
+    .where('value', 'is not', null)
+    .where((row) => row.or([row(row.val(null), 'is', null), row('pin', '=', '')]))
+    .where((row) => row.or([row(row.val(null), 'is', null), row('subject', '=', '')]))
+    .where((row) => row(row.refTuple('pin', 'subject'), '>', row.tuple('', '')))
+    .orderBy('pin')
+    .orderBy('subject')
+    .limit(1),
+).sql;
+
+export function openSqlitePins({ connection, broken, write, now, rowOf }: SqliteLink): SqlitePinStore {
+  const reading = connection.prepare<[string, string], PinRow>(READ);
+  const paging = connection.prepare<unknown[], PinRow>(PAGE);
+  const ask = askWith(broken);
+
+  return {
+    read: ({ pin, subject }) => {
+      const row = ask(() => reading.get(pin, subject));
+      return row === undefined ? null : recordOf(row);
+    },
+
+    pinFirst: async (key, value, by) => {
+      const detail = { pin: key.pin, value };
+      const row = rowOf({ actor: by, action: 'pin.first_use', subject: key.subject, detail });
+      const results = await write([
+        insertPinIfFree(key, value, { by, atMs: now() }),
+        insertAuditIfChanged(row),
+        selectPin(key),
+      ]);
+      const pinned = results[2]?.rows[0] as PinRow | undefined;
+      if (pinned === undefined) throw new StoreFault('store_unavailable', 'a pin was not written');
+      return recordOf(pinned);
+    },
+
+    change: async (key, value, by, reason) => {
+      const action = value === null ? 'pin.reset' : 'pin.change';
+      const detail = { pin: key.pin, after: value, reason };
+      const stamp = { by, atMs: now() };
+      const results = await write([
+        selectPin(key),
+        insertPinAudit(rowOf({ actor: by, action, subject: key.subject, detail }), key, value),
+        value === null ? clearPin(key, stamp) : replacePin(key, value, stamp),
+      ]);
+      const before = results[0]?.rows[0] as PinRow | undefined;
+      return before === undefined ? null : recordOf(before);
+    },
+
+    list: (filter) => {
+      const limit = Math.min(1_000, Math.max(1, Math.trunc(filter.limit)));
+      const { pin, subject } = filter;
+      const [afterPin, afterSubject] = keyOf(filter.after);
+      const rows = ask(() => paging.all(pin, pin, subject, subject, afterPin, afterSubject, limit + 1));
+      const pins = rows.slice(0, limit).map(recordOf);
+      const last = rows.length > limit ? pins.at(-1) : undefined;
+      return { pins, next: last === undefined ? null : cursorOf(last) };
+    },
+  };
+}
+
+function recordOf({ pin, subject, value, pinned_at, pinned_by, version }: PinRow): PinRecord {
+  return { pin, subject, value, pinnedAt: pinned_at, pinnedBy: pinned_by, version };
+}
+
+/** Opaque outside, and fit for a command line. */
+function cursorOf({ pin, subject }: PinKey): string {
+  return Buffer.from(JSON.stringify([pin, subject])).toString('base64url');
+}
+
+/** What is no cursor of ours starts from the beginning. */
+function keyOf(cursor: string | null): readonly [string, string] {
+  try {
+    const [pin, subject]: unknown[] = JSON.parse(Buffer.from(cursor ?? '', 'base64url').toString());
+    if (typeof pin === 'string' && typeof subject === 'string') return [pin, subject];
+  } catch {
+    // Falls through to the beginning.
+  }
+  return ['', ''];
+}

@@ -1,0 +1,108 @@
+/** Pins and audit rows on SQLite, beyond the common contract. */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { MIGRATIONS } from '../../store/migrations.ts';
+import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
+import { describePinStore } from './pins.suite.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+import { importedToken, NOW, newToken, USER } from './token-types.ts';
+
+describePinStore('SQLite', async () => {
+  const path = join(temporaryFolder(), 'pins.db');
+  return {
+    open: ({ now }) => openSqliteTokens({ path, now }),
+    place: ['sqlite', path],
+    remove: async () => {},
+  };
+});
+
+async function openTokens(lockWaitMs = 2_000) {
+  const path = join(temporaryFolder(), 'tokens.db');
+  const store = await openSqliteTokens({ path, now: () => NOW, lockWaitMs });
+  onTestFinished(() => store.close());
+  return { path, store };
+}
+
+const everything = { subject: null, after: null, limit: 1_000 };
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+describe('pins on SQLite', () => {
+  test('against a held lock: reads go on, a write is a fault, and nothing is half-done', async () => {
+    const { path, store } = await openTokens(100);
+    const key = { pin: 'app', subject: 'project=a' };
+    const pinned = await store.pins.pinFirst(key, 'one', 'tok_1');
+    const other = new Database(path);
+    other.exec('begin immediate');
+    const fault = expect.objectContaining({ name: 'StoreFault', code: 'store_unavailable' });
+    await expect(store.pins.change(key, 'two', 'cli', null)).rejects.toEqual(fault);
+    await expect(store.pins.pinFirst({ ...key, pin: 'b' }, 'two', 'tok_1')).rejects.toEqual(fault);
+    expect(store.pins.read(key)).toStrictEqual(pinned);
+    other.close();
+    expect(store.audit.list(everything)).toMatchObject({ entries: [{ action: 'pin.first_use' }] });
+  });
+
+  test('what is no cursor starts from the beginning', async () => {
+    const { store } = await openTokens();
+    await store.pins.pinFirst({ pin: 'app', subject: 'project=a' }, 'one', 'tok_1');
+    for (const after of ['', 'x', 'bnVsbA', 'W10']) {
+      expect(store.pins.list({ pin: null, subject: null, after, limit: 1 }).pins).toHaveLength(1);
+    }
+  });
+
+  test('a database of the first schema gets them, and keeps its tokens', async () => {
+    const { path, store } = await openTokens();
+    const { plaintext, record } = await store.create(newToken(USER));
+    await store.close();
+    const older = new Database(path);
+    older.exec("drop table pins; drop table audit; delete from postern_migrations where name = '0002-pins'");
+    older.close();
+    const reading = openSqliteTokens({ path, now: () => NOW, readonly: true });
+    await expect(reading).rejects.toThrow(`it lacks ${MIGRATIONS[1]?.name}`);
+    const again = await openSqliteTokens({ path, now: () => NOW });
+    onTestFinished(() => again.close());
+    expect(again.find(plaintext, [USER])).toStrictEqual(record);
+    expect(await again.pins.pinFirst({ pin: 'app', subject: 's' }, 'one', 'tok_1')).toMatchObject({
+      version: 1,
+    });
+  });
+});
+
+describe('the audit of tokens', () => {
+  test('has one row for a create, one for a revoke, and none for a second revoke', async () => {
+    const { store } = await openTokens();
+    const { record, plaintext } = await store.create(newToken(USER));
+    await store.revoke(record.id, 'operator', 'leaked');
+    await store.revoke(record.id, 'another', null);
+    await store.revoke('tok_none', 'another', null);
+    const { entries } = await store.audit.list(everything);
+    expect(entries).toMatchObject([
+      {
+        id: expect.stringMatching(/^aud_[0-9A-HJKMNP-TV-Z]{26}$/),
+        at: NOW,
+        actor: 'test',
+        action: 'token.create',
+        subject: record.id,
+        detail: { type: 'user', label: 'build server' },
+      },
+      { actor: 'operator', action: 'token.revoke', subject: record.id, detail: { reason: 'leaked' } },
+    ]);
+    expect(entries).toHaveLength(2);
+    expect(JSON.stringify(entries)).not.toContain(plaintext.slice(12));
+  });
+
+  test('has one row for each chunk of an import that brought something, and counts what it brought', async () => {
+    const { store } = await openTokens();
+    const rows = Array.from({ length: 700 }, (_, n) => importedToken(USER, { sha256: sha256(`usr_${n}`) }));
+    await store.import(rows.slice(0, 100));
+    await store.import(rows);
+    await store.import(rows);
+    const { entries } = await store.audit.list(everything);
+    expect(entries.map(({ action, subject, detail }) => ({ action, subject, ...detail }))).toEqual([
+      { action: 'token.import', subject: 'type=user', rows: 100, imported: 100 },
+      { action: 'token.import', subject: 'type=user', rows: 500, imported: 400 },
+      { action: 'token.import', subject: 'type=user', rows: 200, imported: 200 },
+    ]);
+  });
+});
