@@ -15,6 +15,7 @@ import { deliver } from './forward.ts';
 import type { Hops } from './forwarded.ts';
 import { framingOf, type Head } from './head.ts';
 import type { Life } from './life.ts';
+import { type ObserverRooms, observerFor } from './observer.ts';
 import { rateLimitFields } from './ratelimit-fields.ts';
 import { type RefusalCode, refusalAnswer } from './refusals.ts';
 import { BodyTooLarge, RequestStalled } from './request-body.ts';
@@ -26,6 +27,7 @@ export type Gate = {
   readonly site: () => Site;
   readonly tokens: TokenStore;
   readonly limiter: Limiter;
+  readonly observing: ObserverRooms;
   readonly life: Life;
   readonly now: () => number;
   readonly account: (account: Account) => void;
@@ -146,6 +148,7 @@ async function forward(
     policy: site.policy,
     rules: site.rules,
     upstream,
+    observer: observerFor(permit, gate.observing),
     close: () => gate.life.phase !== 'serving',
   }).finally(() => upstream.visits.end());
   gate.upstreamSeconds(permit.route.upstream, (performance.now() - startedMs) / 1000);

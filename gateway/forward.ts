@@ -11,7 +11,9 @@ import { UpstreamFault } from './fault.ts';
 import type { Hops } from './forwarded.ts';
 import type { Framing } from './head.ts';
 import { type HeaderRules, outgoingHeaders } from './headers.ts';
-import { type Delivered, relayAnswer } from './relay.ts';
+import { observedAnswer } from './observed-relay.ts';
+import type { Observer } from './observer.ts';
+import { type Delivered, type Relay, relayAnswer } from './relay.ts';
 import { cappedBody } from './request-body.ts';
 import type { Target } from './targets.ts';
 import type { Upstream } from './upstream.ts';
@@ -26,6 +28,8 @@ export type Delivery = {
   readonly policy: Policy;
   readonly rules: HeaderRules;
   readonly upstream: Upstream;
+  /** Whom a 2xx concerns before the caller hears of it; null: nobody. */
+  readonly observer: Observer | null;
   /** Whether this connection must end with this answer. */
   readonly close: () => boolean;
 };
@@ -77,7 +81,7 @@ function isRepeatable({ permit, framing }: Delivery): boolean {
 }
 
 function attempt(delivery: Delivery, target: Target): Promise<Delivered> {
-  const { req, res, permit, cut, hops, framing, upstream, policy, rules } = delivery;
+  const { req, res, permit, cut, hops, framing, upstream, policy, rules, observer } = delivery;
   const { facts } = permit;
   const path = target.basePath + facts.path + (cut.query === null ? '' : `?${cut.query}`);
   const headers = outgoingHeaders({
@@ -91,9 +95,10 @@ function attempt(delivery: Delivery, target: Target): Promise<Delivered> {
     host: upstream.settings.preserveHost ? null : target.host,
     contentLength: framing.hasBody ? framing.bytes : null,
   });
+  if (observer !== null) askPlain(headers);
   return new Promise((resolve, reject) => {
     const body = framing.hasBody ? bodyOf(delivery) : null;
-    const handler = relayAnswer({
+    const relay: Relay = {
       res,
       req,
       permit,
@@ -102,9 +107,18 @@ function attempt(delivery: Delivery, target: Target): Promise<Delivered> {
       close: delivery.close,
       resolve,
       reject,
-    });
+    };
+    const handler = observer === null ? relayAnswer(relay) : observedAnswer(relay, observer);
     target.pool.dispatch({ method: facts.method as 'GET', path, headers, body }, handler);
   });
+}
+
+/** RFC 9110 §12.5.3: an answer that we are to read should come without a content coding. */
+function askPlain(headers: string[]): void {
+  for (let i = headers.length - 2; i >= 0; i -= 2) {
+    if (headers[i]?.toLowerCase() === 'accept-encoding') headers.splice(i, 2);
+  }
+  headers.push('Accept-Encoding', 'identity');
 }
 
 /**

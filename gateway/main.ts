@@ -129,6 +129,11 @@ function openGate(site: () => Site, { tokens, limiter, life, log, metrics }: Par
     site,
     tokens,
     limiter,
+    observing: {
+      pins: tokens.pins,
+      audit: tokens.audit,
+      onUnrecorded: (requestId, subjects) => log.error({ event: 'observe_failed', requestId, subjects }),
+    },
     life,
     now: Date.now,
     account: (account) => {

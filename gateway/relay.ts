@@ -199,7 +199,7 @@ class AnswerRelay implements Dispatcher.DispatchHandler {
 }
 
 /** undici hands over Buffers; latin1 keeps every byte. */
-function rawText(raw: Dispatcher.DispatchController['rawHeaders']): string[] {
+export function rawText(raw: Dispatcher.DispatchController['rawHeaders']): string[] {
   if (!Array.isArray(raw)) return [];
   return raw.map((part) => (typeof part === 'string' ? part : part.toString('latin1')));
 }
@@ -219,7 +219,7 @@ function mayTrail(rules: HeaderRules, name: string): boolean {
 }
 
 /** RFC 9112 §6.1: a body in a coding we do not undo cannot be passed on as what it is. */
-function hasOtherCoding(raw: readonly string[]): boolean {
+export function hasOtherCoding(raw: readonly string[]): boolean {
   for (let i = 0; i < raw.length; i += 2) {
     if (raw[i]?.toLowerCase() === 'transfer-encoding' && raw[i + 1]?.trim().toLowerCase() !== 'chunked')
       return true;

@@ -9,6 +9,7 @@ import {
   warnInValue,
 } from './compile-context.ts';
 import { compileMonitor } from './compile-monitor.ts';
+import { checkAttributeExists } from './compile-rules.ts';
 import { type ConfigPath, suggest } from './config-problem.ts';
 import type { RowConfig } from './config-schema.ts';
 import type { CidrPin, OriginPin, Route } from './types.ts';
@@ -38,6 +39,9 @@ export function compilePins(at: Compilation): Pins {
       case 'cidr':
         warnOfEverybody(at, path, name, pin.allow);
         cidr.set(name, { kind: 'cidr', name, allow: pin.allow, ...monitor });
+        break;
+      case 'bundle_id':
+        if (pin.belongs_to !== 'token') checkAttributeExists(at, [...path, 'belongs_to'], pin.belongs_to);
         break;
     }
   }

@@ -10,6 +10,7 @@ import {
 } from './compile-context.ts';
 import { namedStyle } from './compile-errors.ts';
 import { compileScopesMonitor } from './compile-monitor.ts';
+import { compileObserve } from './compile-observe.ts';
 import { compileRowPins, type Pins } from './compile-pins.ts';
 import type { ConfigPath } from './config-problem.ts';
 import { parseRowKey, type RowKey } from './config-rows.ts';
@@ -115,6 +116,7 @@ function compileRow(
     ...compileRowPins(at, path, row, parts.pins),
     ...compileScopesMonitor(at, path, row),
     limits: compileRowLimits(at, path, row, known),
+    observe: compileObserve(at, path, row, { method, segments }),
     cors: chooseCors(at, path, api, row, parts.cors),
     errors: row.errors === undefined ? api.errors : namedStyle(at, path, row.errors, parts.errors),
     bodyBytesMax: bodyBytesMax(at, row),

@@ -115,7 +115,7 @@ function checkIdentityName(at: Compilation, name: string, twin: string | undefin
   }
 }
 
-function checkAttributeExists(at: Compilation, path: readonly string[], attribute: string): void {
+export function checkAttributeExists(at: Compilation, path: readonly string[], attribute: string): void {
   const known = new Set(Object.values(at.config.token_types).flatMap((type) => Object.keys(type.attributes)));
   if (known.has(attribute) || hasBroken(at, 'token_types')) return;
   const hint = suggest(attribute, known, 'define it under attributes: of a token type');

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { parseCell } from './cells.ts';
 import { closed, list, name, named, oneOf, size, some, text, wording } from './config-fields.ts';
 import { monitorSchemaEntries } from './config-monitor.ts';
+import { observeSchema } from './config-observe.ts';
 import { parsed, unreadable } from './config-problem.ts';
 import { parsePrefix, parseRowKey } from './config-rows.ts';
 import { parseAttribute, typeName } from './config-tokens.ts';
@@ -106,6 +107,7 @@ export const rowSchema = closed({
   ),
   pins: v.optional(pinsSchema),
   limits: v.optional(list('The limits that count this row, by name.', name('A limit.')), []),
+  observe: v.optional(observeSchema),
   cors: v.optional(name("A cors block by name, or off; default: the api's.")),
   errors: v.optional(name("An error style by name, or off; default: the api's.")),
   body: v.optional(bodySchema),

@@ -13,6 +13,7 @@ import { checkType } from './checks/type.ts';
 import { denied } from './denial.ts';
 import { chargesFor } from './limits.ts';
 import { assertOnlyWatched, codesOf, isWatched, isWatching } from './monitor.ts';
+import { observationsOf } from './observe.ts';
 import { effectiveScopes } from './scopes.ts';
 import type {
   Charge,
@@ -151,5 +152,6 @@ export function admit(claim: Claim, states: readonly LimitState[]): Permit {
   if (states.length !== charges.length) throw new Error('a limit was not asked');
   if (states.some(({ counted, allowed }) => counted && !allowed)) throw new Error('a limit said no');
   if (watched !== undefined) assertOnlyWatched(watched);
-  return { route: match.route, facts, token, scopes, states } as unknown as Permit;
+  const observations = observationsOf(match);
+  return { route: match.route, facts, token, scopes, states, observations } as unknown as Permit;
 }

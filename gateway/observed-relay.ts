@@ -1,0 +1,200 @@
+/**
+ * The way back on rows that observe: a 2xx is held whole, our record follows it, and only then does the caller hear of
+ * it. Every other answer passes as it comes. A caller who leaves does not stop an answer that was already earned.
+ */
+import type { Dispatcher } from 'undici';
+import { UpstreamFault } from './fault.ts';
+import type { Observer } from './observer.ts';
+import { type Delivered, hasOtherCoding, type Relay, rawText, relayAnswer } from './relay.ts';
+
+/** The longest answer that is read, in bytes. */
+export const observedBytesMax = 1024 * 1024;
+
+export function observedAnswer(relay: Relay, observer: Observer): Dispatcher.DispatchHandler {
+  return new ObservedRelay(relay, observer);
+}
+
+class ObservedRelay implements Dispatcher.DispatchHandler {
+  readonly #relay: Relay;
+  readonly #observer: Observer;
+  /** Carries what may go to the caller. */
+  readonly #inner: Dispatcher.DispatchHandler;
+  /** `owed`: the upstream has the whole request, or has said yes to it; `over`: nothing is observed any more. */
+  #stage: 'sending' | 'owed' | 'over' = 'sending';
+  /** The 2xx that is held; null: none is. */
+  #held: { readonly status: number; readonly chunks: Buffer[]; bytes: number } | null = null;
+  /** How the caller left while an answer was owed. */
+  #left: Delivered | null = null;
+  #fault: Error | null = null;
+
+  constructor(relay: Relay, observer: Observer) {
+    this.#relay = relay;
+    this.#observer = observer;
+    this.#inner = relayAnswer({
+      ...relay,
+      resolve: (delivered) => {
+        if (this.#stage === 'owed' && delivered.aborted) this.#left = delivered;
+        else relay.resolve(delivered);
+      },
+      reject: (fault) => relay.reject(this.#fault ?? fault),
+    });
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
+    this.#inner.onRequestStart?.(this.#guarded(controller), context);
+  }
+
+  onBodySent(chunk: Buffer): void {
+    this.#inner.onBodySent?.(chunk);
+  }
+
+  onRequestSent(): void {
+    if (this.#stage === 'sending') this.#stage = 'owed';
+    this.#inner.onRequestSent?.();
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[]>,
+    message?: string,
+  ): void {
+    if (status < 200) {
+      if (this.#left === null) this.#inner.onResponseStart?.(controller, status, headers, message);
+      return;
+    }
+    if (status > 299) {
+      this.#stage = 'over';
+      if (this.#left === null) this.#inner.onResponseStart?.(controller, status, headers, message);
+      else controller.abort(new Error('the caller left'));
+      return;
+    }
+    this.#stage = 'owed';
+    this.#held = { status, chunks: [], bytes: 0 };
+    const raw = rawText(controller.rawHeaders);
+    if (hasOtherCoding(raw)) throw unreadable('a transfer coding that is not chunked');
+    if (isEncoded(raw)) throw unreadable('the answer to observe has a content coding');
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const held = this.#held;
+    if (held === null) {
+      if (this.#left === null) this.#inner.onResponseData?.(controller, chunk);
+      return;
+    }
+    held.bytes += chunk.length;
+    if (held.bytes > observedBytesMax) {
+      throw unreadable(`the answer to observe is longer than ${observedBytesMax} bytes`);
+    }
+    held.chunks.push(chunk);
+  }
+
+  onResponseEnd(
+    controller: Dispatcher.DispatchController,
+    trailers: Record<string, string | string[]>,
+  ): void {
+    if (this.#held === null) {
+      if (this.#left === null) this.#inner.onResponseEnd?.(controller, trailers);
+      return;
+    }
+    const { status, chunks } = this.#held;
+    const body = Buffer.concat(chunks);
+    // What may still be asked of the upstream's connection is over.
+    const ended = controllerLike(controller, noHands);
+    this.#observer.commit(body).then(
+      () => {
+        this.#stage = 'over';
+        if (this.#left !== null) {
+          this.#relay.resolve(this.#left);
+          return;
+        }
+        try {
+          this.#inner.onResponseStart?.(ended, status, {});
+          this.#inner.onResponseData?.(ended, body);
+          this.#inner.onResponseEnd?.(ended, trailers);
+        } catch (error) {
+          this.#inner.onResponseError?.(ended, asError(error));
+        }
+      },
+      (error: unknown) => this.#fail(ended, asError(error), true),
+    );
+  }
+
+  onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#held !== null) {
+      this.#fail(controller, error);
+      return;
+    }
+    this.#stage = 'over';
+    if (this.#left !== null) this.#relay.resolve(this.#left);
+    this.#inner.onResponseError?.(controller, error);
+  }
+
+  /** The upstream has done it, and our record has not followed: nothing of its answer goes out. */
+  #fail(controller: Dispatcher.DispatchController, error: Error, fromCommit = false): void {
+    this.#stage = 'over';
+    this.#observer.failed(error);
+    if (this.#left !== null) {
+      this.#relay.resolve(this.#left);
+      return;
+    }
+    // The relay takes what the upstream's client says for a fault of the way; ours is told as it is.
+    if (fromCommit) this.#fault = error;
+    this.#inner.onResponseError?.(controller, error);
+  }
+
+  /** The relay's own hand on the request: it may not call off what is owed. */
+  #guarded(controller: Dispatcher.DispatchController): Dispatcher.DispatchController {
+    return controllerLike(controller, {
+      abort: (reason) => {
+        if (this.#stage !== 'owed') controller.abort(reason);
+      },
+      pause: () => controller.pause(),
+      resume: () => controller.resume(),
+    });
+  }
+}
+
+type Hands = Pick<Dispatcher.DispatchController, 'abort' | 'pause' | 'resume'>;
+
+/** For an answer that is over: there is nothing left to hold back or to call off. */
+const noHands: Hands = { abort: () => {}, pause: () => {}, resume: () => {} };
+
+function controllerLike(
+  controller: Dispatcher.DispatchController,
+  hands: Hands,
+): Dispatcher.DispatchController {
+  return {
+    ...hands,
+    get aborted() {
+      return controller.aborted;
+    },
+    get paused() {
+      return controller.paused;
+    },
+    get reason() {
+      return controller.reason;
+    },
+    get rawHeaders() {
+      return controller.rawHeaders ?? null;
+    },
+    get rawTrailers() {
+      return controller.rawTrailers ?? null;
+    },
+  };
+}
+
+function unreadable(reason: string): UpstreamFault {
+  return new UpstreamFault('upstream_protocol_error', reason);
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error('thrown value');
+}
+
+function isEncoded(raw: readonly string[]): boolean {
+  return raw.some((value, i) => {
+    if (i % 2 === 0 || raw[i - 1]?.toLowerCase() !== 'content-encoding') return false;
+    return !['', 'identity'].includes(value.trim().toLowerCase());
+  });
+}

@@ -1,0 +1,19 @@
+/** What may be pinned, and to whom: the one spelling of both. */
+
+export const pinValueUnitsMax = 1_000;
+
+/**
+ * Why a text cannot be a pin's value; null: it can. Two values that some database could not tell apart, or could not
+ * keep, are none: control characters and halves of surrogate pairs.
+ */
+export function pinValueFlaw(text: string): string | null {
+  if (text === '') return 'it is empty';
+  if (text.length > pinValueUnitsMax) return `it is longer than ${pinValueUnitsMax} characters`;
+  if (/[\u0000-\u001f\u007f]/.test(text)) return 'it holds a control character';
+  return text.isWellFormed() ? null : 'it is not well-formed Unicode';
+}
+
+/** Whose pin it is. Owners are names without `=`, so no two subjects are spelled alike. */
+export function pinSubject(owner: string, value: string): string {
+  return `${owner}=${value}`;
+}
