@@ -51,6 +51,15 @@ export function compileCors(at: Compilation): ReadonlyMap<string, Cors> {
   return blocks;
 }
 
+/** Each by its name, with what it belongs to. */
+export function bundlePins(at: Compilation): ReadonlyMap<string, string> {
+  const owners = new Map<string, string>();
+  for (const [name, pin] of Object.entries(at.config.pins)) {
+    if (pin.kind === 'bundle_id') owners.set(name, pin.belongs_to);
+  }
+  return owners;
+}
+
 export function compileIdentity(at: Compilation): IdentityRule {
   const { reserve, headers } = at.config.identity;
   const reservedPrefixes = new Set(['x-postern-']);

@@ -5,7 +5,7 @@ import { compileErrors } from './compile-errors.ts';
 import { compileFixtures, type Fixture } from './compile-fixtures.ts';
 import { compilePins } from './compile-pins.ts';
 import { compileRows } from './compile-rows.ts';
-import { compileCors, compileIdentity, compileLimits } from './compile-rules.ts';
+import { bundlePins, compileCors, compileIdentity, compileLimits } from './compile-rules.ts';
 import { compileTypes, prefixTable } from './compile-tokens.ts';
 import { warnUnused } from './compile-unused.ts';
 import type { ConfigProblem } from './config-problem.ts';
@@ -51,6 +51,7 @@ export function compilePolicy(config: PolicyConfig, around: Surroundings): Compi
     routes: rows.map(({ route }) => route),
     find: prepareMatcher(rows.flatMap(({ paths }) => paths)),
     limits,
+    bundlePins: bundlePins(at),
     identity,
     failureBudget: budget === undefined ? null : { quota: budget.rate.quota, windowMs: budget.rate.windowMs },
     version: around.version,

@@ -9,7 +9,7 @@ export const pinValueUnitsMax = 1_000;
 export function pinValueFlaw(text: string): string | null {
   if (text === '') return 'it is empty';
   if (text.length > pinValueUnitsMax) return `it is longer than ${pinValueUnitsMax} characters`;
-  if (/[\u0000-\u001f\u007f]/.test(text)) return 'it holds a control character';
+  if (/\p{Cc}/u.test(text)) return 'it holds a control character';
   return text.isWellFormed() ? null : 'it is not well-formed Unicode';
 }
 

@@ -240,6 +240,8 @@ export type Policy = {
   /** Every row that this host and raw path could mean, most specific first; empty: no such row. */
   readonly find: (host: string, path: string) => RowSet;
   readonly limits: ReadonlyMap<string, Limit>;
+  /** Pins that remember a value, with what each belongs to: the name of an attribute, or `token`. */
+  readonly bundlePins: ReadonlyMap<string, string>;
   readonly identity: IdentityRule;
   readonly failureBudget: FailureBudget | null;
   /** Short digest of the config text, for logs and /readyz. */

@@ -72,6 +72,19 @@ export function understood<T>(checked: Checked<T>): T {
   throw new CommandFailed(exitCodes.usage, wordComplaint(checked.complaint));
 }
 
+/** @throws CommandFailed `refused`: the words were understood, and the answer is no. */
+export function allowed<T>(checked: Checked<T>): T {
+  if (checked.ok) return checked.value;
+  throw new CommandFailed(exitCodes.refused, wordComplaint(checked.complaint));
+}
+
+/** For options that take how many. */
+export function count(text: string): number {
+  const number = /^[0-9]{1,4}$/.test(text) ? Number(text) : 0;
+  if (number >= 1 && number <= 1000) return number;
+  throw new CommandFailed(exitCodes.usage, `"${text}" is not a number from 1 to 1000`);
+}
+
 /** For options that may be given several times. */
 export function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
@@ -79,6 +92,12 @@ export function collect(value: string, before: readonly string[]): readonly stri
 
 export function printJson(shell: Shell, value: unknown): void {
   shell.out(`${JSON.stringify(value)}\n`);
+}
+
+/** What others wrote, for a terminal: nothing in it moves the cursor, hides or turns round. */
+export function visible(text: string): string {
+  const point = (found: string) => `\\u{${found.codePointAt(0)?.toString(16)}}`;
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu, point);
 }
 
 const paints = { green: '32', red: '31', yellow: '33', dim: '2', bold: '1' } as const;

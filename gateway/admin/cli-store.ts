@@ -31,7 +31,8 @@ export async function atDesk<T>(
   try {
     const tokens = await openSqliteTokens({ path, now: shell.now, readonly: access === 'read' });
     try {
-      return await work({ policy: config.policy, tokens, now: shell.now, by: 'cli' });
+      const { pins, audit } = tokens;
+      return await work({ policy: config.policy, tokens, pins, audit, now: shell.now, by: 'cli' });
     } finally {
       await tokens.close();
     }

@@ -1,13 +1,15 @@
 /** `postern token create|list|show|revoke`: straight on the store, beside a gateway that may be running. */
 import type { Command } from 'commander';
-import { attributesOfPairs, type Checked, typeNamed, wordComplaint } from '../../policy/token-input.ts';
+import { attributesOfPairs, typeNamed } from '../../policy/token-input.ts';
 import { parseDuration } from '../../policy/units.ts';
 import { addImport } from './cli-import.ts';
 import {
+  allowed,
   CommandFailed,
   collect,
   configOf,
   configOption,
+  count,
   exitCodes,
   formatTable,
   paint,
@@ -151,20 +153,8 @@ async function revoke(id: string, options: Common & { reason?: string }, shell: 
   shell.out(`${view.id} is revoked since ${view.revoked_at}\n`);
 }
 
-/** @throws CommandFailed `refused`: the words were understood, and the answer is no. */
-function allowed<T>(checked: Checked<T>): T {
-  if (checked.ok) return checked.value;
-  throw new CommandFailed(exitCodes.refused, wordComplaint(checked.complaint));
-}
-
 function duration(text: string): number {
   const parsed = parseDuration(text);
   if (parsed.ok) return parsed.value;
   throw new CommandFailed(exitCodes.usage, `${parsed.message}; ${parsed.hint}`);
-}
-
-function count(text: string): number {
-  const number = /^[0-9]{1,4}$/.test(text) ? Number(text) : 0;
-  if (number >= 1 && number <= 1000) return number;
-  throw new CommandFailed(exitCodes.usage, `"${text}" is not a number from 1 to 1000`);
 }

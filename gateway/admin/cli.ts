@@ -1,10 +1,12 @@
 /** The terminal face: `postern COMMAND`. Reads words and words answers; what is done is done elsewhere. */
 import { Command, CommanderError } from 'commander';
 import { formatProblem } from '../config/problems.ts';
+import { addAudit } from './cli-audit.ts';
 import { addCheck } from './cli-check.ts';
 import { addDiff } from './cli-diff.ts';
 import { addExplain } from './cli-explain.ts';
 import { addMatrix } from './cli-matrix.ts';
+import { addPin } from './cli-pin.ts';
 import { addServe } from './cli-serve.ts';
 import { CommandFailed, configProblemsOf, type ExitCode, exitCodes, type Shell } from './cli-shell.ts';
 import { addToken } from './cli-token.ts';
@@ -43,6 +45,8 @@ function commands(shell: Shell): Command {
   addDiff(program, shell);
   addExplain(program, shell);
   addToken(program, shell);
+  addPin(program, shell);
+  addAudit(program, shell);
   return program;
 }
 

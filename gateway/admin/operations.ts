@@ -15,6 +15,8 @@ import {
   typeNamed,
 } from '../../policy/token-input.ts';
 import type { AttributeValue, Policy, TokenRecord } from '../../policy/types.ts';
+import type { AuditStore } from '../../store/audit-store.ts';
+import type { PinStore } from '../../store/pin-store.ts';
 import type { CreatedToken, ImportedToken, TokenPage, TokenStore } from '../../store/token-store.ts';
 import { readImportRow } from './import-row.ts';
 
@@ -22,6 +24,8 @@ import { readImportRow } from './import-row.ts';
 export type Desk = {
   readonly policy: Policy;
   readonly tokens: TokenStore;
+  readonly pins: PinStore;
+  readonly audit: AuditStore;
   /** Unix ms. */
   readonly now: () => number;
   /** Who acts, for the record. */

@@ -35,6 +35,7 @@ describe('a compiled row', () => {
       bind: [],
       originPin: { kind: 'origin', name: 'origin', whenMissing: 'deny' },
       addressPin: null,
+      observe: [],
       limits: [],
       cors: null,
       errors: null,

@@ -248,6 +248,7 @@ describe('a permit', () => {
       token: tokenOf({ scopes: ['a', 'b'] }),
       scopes: ['a'],
       states,
+      observations: [],
     });
   });
 

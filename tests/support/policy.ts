@@ -105,6 +105,7 @@ export function policyOf(types: readonly TokenType[], fields: Partial<Policy> = 
     routes: [],
     find: () => [],
     limits: new Map(),
+    bundlePins: new Map(),
     identity: identityOf(),
     failureBudget: null,
     version: 'test',

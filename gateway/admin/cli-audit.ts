@@ -1,0 +1,58 @@
+/** `postern audit list`: who changed what, oldest first. */
+import type { Command } from 'commander';
+import type { AuditEntry } from '../../store/audit-store.ts';
+import {
+  configOf,
+  configOption,
+  count,
+  formatTable,
+  paint,
+  printJson,
+  type Shell,
+  visible,
+} from './cli-shell.ts';
+import { atDesk } from './cli-store.ts';
+import { listAudit } from './operations-pin.ts';
+
+type ListOptions = {
+  readonly config: string;
+  readonly subject?: string;
+  readonly limit: number;
+  readonly after?: string;
+  readonly json?: true;
+};
+
+export function addAudit(program: Command, shell: Shell): void {
+  const audit = program.command('audit').description('read who changed what');
+  audit
+    .command('list')
+    .description('changes, oldest first')
+    .addOption(configOption())
+    .option('--subject <subject>', 'to this only: tok_…, project=prj_a')
+    .option('--limit <number>', 'how many at most, 1 to 1000', count, 100)
+    .option('--after <cursor>', 'go on after the `next` of the page before')
+    .option('--json', 'print {"entries","next"}')
+    .action((options: ListOptions) => list(options, shell));
+}
+
+async function list(options: ListOptions, shell: Shell): Promise<void> {
+  const { subject = null, limit, after = null, json } = options;
+  const config = configOf(options.config, shell);
+  const page = await atDesk(config, 'read', shell, (desk) => listAudit(desk, { subject, limit, after }));
+  const entries = page?.entries.map(viewOf) ?? [];
+  if (json) return printJson(shell, { entries, next: page?.next ?? null });
+  if (entries.length === 0) return shell.err('no changes\n');
+  const [header = '', ...lines] = formatTable([
+    ['AT', 'ACTOR', 'ACTION', 'SUBJECT', 'DETAIL'],
+    ...entries.map(({ at, actor, action, subject, detail }) => {
+      return [at, actor, action, subject, JSON.stringify(detail)].map(visible);
+    }),
+  ]);
+  shell.out(`${[paint(shell, 'bold', header), ...lines].join('\n')}\n`);
+  if (page?.next) shell.err(`there are more: --after ${page.next}\n`);
+}
+
+/** As the outside sees it. */
+function viewOf({ id, at, actor, action, subject, detail }: AuditEntry) {
+  return { id, at: new Date(at).toISOString(), actor, action, subject, detail };
+}

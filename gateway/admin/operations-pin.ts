@@ -1,0 +1,83 @@
+/** What operators do to remembered pins, and the audit they read: judged against the policy, then asked of the stores. */
+import { suggest } from '../../policy/config-problem.ts';
+import { pinSubject, pinValueFlaw } from '../../policy/pin-value.ts';
+import { type Checked, complain, labelOf } from '../../policy/token-input.ts';
+import type { Policy } from '../../policy/types.ts';
+import type { AuditFilter, AuditPage } from '../../store/audit-store.ts';
+import type { PinFilter, PinKey, PinPage, PinRecord } from '../../store/pin-store.ts';
+import type { Desk } from './operations.ts';
+
+export type PinChange = PinKey & {
+  /** For the audit; null: none was given. */
+  readonly reason: string | null;
+};
+
+/** What is pinned now, and what was before; null: nothing. */
+export type ChangedPin = { readonly now: PinRecord | null; readonly before: PinRecord | null };
+
+/** Pins the config no longer has are listed too. @throws StoreFault */
+export async function listPins({ pins }: Desk, filter: PinFilter): Promise<PinPage> {
+  return pins.list(filter);
+}
+
+/** @throws StoreFault */
+export async function showPin({ policy, pins }: Desk, key: PinKey): Promise<Checked<PinRecord>> {
+  const known = keyOf(policy, key);
+  if (!known.ok) return known;
+  const record = await pins.read(known.value);
+  return record === null ? nothingPinned(key) : { ok: true, value: record };
+}
+
+/** Pins a value, whatever is pinned. @throws StoreFault */
+export async function setPin(
+  desk: Desk,
+  { reason, value, ...key }: PinChange & { readonly value: string },
+): Promise<Checked<ChangedPin>> {
+  const flaw = pinValueFlaw(value);
+  if (flaw !== null) return complain(`not a value to pin: ${flaw}`, null, 'give the id as clients send it');
+  return change(desk, key, value, reason);
+}
+
+/** Lets go: the next first use pins anew. @throws StoreFault */
+export async function resetPin(desk: Desk, { reason, ...key }: PinChange): Promise<Checked<ChangedPin>> {
+  const changed = await change(desk, key, null, reason);
+  return changed.ok && changed.value.before === null ? nothingPinned(key) : changed;
+}
+
+async function change(
+  { policy, pins, by }: Desk,
+  key: PinKey,
+  value: string | null,
+  reason: string | null,
+): Promise<Checked<ChangedPin>> {
+  const known = keyOf(policy, key);
+  if (!known.ok) return known;
+  if (reason !== null) {
+    const words = labelOf(reason);
+    if (!words.ok) return complain('not a reason', null, words.complaint.hint);
+  }
+  const before = await pins.change(known.value, value, by, reason);
+  return { ok: true, value: { now: value === null ? null : await pins.read(known.value), before } };
+}
+
+/** A pin by a name of the config, and whose it can be. */
+function keyOf({ bundlePins }: Policy, { pin, subject }: PinKey): Checked<PinKey> {
+  const owner = bundlePins.get(pin);
+  if (owner === undefined) {
+    const hint = suggest(pin, bundlePins.keys(), 'the config has no pin that remembers anything');
+    return complain('no pin of kind bundle_id is called', pin, hint);
+  }
+  const start = pinSubject(owner, '');
+  if (subject.startsWith(start) && subject.length > start.length)
+    return { ok: true, value: { pin, subject } };
+  return complain(`pin ${pin} belongs to no`, subject, `write ${start}VALUE`);
+}
+
+function nothingPinned({ pin, subject }: PinKey): Checked<never> {
+  return complain(`nothing is pinned by ${pin} to`, subject, 'see pin list');
+}
+
+/** Oldest first. @throws StoreFault */
+export async function listAudit({ audit }: Desk, filter: AuditFilter): Promise<AuditPage> {
+  return audit.list(filter);
+}
