@@ -3,6 +3,7 @@
  * caller is still there. Asks the socket noted at the door, for a message forgets its own when it is destroyed.
  */
 import type { ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 const sockets = new WeakMap<ServerResponse, Duplex>();
@@ -37,4 +38,16 @@ export function hasEnded(socket: Duplex): boolean {
 /** Whether nobody is there to hear an answer. */
 export function isGone(res: ServerResponse): boolean {
   return res.destroyed || sockets.get(res)?.destroyed !== false;
+}
+
+/** A request before this is still being answered: words of ours would be taken for that answer. */
+export function isAnswering(socket: Duplex): boolean {
+  return '_httpMessage' in socket && socket._httpMessage !== null && socket._httpMessage !== undefined;
+}
+
+/** Ends an exchange in a way that no caller takes for a proper end, whatever it speaks by now. */
+export function cutConnection(res: ServerResponse): void {
+  const socket = sockets.get(res);
+  if (socket instanceof Socket) socket.resetAndDestroy();
+  res.destroy();
 }

@@ -2,6 +2,7 @@
 import type { Server } from 'node:http';
 import type { Logger } from 'pino';
 import type { Life } from './life.ts';
+import { closeUpgraded } from './upgrade.ts';
 
 export type Drain = {
   readonly server: Server;
@@ -26,5 +27,6 @@ export async function drain({ server, life, times, log }: Drain): Promise<void> 
   // An ended answer may still be on its way out of the socket.
   await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 100))]);
   server.closeAllConnections();
+  closeUpgraded(server);
   await closed;
 }

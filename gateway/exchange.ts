@@ -18,8 +18,11 @@ import type { Life } from './life.ts';
 import { type ObserverRooms, observerFor } from './observer.ts';
 import { rateLimitFields } from './ratelimit-fields.ts';
 import { type RefusalCode, refusalAnswer } from './refusals.ts';
-import { BodyTooLarge, RequestStalled } from './request-body.ts';
+import type { Delivered } from './relay.ts';
+import { BodyTooLarge, EarlyBytes, RequestStalled } from './request-body.ts';
 import type { Site } from './site.ts';
+import { deliverUpgrade } from './tunnel.ts';
+import type { Vigil } from './vigil.ts';
 import { type Footing, type Rooms, type Ruling, walk } from './walk.ts';
 
 /** What every exchange leans on; made once, in main. */
@@ -29,6 +32,7 @@ export type Gate = {
   readonly limiter: Limiter;
   readonly observing: ObserverRooms;
   readonly life: Life;
+  readonly vigil: Vigil;
   readonly now: () => number;
   readonly account: (account: Account) => void;
   readonly upstreamSeconds: (upstream: string, seconds: number) => void;
@@ -56,6 +60,8 @@ export type Visit = {
   readonly hops: Hops | null;
   /** RFC 9110 §10.1.1: the caller holds its body back until we say go on. */
   readonly awaitsContinue: boolean;
+  /** A WebSocket handshake on a row that grants it; its connection is nobody's but ours. */
+  readonly upgrade?: true;
 };
 
 /** Never rejects. */
@@ -123,7 +129,7 @@ async function carryOut(ruling: Ruling, visit: Visit, site: Site, gate: Gate): P
 
 async function forward(
   { permit, cut }: Extract<Ruling, { kind: 'forward' }>,
-  { req, res, head, hops, awaitsContinue }: Visit,
+  { req, res, head, hops, awaitsContinue, upgrade }: Visit,
   site: Site,
   gate: Gate,
 ): Promise<Ending> {
@@ -138,20 +144,29 @@ async function forward(
   if (awaitsContinue) res.writeContinue();
   const startedMs = performance.now();
   upstream.visits.begin();
-  const delivered = await deliver({
-    req,
-    res,
-    permit,
-    cut,
-    hops,
-    framing: framingOf(head.rawHeaders),
-    policy: site.policy,
-    rules: site.rules,
-    upstream,
-    observer: observerFor(permit, gate.observing),
-    close: () => gate.life.phase !== 'serving',
-  }).finally(() => upstream.visits.end());
+  const watch = permit.token === null ? null : gate.vigil.begin(permit.token.id, res);
+  let delivered: Delivered;
+  try {
+    delivered = await (upgrade === true ? deliverUpgrade : deliver)({
+      req,
+      res,
+      permit,
+      cut,
+      hops,
+      framing: framingOf(head.rawHeaders),
+      policy: site.policy,
+      rules: site.rules,
+      upstream,
+      observer: observerFor(permit, gate.observing),
+      close: () => gate.life.phase !== 'serving',
+    });
+  } finally {
+    upstream.visits.end();
+    if (watch !== null) gate.vigil.end(watch);
+  }
   gate.upstreamSeconds(permit.route.upstream, (performance.now() - startedMs) / 1000);
+  const lost = watch?.cut ?? null;
+  if (lost !== null) return { status: delivered.status, aborted: true, code: lost.code, reason: lost.reason };
   return { status: delivered.status, aborted: delivered.aborted };
 }
 
@@ -164,7 +179,7 @@ function answerFault(
 ): Ending {
   const states = ruling?.kind === 'forward' ? ruling.permit.states : [];
   try {
-    if (error instanceof BodyTooLarge || error instanceof RequestStalled) {
+    if (error instanceof BodyTooLarge || error instanceof RequestStalled || error instanceof EarlyBytes) {
       return refuse(visit, gate, { code: error.code, reason: error.message }, route, states);
     }
     const fault = faultOf(error);

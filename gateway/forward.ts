@@ -81,7 +81,36 @@ function isRepeatable({ permit, framing }: Delivery): boolean {
 }
 
 function attempt(delivery: Delivery, target: Target): Promise<Delivered> {
-  const { req, res, permit, cut, hops, framing, upstream, policy, rules, observer } = delivery;
+  const { req, res, permit, framing, upstream, rules, observer } = delivery;
+  const request = outgoingOf(delivery, target);
+  return new Promise((resolve, reject) => {
+    const body = framing.hasBody ? bodyOf(delivery) : null;
+    const relay: Relay = {
+      res,
+      req,
+      permit,
+      rules,
+      idleMs: upstream.settings.idleMs,
+      close: delivery.close,
+      resolve,
+      reject,
+    };
+    const handler = observer === null ? relayAnswer(relay) : observedAnswer(relay, observer);
+    target.pool.dispatch({ ...request, body }, handler);
+  });
+}
+
+/** RFC 9110 §12.5.3: an answer that we are to read should come without a content coding. */
+function askPlain(headers: string[]): void {
+  for (let i = headers.length - 2; i >= 0; i -= 2) {
+    if (headers[i]?.toLowerCase() === 'accept-encoding') headers.splice(i, 2);
+  }
+  headers.push('Accept-Encoding', 'identity');
+}
+
+/** The request as this url of the upstream gets it, without its body. */
+export function outgoingOf(delivery: Delivery, target: Target) {
+  const { req, permit, cut, hops, framing, upstream, policy, rules, observer } = delivery;
   const { facts } = permit;
   const path = target.basePath + facts.path + (cut.query === null ? '' : `?${cut.query}`);
   const headers = outgoingHeaders({
@@ -96,29 +125,7 @@ function attempt(delivery: Delivery, target: Target): Promise<Delivered> {
     contentLength: framing.hasBody ? framing.bytes : null,
   });
   if (observer !== null) askPlain(headers);
-  return new Promise((resolve, reject) => {
-    const body = framing.hasBody ? bodyOf(delivery) : null;
-    const relay: Relay = {
-      res,
-      req,
-      permit,
-      rules,
-      idleMs: upstream.settings.idleMs,
-      close: delivery.close,
-      resolve,
-      reject,
-    };
-    const handler = observer === null ? relayAnswer(relay) : observedAnswer(relay, observer);
-    target.pool.dispatch({ method: facts.method as 'GET', path, headers, body }, handler);
-  });
-}
-
-/** RFC 9110 §12.5.3: an answer that we are to read should come without a content coding. */
-function askPlain(headers: string[]): void {
-  for (let i = headers.length - 2; i >= 0; i -= 2) {
-    if (headers[i]?.toLowerCase() === 'accept-encoding') headers.splice(i, 2);
-  }
-  headers.push('Accept-Encoding', 'identity');
+  return { method: facts.method as 'GET', path, headers };
 }
 
 /**

@@ -1,4 +1,5 @@
 /** A request's head as it came off the wire, for everything that judges it. Never a body. */
+import type { IncomingMessage } from 'node:http';
 
 export type Head = {
   readonly method: string;
@@ -11,6 +12,16 @@ export type Head = {
   /** The peer's socket address. */
   readonly peer: string;
 };
+
+export function headOf(req: IncomingMessage): Head {
+  return {
+    method: req.method ?? '',
+    target: req.url ?? '',
+    httpVersion: req.httpVersion,
+    rawHeaders: req.rawHeaders,
+    peer: req.socket.remoteAddress ?? '',
+  };
+}
 
 /** Every value of a field, in order; the name is compared without case. */
 export function fieldValues(rawHeaders: readonly string[], lowerName: string): string[] {

@@ -19,6 +19,7 @@ import { type Reloading, reloader } from './reload.ts';
 import { createFrontDoor } from './server.ts';
 import { buildSite, type Site, type SiteMakers } from './site.ts';
 import { openUpstream } from './upstream.ts';
+import { Vigil } from './vigil.ts';
 import { watchConfig } from './watch.ts';
 
 export type ServeOptions = Placement & {
@@ -101,6 +102,7 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   await listenOn(health, config.health);
   const stop = async (): Promise<void> => {
     await drain({ server: front, life, times: site.config.listen, log });
+    gate.vigil.close();
     await Promise.all([closeServer(health), tokens.close(), limiter.close()]);
     await Promise.all([...site.upstreams.values()].map((upstream) => upstream.destroy()));
   };
@@ -125,6 +127,10 @@ type Parts = {
 
 function openGate(site: () => Site, { tokens, limiter, life, log, metrics }: Parts): Gate {
   const writeLog = createAccessLog(log, Date.now);
+  const bug = (error: unknown, requestId: string | null): void => {
+    const stack = error instanceof Error ? (error.stack ?? error.message) : 'thrown value';
+    log.error({ event: 'bug', requestId, stack });
+  };
   return {
     site,
     tokens,
@@ -141,10 +147,13 @@ function openGate(site: () => Site, { tokens, limiter, life, log, metrics }: Par
       writeLog(account);
     },
     upstreamSeconds: metrics.upstreamSeconds,
-    bug: (error, requestId) => {
-      const stack = error instanceof Error ? (error.stack ?? error.message) : 'thrown value';
-      log.error({ event: 'bug', requestId, stack });
-    },
+    vigil: new Vigil({
+      tokens,
+      policy: () => site().policy,
+      now: Date.now,
+      bug: (error) => bug(error, null),
+    }),
+    bug,
   };
 }
 

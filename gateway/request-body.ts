@@ -1,4 +1,4 @@
-/** The request body on its way, and the two ways in which the caller can spoil it. */
+/** The request body on its way, and the ways in which the caller can spoil it. */
 import { Transform } from 'node:stream';
 
 /** The caller's fault, met in mid-stream: answered 413 if nothing was sent yet. */
@@ -18,6 +18,16 @@ export class RequestStalled extends Error {
   constructor() {
     super('the caller stood still for too long');
     this.name = 'RequestStalled';
+  }
+}
+
+/** The caller's fault too: it went on speaking before its handshake was answered. */
+export class EarlyBytes extends Error {
+  readonly code = 'request_malformed';
+
+  constructor() {
+    super('bytes behind a handshake that was not answered yet');
+    this.name = 'EarlyBytes';
   }
 }
 

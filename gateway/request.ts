@@ -2,13 +2,28 @@
  * The door: a head becomes `RequestFacts` or a refusal. Syntax, framing, Host and path are judged
  * here once; nothing after this file reads them again.
  */
+import { randomUUID } from 'node:crypto';
 import { canonicalAddress } from '../policy/address.ts';
 import { denied } from '../policy/denial.ts';
 import { parseHost, parseTarget } from '../policy/path.ts';
-import type { Outcome, RequestFacts } from '../policy/types.ts';
+import type { Network, Outcome, RequestFacts } from '../policy/types.ts';
+import { type Hops, readHops } from './forwarded.ts';
 import { fieldValues, type Head } from './head.ts';
 
 const fieldsMax = 100;
+
+/** A request at the door: whom it is from, under which id, and what it asks. */
+export type Arrival = {
+  readonly requestId: string;
+  readonly hops: Hops | null;
+  readonly facts: Outcome<RequestFacts>;
+};
+
+export function readArrival(head: Head, trustedProxies: readonly Network[]): Arrival {
+  const hops = readHops(head, trustedProxies);
+  const requestId = hops?.requestId ?? randomUUID();
+  return { requestId, hops, facts: readFacts(head, requestId, hops?.chain[0]) };
+}
 
 /**
  * @param requestId given by us or a trusted proxy, never by the caller.

@@ -10,12 +10,12 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
 import type { Network } from '../policy/types.ts';
 import { writeResponse, writeSocket } from './answer.ts';
-import { endConnection, hasEnded, noteConnection } from './connection.ts';
+import { endConnection, hasEnded, isAnswering, noteConnection } from './connection.ts';
 import { exchange, type Gate, type Visit } from './exchange.ts';
-import { readHops } from './forwarded.ts';
-import { expectsMore, fieldValues, type Head } from './head.ts';
+import { expectsMore, fieldValues, type Head, headOf } from './head.ts';
 import { type RefusalCode, refusalAnswer } from './refusals.ts';
-import { readFacts } from './request.ts';
+import { readArrival } from './request.ts';
+import { admitUpgrade, grantsUpgrade } from './upgrade.ts';
 
 type Bindings = { Bindings: { incoming: IncomingMessage; outgoing: ServerResponse } };
 
@@ -49,9 +49,7 @@ export function createFrontDoor(gate: Gate, door: Door): Server {
     // Node loses what follows an Upgrade that it does not grant, up to the next read: nobody can say where a
     // next request would begin.
     if (fieldValues(head.rawHeaders, 'upgrade').length > 0) endConnection(res);
-    const hops = readHops(head, door.trustedProxies);
-    const requestId = hops?.requestId ?? randomUUID();
-    const facts = readFacts(head, requestId, hops?.chain[0]);
+    const { requestId, hops, facts } = readArrival(head, door.trustedProxies);
     if (facts.ok) {
       judged.set(req, { req, res, head, facts: facts.value, hops, awaitsContinue });
       void listener(req, res);
@@ -73,7 +71,7 @@ export function createFrontDoor(gate: Gate, door: Door): Server {
       requireHostHeader: false,
       insecureHTTPParser: false,
       noDelay: true,
-      shouldUpgradeCallback: () => false,
+      shouldUpgradeCallback: (req) => grantsUpgrade(req, gate.site().policy),
     },
     (req, res) => admitHead(req, res, false),
   );
@@ -84,6 +82,11 @@ export function createFrontDoor(gate: Gate, door: Door): Server {
     else admitHead(req, res, true);
   });
   server.on('checkExpectation', (req, res) => refuseAtDoor(gate, 'expectation_failed', req, res));
+  server.on('upgrade', (req, socket, early) => {
+    const at = { server, gate, trustedProxies: door.trustedProxies };
+    if (admitUpgrade(at, req, socket, early)) return;
+    answerSocket(gate, 'request_malformed', socket, 'bytes behind a handshake that was not answered yet');
+  });
   server.on('connect', (_req, socket) => onClientError(gate, new Error('CONNECT'), socket));
   server.on('clientError', (error, socket) => onClientError(gate, error, socket));
   return server;
@@ -100,16 +103,6 @@ function carrier(judged: WeakMap<IncomingMessage, Visit>, gate: Gate): Hono<Bind
     return RESPONSE_ALREADY_SENT;
   });
   return app;
-}
-
-export function headOf(req: IncomingMessage): Head {
-  return {
-    method: req.method ?? '',
-    target: req.url ?? '',
-    httpVersion: req.httpVersion,
-    rawHeaders: req.rawHeaders,
-    peer: req.socket.remoteAddress ?? '',
-  };
 }
 
 function refuseAtDoor(gate: Gate, code: RefusalCode, req: IncomingMessage, res: ServerResponse): void {
@@ -133,18 +126,13 @@ function onClientError(gate: Gate, error: Error, socket: Duplex): void {
   else answerSocket(gate, 'request_malformed', socket);
 }
 
-/** A request before this is still being answered: words of ours would be taken for that answer. */
-function isAnswering(socket: Duplex): boolean {
-  return '_httpMessage' in socket && socket._httpMessage !== null && socket._httpMessage !== undefined;
-}
-
-function answerSocket(gate: Gate, code: RefusalCode, socket: Duplex): void {
+function answerSocket(gate: Gate, code: RefusalCode, socket: Duplex, reason = 'not parsed as HTTP'): void {
   const requestId = randomUUID();
   const answer = refusalAnswer({ code, requestId, realm: 'postern' });
   writeSocket(socket, answer);
   const peer = 'remoteAddress' in socket ? String(socket.remoteAddress) : '';
   const head: Head = { method: '', target: '', httpVersion: '', rawHeaders: [], peer };
-  accountDoor(gate, code, answer.status, requestId, head, 'not parsed as HTTP');
+  accountDoor(gate, code, answer.status, requestId, head, reason);
 }
 
 function accountDoor(

@@ -95,7 +95,7 @@ export async function walk(
   }
 
   const match = chooseRow(rows.value, facts);
-  trace?.('method', match.ok, match.ok ? `row ${match.value.route.id}` : match.denial.reason);
+  trace?.('method', match.ok, match.ok ? rowWords(match.value.route) : match.denial.reason);
   if (!match.ok) return refuseUnchosen(match.denial, rows.value);
   const { route } = match.value;
   footing.route = route;
@@ -195,6 +195,10 @@ function csrfValues(
   if (source.kind !== 'cookie' || token === null) return noValues;
   const header = types.find(({ name }) => name === token.type)?.csrf?.header;
   return header === undefined ? noValues : fieldValues(head.rawHeaders, header);
+}
+
+function rowWords({ id, websocket }: Route): string {
+  return websocket ? `row ${id}, which grants WebSocket handshakes` : `row ${id}`;
 }
 
 function readAs({ types, source }: Presented): string {

@@ -12,6 +12,7 @@ import { namedStyle } from './compile-errors.ts';
 import { compileScopesMonitor } from './compile-monitor.ts';
 import { compileObserve } from './compile-observe.ts';
 import { compileRowPins, type Pins } from './compile-pins.ts';
+import { checkWebsocket } from './compile-websocket.ts';
 import type { ConfigPath } from './config-problem.ts';
 import { parseRowKey, type RowKey } from './config-rows.ts';
 import type { ApiConfig, RowConfig } from './config-schema.ts';
@@ -122,7 +123,9 @@ function compileRow(
     bodyBytesMax: bodyBytesMax(at, row),
     credentials: row.allow === 'public' ? (row.credentials ?? 'pass') : 'strip',
     pathParameters: row.path_parameters === 'allow',
+    websocket: row.websocket,
   };
+  checkWebsocket(at, path, row, route);
   return { route, paths: paths.map((segments) => ({ route, segments })), configPath: path };
 }
 

@@ -1,7 +1,7 @@
 /** The schema of `apis`: groups of rows, and what one row may say. Cross rules are compile-rows.ts. */
 import * as v from 'valibot';
 import { parseCell } from './cells.ts';
-import { closed, list, name, named, oneOf, size, some, text, wording } from './config-fields.ts';
+import { closed, flag, list, name, named, oneOf, size, some, text, wording } from './config-fields.ts';
 import { monitorSchemaEntries } from './config-monitor.ts';
 import { observeSchema } from './config-observe.ts';
 import { parsed, unreadable } from './config-problem.ts';
@@ -121,6 +121,10 @@ export const rowSchema = closed({
     oneOf('Whether ; may stand in the path. Only for upstreams that read it as an ordinary character.', [
       'allow',
     ]),
+  ),
+  websocket: v.optional(
+    flag('GET rows only: whether a WebSocket handshake is granted here (default false).'),
+    false,
   ),
 });
 

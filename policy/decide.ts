@@ -8,6 +8,7 @@ import { checkCsrf } from './checks/csrf.ts';
 import { checkOriginPin } from './checks/origin-pin.ts';
 import type { Question } from './checks/question.ts';
 import { checkScopes } from './checks/scope.ts';
+import { checkSocketOrigin } from './checks/socket-origin.ts';
 import { checkState } from './checks/state.ts';
 import { checkType } from './checks/type.ts';
 import { denied } from './denial.ts';
@@ -40,6 +41,11 @@ type Step<Asked> = {
   readonly monitorUntil?: (route: Route) => number | undefined;
 };
 
+const socketOrigin: Step<Pick<Question, 'match' | 'facts'>> = {
+  name: 'socket origin',
+  check: checkSocketOrigin,
+};
+
 const address: Step<Pick<Question, 'match' | 'facts'>> = {
   name: 'address',
   check: checkAddressPin,
@@ -54,11 +60,12 @@ const steps: readonly Step<Question>[] = [
   { name: 'csrf', check: checkCsrf },
   { name: 'bind', check: checkBind },
   { name: 'origin', check: checkOriginPin, monitorUntil: ({ originPin }) => originPin?.monitorUntil },
+  socketOrigin,
   address,
 ];
 
 /** Public rows know no token: only the caller itself is judged. */
-const publicSteps = [address];
+const publicSteps = [socketOrigin, address];
 
 /** Of what nobody says how it was presented, the worst is taken to be true. */
 const unsaid: Presentation = { source: { kind: 'cookie', name: '' }, csrf: [] };

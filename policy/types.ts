@@ -205,6 +205,8 @@ export type Route = {
   readonly credentials: 'pass' | 'strip';
   /** Whether `;` may stand in the path. */
   readonly pathParameters: boolean;
+  /** Whether a WebSocket handshake (RFC 6455 §4) is granted here; never on another row. */
+  readonly websocket: boolean;
 };
 
 /** Rows that a host and path lead to, best first. */

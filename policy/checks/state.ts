@@ -4,7 +4,7 @@ import type { Denial } from '../types.ts';
 import type { Question } from './question.ts';
 
 /** Deadlines act at their millisecond: leeway is 0 (RFC 7519 §4.1.4 allows some; we take none). */
-export function checkState({ token, now }: Question): Denial | null {
+export function checkState({ token, now }: Pick<Question, 'token' | 'now'>): Denial | null {
   if (token.revokedAt !== null) return denial('token_revoked', `${token.id} was revoked`);
   if (token.expiresAt !== null && token.expiresAt <= now) {
     return denial('token_expired', `${token.id} has expired`);

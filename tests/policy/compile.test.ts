@@ -42,6 +42,7 @@ describe('a compiled row', () => {
       bodyBytesMax: 10_485_760,
       credentials: 'strip',
       pathParameters: false,
+      websocket: false,
     });
   });
 
@@ -84,6 +85,7 @@ pins:
       },
       bodyBytesMax: 8_388_608,
       pathParameters: true,
+      websocket: false,
     });
   });
 

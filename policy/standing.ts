@@ -1,0 +1,18 @@
+/** Whether a token that was let through may still be at it: asked again and again while an answer is under way. */
+import { checkState } from './checks/state.ts';
+import { denial } from './denial.ts';
+import type { Denial, Policy, TokenRecord } from './types.ts';
+
+/**
+ * Its state, by the same check that lets requests through, and whether its type is still defined. Rows, scopes
+ * and limits were judged when the request came.
+ *
+ * @param token the record as it is now; undefined: there is none any more.
+ * @param now Unix ms.
+ * @returns null: nothing against it.
+ */
+export function lostStanding(policy: Policy, token: TokenRecord | undefined, now: number): Denial | null {
+  if (token === undefined) return denial('token_unknown', 'the record is gone');
+  if (!policy.types.has(token.type)) return denial('token_unknown', `type ${token.type} is gone`);
+  return checkState({ token, now });
+}
