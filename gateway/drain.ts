@@ -29,4 +29,6 @@ export async function drain({ server, life, times, log }: Drain): Promise<void> 
   server.closeAllConnections();
   closeUpgraded(server);
   await closed;
+  // What was cut still has to be accounted for.
+  await life.whenIdle(100);
 }

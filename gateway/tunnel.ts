@@ -123,6 +123,8 @@ class HandshakeRelay implements Dispatcher.DispatchHandler {
     res.writeHead(101, headers);
     res.flushHeaders();
     res.detachSocket(caller);
+    // From here on its end is the end of the tunnel, not of an answer.
+    res.removeAllListeners('close');
     caller.off('data', this.#early);
     caller.off('end', this.#left);
     join(caller, upstream as Socket, (broken) => resolve({ status: 101, bytes: 0, aborted: broken }));

@@ -39,11 +39,14 @@ type Step<Asked> = {
   readonly check: (asked: Asked) => Denial | null;
   /** Until when it only watches on this row; a step without can never be watched. */
   readonly monitorUntil?: (route: Route) => number | undefined;
+  /** On which rows there is anything to check; without, on all. */
+  readonly only?: (route: Route) => boolean;
 };
 
 const socketOrigin: Step<Pick<Question, 'match' | 'facts'>> = {
   name: 'socket origin',
   check: checkSocketOrigin,
+  only: ({ websocket }) => websocket,
 };
 
 const address: Step<Pick<Question, 'match' | 'facts'>> = {
@@ -111,7 +114,8 @@ function walkSteps<Asked extends { readonly match: Match }>(
   trace?: Trace,
 ): Outcome<readonly Denial[]> {
   let watched = noRefusals;
-  for (const { name, check, monitorUntil } of all) {
+  for (const { name, check, monitorUntil, only } of all) {
+    if (only?.(asked.match.route) === false) continue;
     const denial = check(asked);
     if (denial === null) {
       trace?.(name, true, 'passed');
