@@ -68,7 +68,7 @@ class HandshakeRelay implements Dispatcher.DispatchHandler {
   };
 
   readonly #left = (): void => {
-    this.#caller.destroy();
+    if (!this.#relay.res.headersSent) this.#caller.destroy();
   };
 
   onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {

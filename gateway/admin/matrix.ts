@@ -31,6 +31,8 @@ export type MatrixRow = {
   /** What is in monitor mode, and until when. */
   readonly monitored: readonly string[];
   readonly upstream: string;
+  /** Whether WebSocket handshakes are granted. */
+  readonly websocket: boolean;
 };
 
 export function matrixOf(policy: Policy): Matrix {
@@ -38,7 +40,7 @@ export function matrixOf(policy: Policy): Matrix {
 }
 
 function rowOf(route: Route): MatrixRow {
-  const { id, api, method, pattern, hosts, access, upstream } = route;
+  const { id, api, method, pattern, hosts, access, upstream, websocket } = route;
   const cells = access === 'public' ? [] : [...access].map(([type, cell]) => [type, formatCell(cell)]);
   return {
     row: id,
@@ -54,6 +56,7 @@ function rowOf(route: Route): MatrixRow {
     address_pin: formatAddressPin(route),
     monitored: monitoredOf(route),
     upstream,
+    websocket,
   };
 }
 
@@ -109,7 +112,7 @@ export function matrixTable({ types, rows }: Matrix): readonly (readonly string[
     'Upstream',
   ];
   const lines = rows.map((row) => [
-    row.row,
+    row.websocket ? `${row.row} (WebSocket)` : row.row,
     ...optional(named, row.hosts.join(', ') || 'any'),
     ...types.map((type) => (row.public ? 'public' : (row.cells[type] ?? '-'))),
     ...optional(bound, row.bind.join(', ') || '-'),

@@ -42,6 +42,7 @@ describe('postern matrix', () => {
       address_pin: null,
       monitored: [],
       upstream: 'app',
+      websocket: false,
     });
     expect(rows[3]).toMatchObject({ public: true, cells: {}, origin_pin: null });
   });
@@ -60,6 +61,12 @@ describe('postern matrix', () => {
     });
     const { stdout } = await terminal.run('matrix', '--markdown');
     expect(stdout.split('\n')[0]).toContain('| Origin pin | Address pin | Monitored | Upstream |');
+  });
+
+  test('says which rows grant WebSocket', async () => {
+    const config = deskConfig.replace(/(GET \S+: \{ allow: \{[^}]*\})/, '$1, websocket: true');
+    const { stdout } = await new Terminal(config).run('matrix', '--markdown');
+    expect(stdout.match(/main GET \S+ \(WebSocket\) \|/g)).toHaveLength(1);
   });
 
   test('is Markdown for documents, in which a cell cannot end early', async () => {

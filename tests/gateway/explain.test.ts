@@ -39,6 +39,7 @@ apis:
     to: web
     routes:
       GET /pages: { allow: public }
+      GET /live: { allow: public, websocket: true, cors: site }
 `);
 
 const nobody: Omit<Question, 'method' | 'target'> = { as: null, attributes: [], headers: [] };
@@ -61,6 +62,18 @@ async function complaint(about: Partial<Question>): Promise<string | null> {
 }
 
 describe('an explanation', () => {
+  test('says of a row that it grants WebSocket, and from which pages not', async () => {
+    const from = (origin: string) =>
+      ask('GET /live', { headers: ['Host: web.example', `Origin: ${origin}`] });
+    const granted = await from('https://site.example');
+    expect([granted.outcome, granted.steps.find(({ step }) => step === 'method')?.detail]).toEqual([
+      'forward',
+      'row named GET /live, which grants WebSocket handshakes',
+    ]);
+    const { status, code, steps } = await from('https://evil.example');
+    expect([status, code, steps.at(-1)?.step]).toEqual([403, 'origin_not_allowed', 'origin']);
+  });
+
   test('of a request that goes through says to where, as whom, and every step', async () => {
     expect(await ask('POST /events', { as: 'project' })).toEqual({
       outcome: 'forward',

@@ -2,6 +2,7 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { WebSocket } from 'ws';
 import type { GatewayFixture } from '../fixtures/gateway.ts';
@@ -154,6 +155,41 @@ describe('a granted WebSocket', () => {
     const rest = collect(socket);
     socket.end('done');
     expect(await rest).toEqual({ text: 'heard the end', clean: true });
+  });
+
+  test('is held back by an end that does not read, and loses nothing', async () => {
+    const asleep = Promise.withResolvers<Duplex>();
+    let heard = 0;
+    upstream.upgrade = (req, socket) => {
+      const key = req.headers['sec-websocket-key'] ?? '';
+      socket.write(
+        `HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${accept(key)}\r\n\r\n`,
+      );
+      socket.on('data', (chunk: Buffer) => {
+        heard += chunk.length;
+      });
+      setImmediate(() => asleep.resolve(socket.pause()));
+    };
+    const socket = await dial(gateway.port);
+    socket.write(handshakeOf('/open'));
+    await until(socket, '\r\n\r\n');
+    const reader = await asleep.promise;
+    const chunk = randomBytes(1024 * 1024);
+    const before = process.memoryUsage();
+    let sent = 0;
+    const push = async (): Promise<boolean> => {
+      sent += chunk.length;
+      if (socket.write(chunk)) return true;
+      const moved = once(socket, 'drain').then(() => true);
+      return Promise.race([moved, new Promise<boolean>((resolve) => setTimeout(resolve, 250, false))]);
+    };
+    while (sent < 128 * 1024 * 1024 && (await push()));
+    // What the kernel holds for two connections, not what a gate would hoard.
+    expect(sent).toBeLessThan(64 * 1024 * 1024);
+    expect(process.memoryUsage().arrayBuffers - before.arrayBuffers).toBeLessThan(16 * 1024 * 1024);
+    reader.resume();
+    await settled('all of it arrived', () => heard === sent);
+    socket.destroy();
   });
 
   test('counts for the limits of its row', async () => {
