@@ -63,10 +63,11 @@ export function admitUpgrade(
     return true;
   }
   const res = new ServerResponse(req);
-  res.assignSocket(req.socket);
+  const connection = req.socket;
+  res.assignSocket(connection);
   res.once('finish', () => {
-    res.detachSocket(req.socket);
-    req.socket.destroySoon();
+    res.detachSocket(connection);
+    connection.destroySoon();
   });
   noteConnection(res, socket);
   endConnection(res);

@@ -1,4 +1,5 @@
 /** A gateway before an upstream that speaks WebSocket, in this process; and its callers. */
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -147,6 +148,15 @@ export function handshakeOf(
   ].filter((field) => !without.some((name) => field.startsWith(`${name}:`)));
   return `GET ${path} HTTP/1.1\r\n${[...own, ...fields].map((field) => `${field}\r\n`).join('')}\r\n`;
 }
+
+/** RFC 6455 §4.2.2, written down a second time. */
+export const acceptFor = (key: string): string =>
+  createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+
+/** A proper 101 in bytes. */
+export const switchingFor = ({ headers }: IncomingMessage, more = ''): string =>
+  'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+  `Sec-WebSocket-Accept: ${acceptFor(headers['sec-websocket-key'] ?? '')}\r\n${more}\r\n`;
 
 /** Awaits what no event of this process tells. */
 export async function settled(what: string, isSo: () => boolean, withinMs = 3000): Promise<void> {

@@ -1,6 +1,6 @@
 /** WebSockets through the gate, with real clients and a real server: what passes, what is refused, what is left behind. */
 
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import type { WebSocket } from 'ws';
 import type { GatewayFixture } from '../fixtures/gateway.ts';
 import { sendRaw } from '../fixtures/raw.ts';
 import {
+  acceptFor,
   bearer,
   client,
   handshakeKey,
@@ -18,6 +19,7 @@ import {
   settled,
   startSocketGateway,
   startSocketUpstream,
+  switchingFor,
 } from './socket-gateway.ts';
 import { collect, dial, until } from './streaming-gateway.ts';
 
@@ -36,9 +38,6 @@ afterEach(async () => {
   upstream.http = oneEvent;
   await settled('nothing in flight', () => gateway.running.life.inFlight === 0 && upstream.open() === 0);
 });
-
-const accept = (key: string): string =>
-  createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
 
 /** Sends and awaits the echo. */
 async function echo(ws: WebSocket, data: string | Buffer): Promise<Buffer> {
@@ -124,16 +123,12 @@ describe('a granted WebSocket', () => {
 
   test('ends for both when the upstream ends it, and no reserved name comes back', async () => {
     upstream.upgrade = (req, socket) => {
-      socket.write(
-        'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
-          `Sec-WebSocket-Accept: ${accept(req.headers['sec-websocket-key'] ?? '')}\r\n` +
-          'X-Postern-Token-Id: tok_forged\r\nX-Mine: yes\r\n\r\nlast words',
-      );
+      socket.write(`${switchingFor(req, 'X-Postern-Token-Id: tok_forged\r\nX-Mine: yes\r\n')}last words`);
       socket.end();
     };
     const { text, closed } = await sendRaw(gateway.port, handshakeOf('/open'), 500);
     expect(text).toMatch(/^HTTP\/1\.1 101 Switching Protocols\r\n/);
-    expect(text).toContain(`Sec-WebSocket-Accept: ${accept(handshakeKey)}\r\n`);
+    expect(text).toContain(`Sec-WebSocket-Accept: ${acceptFor(handshakeKey)}\r\n`);
     expect(text).toContain('X-Mine: yes\r\n');
     expect(text).not.toContain('tok_forged');
     expect(text.endsWith('\r\n\r\nlast words')).toBe(true);
@@ -142,10 +137,7 @@ describe('a granted WebSocket', () => {
 
   test('lets one end go on after the other has said that it is done', async () => {
     upstream.upgrade = (req, socket) => {
-      const key = req.headers['sec-websocket-key'] ?? '';
-      socket.write(
-        `HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${accept(key)}\r\n\r\n`,
-      );
+      socket.write(switchingFor(req));
       socket.resume();
       socket.on('end', () => socket.end('heard the end'));
     };
@@ -161,10 +153,7 @@ describe('a granted WebSocket', () => {
     const asleep = Promise.withResolvers<Duplex>();
     let heard = 0;
     upstream.upgrade = (req, socket) => {
-      const key = req.headers['sec-websocket-key'] ?? '';
-      socket.write(
-        `HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${accept(key)}\r\n\r\n`,
-      );
+      socket.write(switchingFor(req));
       socket.on('data', (chunk: Buffer) => {
         heard += chunk.length;
       });
@@ -252,11 +241,14 @@ describe('a handshake that is refused', () => {
   test.each([
     [
       'another key’s accept',
-      `Sec-WebSocket-Accept: ${accept('AAAAAAAAAAAAAAAAAAAAAA==')}\r\nUpgrade: websocket\r\n`,
+      `Sec-WebSocket-Accept: ${acceptFor('AAAAAAAAAAAAAAAAAAAAAA==')}\r\nUpgrade: websocket\r\n`,
     ],
     ['no accept', 'Upgrade: websocket\r\n'],
-    ['two accepts', `${`Sec-WebSocket-Accept: ${accept(handshakeKey)}\r\n`.repeat(2)}Upgrade: websocket\r\n`],
-    ['another protocol', `Sec-WebSocket-Accept: ${accept(handshakeKey)}\r\nUpgrade: h2c\r\n`],
+    [
+      'two accepts',
+      `${`Sec-WebSocket-Accept: ${acceptFor(handshakeKey)}\r\n`.repeat(2)}Upgrade: websocket\r\n`,
+    ],
+    ['another protocol', `Sec-WebSocket-Accept: ${acceptFor(handshakeKey)}\r\nUpgrade: h2c\r\n`],
   ])('a 101 with %s is 502', async (_what, fields) => {
     upstream.upgrade = (_req, socket) => {
       socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n${fields}\r\nsecret`);
