@@ -71,7 +71,7 @@ describe('an explanation', () => {
       'row named GET /live, which grants WebSocket handshakes',
     ]);
     const { status, code, steps } = await from('https://evil.example');
-    expect([status, code, steps.at(-1)?.step]).toEqual([403, 'origin_not_allowed', 'origin']);
+    expect([status, code, steps.at(-1)?.step]).toEqual([403, 'origin_not_allowed', 'socket origin']);
   });
 
   test('of a request that goes through says to where, as whom, and every step', async () => {
