@@ -120,6 +120,9 @@ async function carryOut(ruling: Ruling, visit: Visit, site: Site, gate: Gate): P
   switch (ruling.kind) {
     case 'preflight':
       return write(visit, gate, preflightAnswer(ruling.preflight, visit.facts.requestId));
+    case 'own':
+      if (site.signer === null) throw new Error('no keys to publish');
+      return write(visit, gate, site.signer.jwks(visit.facts.requestId));
     case 'refuse':
       return refuse(visit, gate, ruling.denial, ruling.route, ruling.states, ruling.style);
     case 'forward':
@@ -140,6 +143,8 @@ async function forward(
   }
   // Left while we looked a token up or counted: nobody would hear the end of it.
   if (isGone(res)) return { status: 0, aborted: true };
+  // Before anything is sent: what cannot be signed must not arrive unsigned.
+  const assertion = site.signer === null ? null : site.signer.fieldFor(permit);
   if (permit.token !== null) gate.tokens.touch(permit.token.id, gate.now());
   if (awaitsContinue) res.writeContinue();
   const startedMs = performance.now();
@@ -155,6 +160,7 @@ async function forward(
       hops,
       framing: framingOf(head.rawHeaders),
       policy: site.policy,
+      assertion,
       rules: site.rules,
       upstream,
       observer: observerFor(permit, gate.observing),

@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Permit, Policy } from '../policy/types.ts';
+import type { Field } from './answer.ts';
 import { isGone } from './connection.ts';
 import type { Cut } from './credential.ts';
 import { UpstreamFault } from './fault.ts';
@@ -26,6 +27,8 @@ export type Delivery = {
   readonly hops: Hops | null;
   readonly framing: Framing;
   readonly policy: Policy;
+  /** The signed statement of who calls; null: none is asked for, or nobody is known. */
+  readonly assertion: Field | null;
   readonly rules: HeaderRules;
   readonly upstream: Upstream;
   /** Whom a 2xx concerns before the caller hears of it; null: nobody. */
@@ -120,6 +123,7 @@ export function outgoingOf(delivery: Delivery, target: Target) {
     cut,
     hops,
     policy,
+    assertion: delivery.assertion,
     rules,
     host: upstream.settings.preserveHost ? null : target.host,
     contentLength: framing.hasBody ? framing.bytes : null,

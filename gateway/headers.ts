@@ -107,6 +107,8 @@ export type Outgoing = {
   /** What trusted proxies said; null: the peer is the caller. */
   readonly hops: Hops | null;
   readonly policy: Policy;
+  /** null: none. */
+  readonly assertion: Field | null;
   readonly rules: HeaderRules;
   /** Host for the upstream; null: the caller's own, as it was sent. */
   readonly host: string | null;
@@ -156,6 +158,7 @@ export function outgoingHeaders(out: Outgoing): string[] {
     requestId,
   );
   for (const [name, value] of identityFields(out.policy.identity, permit)) headers.push(name, value);
+  if (out.assertion !== null) headers.push(...out.assertion);
   if (out.contentLength !== null) headers.push('Content-Length', String(out.contentLength));
   return headers;
 }

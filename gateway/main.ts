@@ -1,5 +1,6 @@
 /** The process: the only place that opens things. Config → stores → gate → listeners → drain. */
 import { type Logger, pino } from 'pino';
+import { createAssertionCache } from '../store/assertion-cache.ts';
 import type { VerifierOptions } from '../store/bcrypt-verifier.ts';
 import { createFailureBudget } from '../store/failure-budget.ts';
 import type { Limiter } from '../store/limiter.ts';
@@ -17,6 +18,8 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { type Placement, readConfig } from './read-config.ts';
 import { type Reloading, reloader } from './reload.ts';
 import { createFrontDoor } from './server.ts';
+import { createSigner, type Signer } from './signer.ts';
+import { createSigningKey } from './signing-key-file.ts';
 import { buildSite, type Site, type SiteMakers } from './site.ts';
 import { openUpstream } from './upstream.ts';
 import { Vigil } from './vigil.ts';
@@ -55,6 +58,7 @@ export type Running = {
 export async function startGateway(options: ServeOptions): Promise<Running> {
   const log = options.log ?? openLog();
   const config = await readConfig(options);
+  const signer = await openSigner(config);
   const tokens = await openSqliteTokens({
     path: config.store.path,
     now: Date.now,
@@ -81,12 +85,13 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
       }),
     createFailures: createFailureBudget,
   };
-  let site = buildSite(config, makers, null);
+  let site = buildSite(config, makers, null, signer);
   const gate = openGate(() => site, { tokens, limiter, life, log, metrics });
   const reloading = reloader({
     read: () => readConfig(options),
     site: () => site,
     makers,
+    openSigner,
     swap: (next) => {
       site = next;
     },
@@ -155,6 +160,14 @@ function openGate(site: () => Site, { tokens, limiter, life, log, metrics }: Par
     }),
     bug,
   };
+}
+
+/** Makes the key where it is missing and may be made. @throws Error in words for an operator. */
+async function openSigner({ policy, signingKeys }: LoadedConfig): Promise<Signer | null> {
+  const rule = policy.identity.assertion;
+  if (rule === null) return null;
+  const keys = signingKeys.map((one) => (one.kind === 'read' ? one.key : createSigningKey(one.file)));
+  return createSigner({ rule, keys, cache: createAssertionCache(), now: Date.now });
 }
 
 /** How long a required Redis may take to answer at the start. */

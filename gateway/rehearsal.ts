@@ -3,6 +3,7 @@
  * counter. `explain` and fixtures both ask here. Never decides anything by itself.
  */
 import { METHODS } from 'node:http';
+import { assertionClaims } from '../policy/assertion.ts';
 import { identityFields } from '../policy/identity.ts';
 import type { AttributeValue, Charge, LimitState, Policy, TokenRecord, TokenType } from '../policy/types.ts';
 import type { Field } from './answer.ts';
@@ -84,10 +85,16 @@ function resultOf(policy: Policy, ruling: Ruling, steps: readonly Step[]): Rehea
       const { denial, route, style } = ruling;
       return refusal(denial.code, statusOf(denial.code, denial, style), route?.id ?? null, steps);
     }
+    case 'own':
+      return { outcome: 'serve', status: 200, code: null, row: null, upstream: null, identity: {}, steps };
     case 'preflight':
       return { outcome: 'serve', status: 204, code: null, row: null, upstream: null, identity: {}, steps };
     case 'forward': {
       const { permit } = ruling;
+      const rule = policy.identity.assertion;
+      const claims = rule === null ? null : assertionClaims(rule, permit);
+      const signed: Step[] =
+        claims === null ? [] : [{ step: 'assertion', ok: true, detail: `signed: ${JSON.stringify(claims)}` }];
       return {
         outcome: 'forward',
         status: null,
@@ -95,7 +102,7 @@ function resultOf(policy: Policy, ruling: Ruling, steps: readonly Step[]): Rehea
         row: permit.route.id,
         upstream: permit.route.upstream,
         identity: Object.fromEntries(identityFields(policy.identity, permit)),
-        steps,
+        steps: [...steps, ...signed],
       };
     }
   }

@@ -3,12 +3,15 @@ import type { Logger } from 'pino';
 import type { LoadedConfig } from './config/load.ts';
 import { formatProblem } from './config/problems.ts';
 import { ConfigRefused } from './read-config.ts';
+import type { Signer } from './signer.ts';
 import { buildSite, restartNeeded, retireSite, type Site, type SiteMakers } from './site.ts';
 
 export type ReloadParts = {
   readonly read: () => Promise<LoadedConfig>;
   readonly site: () => Site;
   readonly makers: SiteMakers;
+  /** Anew for each config: what an older one signed is never handed out by a newer. */
+  readonly openSigner: (config: LoadedConfig) => Promise<Signer | null>;
   readonly swap: (next: Site) => void;
   readonly log: Logger;
   readonly reloaded: (ok: boolean) => void;
@@ -44,7 +47,7 @@ export function reloader(parts: ReloadParts): Reloading {
 }
 
 /** null: done; otherwise why not. */
-async function tryReload({ read, site, makers, swap }: ReloadParts): Promise<string | null> {
+async function tryReload({ read, site, makers, openSigner, swap }: ReloadParts): Promise<string | null> {
   let config: LoadedConfig;
   try {
     config = await read();
@@ -55,7 +58,13 @@ async function tryReload({ read, site, makers, swap }: ReloadParts): Promise<str
   const old = site();
   const changed = restartNeeded(old.config, config);
   if (changed.length > 0) return `restart needed: ${changed.join(', ')}`;
-  const next = buildSite(config, makers, old);
+  let signer: Signer | null;
+  try {
+    signer = await openSigner(config);
+  } catch (error) {
+    return error instanceof Error ? error.message : 'the signing key cannot be used';
+  }
+  const next = buildSite(config, makers, old, signer);
   swap(next);
   void retireSite(old, next);
   return null;

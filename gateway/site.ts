@@ -4,6 +4,7 @@ import type { LoadedConfig } from './config/load.ts';
 import type { UpstreamSettings } from './config/settings.ts';
 import { HeaderRules } from './headers.ts';
 import { Life } from './life.ts';
+import type { Signer } from './signer.ts';
 import type { Upstream } from './upstream.ts';
 import type { Rooms } from './walk.ts';
 
@@ -13,6 +14,8 @@ export type Site = {
   readonly rules: HeaderRules;
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly failures: Rooms['failures'];
+  /** null: the config asks for no assertion. */
+  readonly signer: Signer | null;
   /** Exchanges that are judged and delivered by this site. */
   readonly visits: Life;
 };
@@ -24,7 +27,12 @@ export type SiteMakers = {
 };
 
 /** Keeps whatever did not change: warm connections, and what the failure budget has counted. */
-export function buildSite(config: LoadedConfig, makers: SiteMakers, before: Site | null): Site {
+export function buildSite(
+  config: LoadedConfig,
+  makers: SiteMakers,
+  before: Site | null,
+  signer: Signer | null = null,
+): Site {
   const { policy } = config;
   const upstreams = new Map<string, Upstream>();
   for (const [name, settings] of config.upstreams) {
@@ -37,7 +45,15 @@ export function buildSite(config: LoadedConfig, makers: SiteMakers, before: Site
   const budget = policy.failureBudget;
   const kept = before !== null && same(before.policy.failureBudget, budget);
   const failures = kept ? before.failures : budget === null ? null : makers.createFailures(budget);
-  return { config, policy, rules: new HeaderRules(policy.identity), upstreams, failures, visits: new Life() };
+  return {
+    config,
+    policy,
+    rules: new HeaderRules(policy.identity),
+    upstreams,
+    failures,
+    signer,
+    visits: new Life(),
+  };
 }
 
 /**

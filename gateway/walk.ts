@@ -10,6 +10,7 @@ import { denial } from '../policy/denial.ts';
 import { commonStyle, type ErrorStyle } from '../policy/error-style.ts';
 import { judge } from '../policy/limits.ts';
 import { codesOf } from '../policy/monitor.ts';
+import { type OwnEndpoint, ownEndpoint } from '../policy/own-paths.ts';
 import { chooseRow, rowSet } from '../policy/rows.ts';
 import type {
   Charge,
@@ -53,6 +54,7 @@ export type Rooms = {
 export type Ruling =
   | { readonly kind: 'forward'; readonly permit: Permit; readonly cut: Cut }
   | { readonly kind: 'preflight'; readonly preflight: Preflight }
+  | { readonly kind: 'own'; readonly endpoint: OwnEndpoint }
   | {
       readonly kind: 'refuse';
       readonly denial: Denial;
@@ -81,6 +83,11 @@ export async function walk(
   footing: Footing = { route: null, token: null },
 ): Promise<Ruling> {
   const { policy } = rooms;
+  const own = ownEndpoint(policy, facts);
+  if (own !== null) {
+    trace?.('own path', own.ok, own.ok ? 'answered here' : own.denial.reason);
+    return own.ok ? { kind: 'own', endpoint: own.value } : refuse(own.denial);
+  }
   const rows = rowSet(policy, facts);
   trace?.('row set', rows.ok, rows.ok ? `rows of this path: ${rows.value.length}` : rows.denial.reason);
   if (!rows.ok) return refuse(rows.denial);

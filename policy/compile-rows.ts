@@ -17,6 +17,7 @@ import type { ConfigPath } from './config-problem.ts';
 import { parseRowKey, type RowKey } from './config-rows.ts';
 import type { ApiConfig, RowConfig } from './config-schema.ts';
 import type { ErrorStyle } from './error-style.ts';
+import { isOwnPattern } from './own-paths.ts';
 import type { RowPath } from './routes.ts';
 import type { Cors, Limit, Route, Source, TokenType } from './types.ts';
 
@@ -125,6 +126,9 @@ function compileRow(
     pathParameters: row.path_parameters === 'allow',
     websocket: row.websocket,
   };
+  if (paths.some(isOwnPattern)) {
+    errorInKey(at, path, 'paths under /_postern are Postern’s own', 'choose another path for the row');
+  }
   checkWebsocket(at, path, row, route);
   return { route, paths: paths.map((segments) => ({ route, segments })), configPath: path };
 }

@@ -1,4 +1,5 @@
 /** From `limits`, `cors`, `identity` to what rows point at. */
+import { compileAssertion } from './compile-assertion.ts';
 import { type Compilation, errorInKey, errorInValue, hasBroken } from './compile-context.ts';
 import { compileMonitor } from './compile-monitor.ts';
 import { hasFixedMeaning } from './config-headers.ts';
@@ -98,7 +99,9 @@ export function compileIdentity(at: Compilation): IdentityRule {
     if (from.kind === 'token.attribute') checkAttributeExists(at, path, from.name);
     fields.push({ name, from });
   }
-  return { reservedPrefixes: [...reservedPrefixes], reservedNames, headers: fields };
+  const assertion = compileAssertion(at, new Set(seen.keys()));
+  if (assertion !== null) reservedNames.add(foldName(assertion.header));
+  return { reservedPrefixes: [...reservedPrefixes], reservedNames, headers: fields, assertion };
 }
 
 function checkIdentityName(at: Compilation, name: string, twin: string | undefined): void {

@@ -1,5 +1,6 @@
 /** The schema of what rows use by name: `cors`, `limits`; and `failure_budget`, `identity`. */
 import * as v from 'valibot';
+import { assertionSchema } from './config-assertion.ts';
 import {
   closed,
   duration,
@@ -140,6 +141,7 @@ export const identitySchema = v.pipe(
       ),
       {},
     ),
+    assertion: v.optional(assertionSchema),
   }),
   v.description('What the upstream is told about the caller.'),
 );

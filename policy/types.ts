@@ -227,6 +227,20 @@ export type IdentityRule = {
   /** Folded exact names, reserved as well. */
   readonly reservedNames: ReadonlySet<string>;
   readonly headers: readonly { readonly name: string; readonly from: IdentityField }[];
+  /** null: the upstream gets no signed statement. */
+  readonly assertion: AssertionRule | null;
+};
+
+/** The signed statement of who calls: what it says and for how long. With what key is the gateway's to know. */
+export type AssertionRule = {
+  readonly header: string;
+  readonly ttlS: number;
+  readonly issuer: string;
+  /** null: the name of the upstream that is asked. */
+  readonly audience: string | null;
+  /** Whether it also says what is asked; then it holds for one request only, and is never kept. */
+  readonly bindMethod: boolean;
+  readonly bindPath: boolean;
 };
 
 export type FailureBudget = { readonly quota: number; readonly windowMs: number };

@@ -5,6 +5,7 @@ import { type ConfigPath, type ConfigProblem, inKey, inValue } from '../../polic
 import type { Network } from '../../policy/types.ts';
 import { type Address, formatAddress, parseUpstreamUrl, reachesListener } from './address.ts';
 import type { FileConfig } from './schema.ts';
+import { resolveSigningKeys, type SigningKey } from './signing-keys.ts';
 
 export type ListenSettings = Address & {
   /** Whose word about the caller is believed. */
@@ -49,6 +50,8 @@ export type Settings = {
   readonly store: { readonly path: string };
   readonly redis: RedisSettings | null;
   readonly upstreams: ReadonlyMap<string, UpstreamSettings>;
+  /** Of the assertion; the first signs. Empty: there is none. */
+  readonly signingKeys: readonly SigningKey[];
 };
 
 export type ResolvedSettings = {
@@ -71,6 +74,8 @@ export function resolveSettings(config: FileConfig, file: string, env: Environme
   const at: Resolution = { config, folder, env, errors: [] };
   const { listen } = config;
   checkListenersApart(at);
+  const store = { path: resolve(folder, config.store.url) };
+  const warnings: ConfigProblem[] = [...settingWarnings(config)];
   const settings: Settings = {
     listen: {
       ...listen.address,
@@ -83,11 +88,12 @@ export function resolveSettings(config: FileConfig, file: string, env: Environme
     },
     health: config.health.address,
     admin: config.admin?.address ?? null,
-    store: { path: resolve(folder, config.store.url) },
+    store,
     redis: resolveRedis(at),
     upstreams: resolveUpstreams(at),
+    signingKeys: resolveSigningKeys({ ...at, warnings, mayCreate: 'path' in store }),
   };
-  return { settings, errors: at.errors, warnings: settingWarnings(config) };
+  return { settings, errors: at.errors, warnings };
 }
 
 function listeners({ config }: Resolution): readonly { readonly key: string; readonly address: Address }[] {

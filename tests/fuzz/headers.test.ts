@@ -115,6 +115,7 @@ function outgoing(client: readonly string[]) {
       hops: null,
       cut: cutFor(route, null),
       policy: gatePolicy,
+      assertion: null,
       rules,
       host: 'app.internal',
       contentLength: null,

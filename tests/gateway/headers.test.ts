@@ -27,6 +27,7 @@ function sent(client: Fields, path: Path = '/user', contentLength: number | null
     hops: null,
     cut: cutFor(route, null),
     policy: gatePolicy,
+    assertion: null,
     rules,
     host: 'app.internal:9001',
     contentLength,

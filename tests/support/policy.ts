@@ -92,6 +92,7 @@ export const identityOf = (fields: Partial<IdentityRule> = {}): IdentityRule => 
   reservedPrefixes: ['x-postern-'],
   reservedNames: new Set(),
   headers: [],
+  assertion: null,
   ...fields,
 });
 
