@@ -50,7 +50,10 @@ export const assertionSchema = v.pipe(
       text('aud: "{upstream}" is the name of the upstream; or a fixed text.', parseAudience, ['{upstream}']),
       '{upstream}',
     ),
-    issuer: v.optional(text('iss.', parseIssuer, ['postern']), 'postern'),
+    issuer: v.optional(
+      text('iss: who signs, so that an upstream knows it is this gateway.', parseIssuer, ['postern']),
+      'postern',
+    ),
     bind: v.optional(
       list(
         'method and path: also sign what is asked. Then every request is signed anew.',

@@ -1,6 +1,7 @@
 /** Policy's nouns with everything filled in, for tests that care about one field. */
 import { parseCell } from '../../policy/cells.ts';
 import type {
+  AssertionRule,
   Cell,
   IdentityRule,
   Limit,
@@ -93,6 +94,16 @@ export const identityOf = (fields: Partial<IdentityRule> = {}): IdentityRule => 
   reservedNames: new Set(),
   headers: [],
   assertion: null,
+  ...fields,
+});
+
+export const assertionOf = (fields: Partial<AssertionRule> = {}): AssertionRule => ({
+  header: 'X-Postern-Assertion',
+  ttlS: 60,
+  issuer: 'postern',
+  audience: null,
+  bindMethod: false,
+  bindPath: false,
   ...fields,
 });
 
