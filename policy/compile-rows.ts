@@ -127,7 +127,7 @@ function compileRow(
     websocket: row.websocket,
   };
   if (paths.some(isOwnPattern)) {
-    errorInKey(at, path, 'paths under /_postern are Postern’s own', 'choose another path for the row');
+    errorInKey(at, path, "paths under /_postern are Postern's own", 'choose another path for the row');
   }
   checkWebsocket(at, path, row, route);
   return { route, paths: paths.map((segments) => ({ route, segments })), configPath: path };

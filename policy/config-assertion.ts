@@ -1,6 +1,6 @@
 /** The schema of `identity.assertion`. The header's name is judged in compile-assertion.ts; the gateway reads the keys. */
 import * as v from 'valibot';
-import { closed, duration, list, oneOf, plain, some, text, wording } from './config-fields.ts';
+import { closed, duration, list, oneOf, plain, text, wording } from './config-fields.ts';
 import { type Parsed, parsed, unreadable } from './config-problem.ts';
 
 /** The longest an assertion may be believed, and the shortest that clocks an upstream may have allow. */
@@ -63,11 +63,12 @@ export const assertionSchema = v.pipe(
     ),
     key: v.pipe(
       v.union([
-        keyReference,
         v.pipe(
-          some('Several keys: the first signs, all are published.', keyReference),
+          v.array(keyReference, wording('', 'write { file: PATH }, { env: NAME } or a list of these')),
+          v.minLength(1, wording('the list of keys is empty', 'write at least one: { file: PATH }')),
           v.maxLength(keysMax, wording(`more than ${keysMax} keys`, 'drop those that sign no more')),
         ),
+        keyReference,
       ]),
       v.description(
         'An Ed25519 private key in PEM (PKCS #8), by reference; or several: the first signs, all are published.',

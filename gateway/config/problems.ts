@@ -119,6 +119,7 @@ const missingHints: Readonly<Record<string, string>> = {
   address: 'write address: 127.0.0.1:8081',
   equals: 'write equals: token.attribute.NAME',
   expect: 'write expect: forward, or the refusal: expect: 401 type_not_allowed',
+  key: 'write key: { file: PATH }, or { env: NAME }',
   kind: 'write kind: origin, cidr for networks, or bundle_id',
   belongs_to: 'write belongs_to: attribute.NAME, or token',
   from: 'write from: json:/NAME, where the answer says it',
