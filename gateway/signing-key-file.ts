@@ -2,6 +2,7 @@
 import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   linkSync,
   mkdirSync,
@@ -22,11 +23,12 @@ import { parseSigningKey } from './config/signing-keys.ts';
 export function createSigningKey(file: string): KeyObject {
   try {
     const folder = dirname(file);
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     const draft = `${file}.${randomBytes(6).toString('hex')}`;
     try {
       writeWhole(draft, generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }));
-      linkUnlessThere(draft, file);
+      // A link, unlike a rename, never replaces: the first process to come wins.
+      unlessThere(() => linkSync(draft, file));
     } finally {
       rmSync(draft, { force: true });
     }
@@ -40,6 +42,11 @@ export function createSigningKey(file: string): KeyObject {
   return key;
 }
 
+/** One folder, not the way to it: a recursive mkdir never returns where nothing can be made, as under /proc. */
+function makeFolder(folder: string): void {
+  if (!existsSync(folder)) unlessThere(() => mkdirSync(folder, { mode: 0o700 }));
+}
+
 function writeWhole(file: string, pem: string | Buffer): void {
   const handle = openSync(file, 'wx', 0o600);
   try {
@@ -50,10 +57,10 @@ function writeWhole(file: string, pem: string | Buffer): void {
   }
 }
 
-/** A link, unlike a rename, never replaces: the first process to come wins. */
-function linkUnlessThere(draft: string, file: string): void {
+/** Another process may have been faster; then what it made is as good. */
+function unlessThere(make: () => void): void {
   try {
-    linkSync(draft, file);
+    make();
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   }

@@ -140,11 +140,11 @@ describe('a missing file', () => {
 
 describe('making a key', () => {
   test('leaves one whole file in a folder for this user alone, and takes what is there', () => {
-    const file = join(scratch, 'made/here/key.pem');
+    const file = join(scratch, 'made/key.pem');
     const key = createSigningKey(file);
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    expect(statSync(join(scratch, 'made/here')).mode & 0o777).toBe(0o700);
-    expect(readdirSync(join(scratch, 'made/here'))).toEqual(['key.pem']);
+    expect(statSync(join(scratch, 'made')).mode & 0o777).toBe(0o700);
+    expect(readdirSync(join(scratch, 'made'))).toEqual(['key.pem']);
     expect(createSigningKey(file).equals(key)).toBe(true);
   });
 

@@ -4,12 +4,14 @@ import { renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { rehearse } from '../../gateway/rehearsal.ts';
 import { ask, converse, requestBytes } from '../fixtures/answers.ts';
 import { type GatewayFixture, startTestGateway } from '../fixtures/gateway.ts';
 import { sendRaw } from '../fixtures/raw.ts';
 import { type RawUpstream, startRawUpstream } from '../fixtures/raw-upstream.ts';
 import { tracesOf } from '../fixtures/secrets.ts';
 import { startUpstream, type UpstreamFixture } from '../fixtures/upstream.ts';
+import { spellings } from '../support/gate.ts';
 
 let gateway: GatewayFixture;
 let plain: GatewayFixture;
@@ -124,10 +126,15 @@ describe('the upstream', () => {
     expect(assertionsSeen()).toEqual([]);
   });
 
-  test('sees ours alone where the caller brings one', async () => {
-    const forged = ['X-Caller: forged', 'x_caller: forged', 'Connection: close, X-Caller'];
-    await ask(gateway.port, requestBytes('GET /items', [`Authorization: Bearer ${token.token}`, ...forged]));
-    expect(assertionsSeen().map((one) => decodeJwt(one).sub)).toEqual([token.id]);
+  test('sees ours alone where the caller brings one, in any spelling', async () => {
+    const bearer = `Authorization: Bearer ${token.token}`;
+    const names = spellings.map((spelled) => spelled(assertionHeader));
+    for (const name of names) {
+      const forged = [`${name}: forged`, `${name}: forged`, `Connection: close, ${name}`];
+      await ask(gateway.port, requestBytes('GET /items', [bearer, ...forged]));
+    }
+    expect(new Set(assertionsSeen().map((one) => decodeJwt(one).sub))).toEqual(new Set([token.id]));
+    expect(assertionsSeen().length).toBe(names.length);
     expect(JSON.stringify(upstream.seen)).not.toContain('forged');
   });
 
@@ -195,6 +202,7 @@ describe('the key set', () => {
 
 describe('the key', () => {
   const fileOf = (name: string) => join(gateway.folder, 'keys', name);
+  const kidOf = (assertion: string) => decodeProtectedHeader(assertion).kid;
 
   test('was made at the start, for this user alone', () => {
     expect(statSync(fileOf('signing-key.pem')).mode & 0o777).toBe(0o600);
@@ -202,7 +210,6 @@ describe('the key', () => {
   });
 
   test('is changed in three reloads, and at no time is a key unknown that a living assertion was signed with', async () => {
-    const kidOf = (assertion: string) => decodeProtectedHeader(assertion).kid;
     const published = async () => (await keySet()).keys.map(({ kid }: { kid: string }) => kid);
     const reload = async (key: string) => {
       gateway.rewrite(configOf(key));
@@ -222,6 +229,16 @@ describe('the key', () => {
     expect(kidOf(await assertionOf(token.token))).toBe(second);
   });
 
+  test('is read again by every reload, under the same text too', async () => {
+    const before = await keySet();
+    const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
+    writeFileSync(fileOf('next.pem'), pem, { mode: 0o600 });
+    expect(await gateway.running.reload()).toBe(true);
+    const [{ kid }] = (await keySet()).keys;
+    expect(before.keys.map((one: { kid: string }) => one.kid)).not.toContain(kid);
+    expect(kidOf(await assertionOf(token.token))).toBe(kid);
+  });
+
   test('that cannot be used keeps the old config, and is named without a word of what it holds', async () => {
     const before = await keySet();
     writeFileSync(fileOf('secret.pem'), 'hunter2hunter2');
@@ -230,9 +247,52 @@ describe('the key', () => {
     renameSync(fileOf('secret.pem'), fileOf('gone.pem'));
     gateway.rewrite(configOf('{ file: keys/next.pem/under.pem }'));
     expect(await gateway.running.reload()).toBe(false);
+    gateway.rewrite(configOf('{ file: /proc/nowhere/key.pem }'));
+    expect(await gateway.running.reload()).toBe(false);
+    expect(gateway.logText()).toContain('cannot make the signing key /proc/nowhere/key.pem');
     expect(await keySet()).toEqual(before);
     expect(gateway.logText()).toContain('secret.pem holds no private key in PEM (PKCS #8)');
     expect(gateway.logText()).not.toContain('hunter2');
+  });
+});
+
+describe('explain', () => {
+  const explained = (method: string, target: string, from = gateway) => {
+    const { policy } = from.running.config();
+    const type = policy.types.get('item');
+    const as =
+      type === undefined ? null : { type, scopes: ['read'], attributes: new Map([['tenant', 'acme']]) };
+    return rehearse(policy, { method, target, headers: [], as });
+  };
+
+  test('says that the key set is served here, or why it is not', async () => {
+    expect(await explained('GET', '/_postern/jwks.json')).toMatchObject({
+      outcome: 'serve',
+      status: 200,
+      row: null,
+    });
+    expect(await explained('POST', '/_postern/jwks.json')).toMatchObject({
+      status: 405,
+      code: 'method_not_allowed',
+    });
+    for (const [path, from] of [
+      ['/_postern/jwks.json', plain],
+      ['/_postern/', gateway],
+    ] as const) {
+      expect(await explained('GET', path, from)).toMatchObject({
+        status: 404,
+        code: 'route_not_found',
+        row: null,
+      });
+    }
+  });
+
+  test('shows what would be signed, and signs nothing', async () => {
+    const { steps } = await explained('GET', '/items');
+    const claims = `{"iss":"postern","aud":"app","sub":"tok_rehearsal","type":"item","scope":"read",`;
+    const detail = `signed: ${claims}"attributes":{"tenant":"acme"}}`;
+    expect(steps.at(-1)).toEqual({ step: 'assertion', ok: true, detail });
+    expect((await explained('GET', '/open')).steps.map(({ step }) => step)).not.toContain('assertion');
   });
 });
 
