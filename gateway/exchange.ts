@@ -8,6 +8,7 @@ import type { Limiter } from '../store/limiter.ts';
 import type { TokenStore } from '../store/token-store.ts';
 import type { Account } from './access-log.ts';
 import { type Answer, type Field, writeResponse } from './answer.ts';
+import { type BodyBudget, BodyBuffer, CallerLeft } from './body-buffer.ts';
 import { isGone } from './connection.ts';
 import { corsFields, preflightAnswer } from './cors.ts';
 import { type Fault, faultOf, UpstreamFault } from './fault.ts';
@@ -22,6 +23,7 @@ import type { Delivered } from './relay.ts';
 import { BodyTooLarge, EarlyBytes, RequestStalled } from './request-body.ts';
 import type { Site } from './site.ts';
 import { deliverUpgrade } from './tunnel.ts';
+import type { Upstream } from './upstream.ts';
 import type { Vigil } from './vigil.ts';
 import { type Footing, type Rooms, type Ruling, walk } from './walk.ts';
 
@@ -31,6 +33,8 @@ export type Gate = {
   readonly tokens: TokenStore;
   readonly limiter: Limiter;
   readonly observing: ObserverRooms;
+  readonly pins: Rooms['pins'];
+  readonly bodies: BodyBudget;
   readonly life: Life;
   readonly vigil: Vigil;
   readonly now: () => number;
@@ -64,12 +68,16 @@ export type Visit = {
   readonly upgrade?: true;
 };
 
+/** What a walk has read of a body; it is let go when the exchange is over. */
+type Hold = { buffer: BodyBuffer | null };
+
 /** Never rejects. */
 export async function exchange(visit: Visit, gate: Gate): Promise<void> {
   const { facts } = visit;
   const { life } = gate;
   const startedMs = performance.now();
   const footing: Footing = { route: null, token: null };
+  const hold: Hold = { buffer: null };
   let site: Site | null = null;
   let ruling: Ruling | null = null;
   let ending: Ending;
@@ -85,12 +93,13 @@ export async function exchange(visit: Visit, gate: Gate): Promise<void> {
     } else {
       site = gate.site();
       site.visits.begin();
-      ruling = await walk(visit.head, facts, roomsOf(site, gate), undefined, footing);
+      ruling = await walk(visit.head, facts, roomsOf(site, gate, visit, hold), undefined, footing);
       ending = await carryOut(ruling, visit, site, gate);
     }
   } catch (error) {
     ending = answerFault(error, ruling, footing.route, visit, gate);
   } finally {
+    hold.buffer?.release();
     site?.visits.end();
     life.end();
   }
@@ -111,9 +120,14 @@ export async function exchange(visit: Visit, gate: Gate): Promise<void> {
   });
 }
 
-function roomsOf(site: Site, gate: Gate): Rooms {
-  const { tokens, limiter, now } = gate;
-  return { policy: site.policy, tokens, limiter, failures: site.failures, now };
+function roomsOf(site: Site, gate: Gate, visit: Visit, hold: Hold): Rooms {
+  const { tokens, limiter, pins, now } = gate;
+  const body: Rooms['body'] = (route, { bytesMax }) => {
+    const { idleMs } = upstreamOf(route, site).settings;
+    hold.buffer = new BodyBuffer(gate.bodies);
+    return hold.buffer.read(visit, bytesMax, idleMs);
+  };
+  return { policy: site.policy, tokens, limiter, failures: site.failures, body, pins, now };
 }
 
 async function carryOut(ruling: Ruling, visit: Visit, site: Site, gate: Gate): Promise<Ending> {
@@ -130,14 +144,19 @@ async function carryOut(ruling: Ruling, visit: Visit, site: Site, gate: Gate): P
   }
 }
 
+function upstreamOf(route: Route, site: Site): Upstream {
+  const upstream = site.upstreams.get(route.upstream);
+  if (upstream === undefined) throw new UpstreamFault('upstream_unreachable', 'no such upstream');
+  return upstream;
+}
+
 async function forward(
-  { permit, cut }: Extract<Ruling, { kind: 'forward' }>,
+  { permit, cut, body }: Extract<Ruling, { kind: 'forward' }>,
   { req, res, head, hops, awaitsContinue, upgrade }: Visit,
   site: Site,
   gate: Gate,
 ): Promise<Ending> {
-  const upstream = site.upstreams.get(permit.route.upstream);
-  if (upstream === undefined) throw new UpstreamFault('upstream_unreachable', 'no such upstream');
+  const upstream = upstreamOf(permit.route, site);
   if (upstream.visits.inFlight >= upstream.visitsMax) {
     throw new UpstreamFault('overloaded', `${upstream.visitsMax} requests are at this upstream`);
   }
@@ -146,7 +165,7 @@ async function forward(
   // Before anything is sent: what cannot be signed must not arrive unsigned.
   const assertion = site.signer === null ? null : site.signer.fieldFor(permit);
   if (permit.token !== null) gate.tokens.touch(permit.token.id, gate.now());
-  if (awaitsContinue) res.writeContinue();
+  if (awaitsContinue && body === null) res.writeContinue();
   const startedMs = performance.now();
   upstream.visits.begin();
   const watch = permit.token === null ? null : gate.vigil.begin(permit.token.id, res);
@@ -159,6 +178,7 @@ async function forward(
       cut,
       hops,
       framing: framingOf(head.rawHeaders),
+      body,
       policy: site.policy,
       assertion,
       rules: site.rules,
@@ -183,6 +203,7 @@ function answerFault(
   visit: Visit,
   gate: Gate,
 ): Ending {
+  if (error instanceof CallerLeft) return { status: 0, aborted: true };
   const states = ruling?.kind === 'forward' ? ruling.permit.states : [];
   try {
     if (error instanceof BodyTooLarge || error instanceof RequestStalled || error instanceof EarlyBytes) {
@@ -222,7 +243,8 @@ function refuse(
 }
 
 function write({ req, res, head, awaitsContinue }: Visit, { life }: Gate, answer: Answer): Ending {
-  const close = life.phase !== 'serving' || awaitsContinue || !readsOn(req, head);
+  const held = awaitsContinue && !(req.complete && req.readableDidRead);
+  const close = life.phase !== 'serving' || held || !readsOn(req, head);
   writeResponse(res, answer, close);
   if (!close && !req.complete) readOn(req);
   return { status: answer.status };

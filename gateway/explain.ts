@@ -15,6 +15,10 @@ export type Question = {
   readonly attributes: readonly string[];
   /** `Name: value` each. */
   readonly headers: readonly string[];
+  /** null or absent: none. */
+  readonly body?: Uint8Array | null;
+  /** `PIN=ID` each. */
+  readonly pinned?: readonly string[];
 };
 
 /** @returns a complaint where the question itself cannot be understood. */
@@ -37,8 +41,15 @@ function readQuestion(policy: Policy, question: Question): Checked<MadeUpRequest
     }
     headers.push([name, value.trim()]);
   }
+  const pinned = new Map<string, string>();
+  for (const text of question.pinned ?? []) {
+    const [, name, id] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+    if (name === undefined || id === undefined) return complain('not what is pinned', null, 'write PIN=ID');
+    pinned.set(name, id);
+  }
   const as = readPersona(policy, question);
-  return as.ok ? { ok: true, value: { method, target, headers, as: as.value } } : as;
+  if (!as.ok) return as;
+  return { ok: true, value: { method, target, headers, body: question.body ?? null, pinned, as: as.value } };
 }
 
 function readPersona(policy: Policy, { as, attributes }: Question): Checked<Persona | null> {

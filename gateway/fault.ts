@@ -1,6 +1,7 @@
 /** "Cannot tell" or "cannot deliver", by code: what the one status table answers with 5xx. */
 import { LimiterUncounted } from '../policy/fault.ts';
 import { StoreFault, type StoreFaultCode } from '../store/fault.ts';
+import { BodiesFull } from './body-buffer.ts';
 
 export type UpstreamFaultCode =
   | 'upstream_unreachable'
@@ -40,7 +41,7 @@ export function faultOf(error: unknown): Fault {
   if (error instanceof StoreFault) {
     return { code: error.code, reason: error.message, retryAfterMs: error.retryAfterMs };
   }
-  if (error instanceof LimiterUncounted || error instanceof UpstreamFault) {
+  if (error instanceof LimiterUncounted || error instanceof UpstreamFault || error instanceof BodiesFull) {
     return { code: error.code, reason: error.message, retryAfterMs: null };
   }
   // Only the name: the words of a library may repeat what a caller sent. The stack is in the line of the bug.

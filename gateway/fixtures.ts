@@ -14,11 +14,10 @@ export async function runFixtures(config: LoadedConfig): Promise<readonly Proble
   for (const fixture of config.fixtures) {
     const { method, target, headers } = fixture;
     const as = personaOf(config, fixture);
-    const got = await rehearse(
-      config.policy,
-      { method, target, headers: [...headers], as },
-      Number.POSITIVE_INFINITY,
-    );
+    const { body, pinned } = fixture;
+    const bytes = body === null ? null : Buffer.from(body);
+    const request = { method, target, headers: [...headers], body: bytes, pinned, as };
+    const got = await rehearse(config.policy, request, Number.POSITIVE_INFINITY);
     if (meets(fixture, got)) continue;
     const message = `fixture "${fixture.name}" expects ${expectation(fixture)} and gets ${answer(got)}`;
     const hint = `to see why: ${explainCommand(config.file, fixture)}`;
@@ -50,7 +49,8 @@ function answer({ outcome, status, code, steps }: Rehearsal): string {
 }
 
 /** The same request for `explain`, ready to paste into a shell. */
-function explainCommand(file: string, { method, target, as, headers }: Fixture): string {
+function explainCommand(file: string, fixture: Fixture): string {
+  const { method, target, as, headers, body, pinned } = fixture;
   const words = ['postern', 'explain', method, target, '--config', file];
   if (as !== null) {
     const scopes = as.scopes ?? [];
@@ -62,7 +62,9 @@ function explainCommand(file: string, { method, target, as, headers }: Fixture):
     }
   }
   for (const [name, value] of headers) words.push('--header', `${name}: ${value}`);
-  return words.map(quoted).join(' ');
+  for (const [name, value] of pinned) words.push('--pinned', `${name}=${value}`);
+  if (body === null) return words.map(quoted).join(' ');
+  return `printf %s ${quoted(body)} | ${[...words, '--body-file', '/dev/stdin'].map(quoted).join(' ')}`;
 }
 
 /** For a POSIX shell. */

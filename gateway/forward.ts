@@ -26,6 +26,8 @@ export type Delivery = {
   readonly cut: Cut;
   readonly hops: Hops | null;
   readonly framing: Framing;
+  /** The whole body, where it was read before; null: it streams, if there is one. */
+  readonly body: Uint8Array | null;
   readonly policy: Policy;
   /** The signed statement of who calls; null: none is asked for, or nobody is known. */
   readonly assertion: Field | null;
@@ -87,7 +89,7 @@ function attempt(delivery: Delivery, target: Target): Promise<Delivered> {
   const { req, res, permit, framing, upstream, rules, observer } = delivery;
   const request = outgoingOf(delivery, target);
   return new Promise((resolve, reject) => {
-    const body = framing.hasBody ? bodyOf(delivery) : null;
+    const body = delivery.body ?? (framing.hasBody ? bodyOf(delivery) : null);
     const relay: Relay = {
       res,
       req,
@@ -126,7 +128,7 @@ export function outgoingOf(delivery: Delivery, target: Target) {
     assertion: delivery.assertion,
     rules,
     host: upstream.settings.preserveHost ? null : target.host,
-    contentLength: framing.hasBody ? framing.bytes : null,
+    contentLength: delivery.body !== null ? delivery.body.length : framing.hasBody ? framing.bytes : null,
   });
   if (observer !== null) askPlain(headers);
   return { method: facts.method as 'GET', path, headers };

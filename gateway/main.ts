@@ -8,6 +8,7 @@ import { createMemoryLimiter } from '../store/limiter-memory.ts';
 import { createRedisLimiter } from '../store/limiter-redis.ts';
 import { openSqliteTokens, type SqliteTokenStore } from '../store/tokens-sqlite.ts';
 import { createAccessLog } from './access-log.ts';
+import { BodyBudget } from './body-buffer.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { drain } from './drain.ts';
 import type { Gate } from './exchange.ts';
@@ -36,6 +37,8 @@ export type ServeOptions = Placement & {
   readonly verifier?: VerifierOptions;
   /** Requests at one upstream at a time; default 1,024. */
   readonly upstreamVisitsMax?: number;
+  /** What bodies that are read whole may hold together; default 64 MiB. */
+  readonly bodyBudgetBytes?: number;
 };
 
 export type Running = {
@@ -44,6 +47,7 @@ export type Running = {
   readonly tokens: SqliteTokenStore;
   readonly config: () => LoadedConfig;
   readonly life: Life;
+  readonly bodies: BodyBudget;
   /** Whether the new config is in force; false: the old one stays, and the log says why. */
   readonly reload: () => Promise<boolean>;
   /** Drains and closes everything. */
@@ -86,7 +90,8 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
     createFailures: createFailureBudget,
   };
   let site = buildSite(config, makers, null, signer);
-  const gate = openGate(() => site, { tokens, limiter, life, log, metrics });
+  const bodies = new BodyBudget(options.bodyBudgetBytes);
+  const gate = openGate(() => site, { tokens, limiter, bodies, life, log, metrics });
   const reloading = reloader({
     read: () => readConfig(options),
     site: () => site,
@@ -118,6 +123,7 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
     config: () => site.config,
     reload: reloading.reload,
     life,
+    bodies,
     stop,
   };
 }
@@ -125,12 +131,14 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
 type Parts = {
   readonly tokens: SqliteTokenStore;
   readonly limiter: Limiter;
+  readonly bodies: BodyBudget;
   readonly life: Life;
   readonly log: Logger;
   readonly metrics: Metrics;
 };
 
-function openGate(site: () => Site, { tokens, limiter, life, log, metrics }: Parts): Gate {
+function openGate(site: () => Site, parts: Parts): Gate {
+  const { tokens, limiter, bodies, life, log, metrics } = parts;
   const writeLog = createAccessLog(log, Date.now);
   const bug = (error: unknown, requestId: string | null): void => {
     const stack = error instanceof Error ? (error.stack ?? error.message) : 'thrown value';
@@ -145,6 +153,8 @@ function openGate(site: () => Site, { tokens, limiter, life, log, metrics }: Par
       audit: tokens.audit,
       onUnrecorded: (requestId, subjects) => log.error({ event: 'observe_failed', requestId, subjects }),
     },
+    pins: tokens.pins,
+    bodies,
     life,
     now: Date.now,
     account: (account) => {

@@ -37,6 +37,9 @@ const entries = {
   header_too_large: { status: 431, detail: 'The header section is too large.', beforeRows: true },
   uri_too_long: { status: 414, detail: 'The request target is too long.', beforeRows: true },
   body_too_large: { status: 413, detail: 'The body is larger than this route accepts.' },
+  body_malformed: { status: 400, detail: 'The body is not JSON that can be read in one way only.' },
+  body_encoding: { status: 415, detail: 'The body must be JSON in UTF-8, without a content coding.' },
+  cost_too_large: { status: 413, detail: 'The body holds more items than a limit can ever let through.' },
   expectation_failed: { status: 417, detail: 'The expectation cannot be met.', beforeRows: true },
   request_timeout: { status: 408, detail: 'The request did not arrive in time.' },
   route_not_found: { status: 404, detail: 'There is nothing here.', beforeRows: true },
@@ -65,6 +68,8 @@ const entries = {
   bind_mismatch: { status: 403, detail: 'The token is not for this resource.' },
   origin_not_allowed: { status: 403, detail: 'The token cannot be used from this origin.' },
   address_not_allowed: { status: 403, detail: 'This address is not allowed.' },
+  bundle_mismatch: { status: 403, detail: 'The token belongs to another bundle ID.' },
+  bundle_missing: { status: 403, detail: 'A bundle ID is required with this token.' },
   rate_limited: { status: 429, detail: 'Too many requests.' },
   store_unavailable: { status: 503, detail: 'Tokens cannot be checked right now.' },
   limiter_unavailable: { status: 503, detail: 'Limits cannot be counted right now.' },
@@ -171,6 +176,7 @@ function bodyOf(
     detail: facts.detail,
     instance: `urn:uuid:${requestId}`,
     code: facts.code,
+    ...(facts.maskedPin === null ? {} : { expected: facts.maskedPin }),
   };
   return { contentType: 'application/problem+json', body: `${JSON.stringify(problem)}\n` };
 }

@@ -6,6 +6,7 @@ import { METHODS } from 'node:http';
 import { assertionClaims } from '../policy/assertion.ts';
 import { identityFields } from '../policy/identity.ts';
 import type { AttributeValue, Charge, LimitState, Policy, TokenRecord, TokenType } from '../policy/types.ts';
+import type { PinKey, PinRecord } from '../store/pin-store.ts';
 import type { Field } from './answer.ts';
 import { expectsMore, type Head } from './head.ts';
 import { type RefusalCode, statusOf } from './refusals.ts';
@@ -26,6 +27,10 @@ export type MadeUpRequest = {
   readonly target: string;
   /** Without Host, the host is one under which the path has a row. */
   readonly headers: readonly Field[];
+  /** null or absent: none. Its length comes by itself, and so does `application/json` where no Content-Type is written. */
+  readonly body?: Uint8Array | null;
+  /** What is pinned, by the pin's name, for whoever asks; everything else is not pinned yet. */
+  readonly pinned?: ReadonlyMap<string, string>;
   /** null: nobody; what stands in `headers` is then of no token we know. */
   readonly as: Persona | null;
 };
@@ -49,7 +54,7 @@ export type Rehearsal = {
 };
 
 /**
- * Limits count as admitted, the failure budget as untouched, and the token as alive.
+ * Limits count as admitted, the failure budget as untouched, and the token as alive. Nothing is pinned by it.
  *
  * @param now Unix ms: what is in monitor mode until later only watches. Infinity: all is enforced.
  */
@@ -75,7 +80,7 @@ export async function rehearse(
     return refusal(facts.denial.code, statusOf(facts.denial.code, facts.denial), null, steps);
   }
   trace('request', true, `${head.method} ${facts.value.path} at host ${facts.value.host}`);
-  const rooms = roomsOf(policy, token, plaintext, now);
+  const rooms = roomsOf(policy, request, token, plaintext, now);
   return resultOf(policy, await walk(head, facts.value, rooms, trace), steps);
 }
 
@@ -128,7 +133,20 @@ function refusedByParser(head: Head): { code: RefusalCode; reason: string } | nu
 }
 
 /** Rooms in which the one made-up token is known, and every limit admits. */
-function roomsOf(policy: Policy, token: TokenRecord | null, known: string | null, now: number): Rooms {
+function roomsOf(
+  policy: Policy,
+  { body, pinned }: MadeUpRequest,
+  token: TokenRecord | null,
+  known: string | null,
+  now: number,
+): Rooms {
+  const record = (key: PinKey, value: string): PinRecord => ({
+    ...key,
+    value,
+    pinnedAt: 0,
+    pinnedBy: 'rehearsal',
+    version: 1,
+  });
   return {
     policy,
     tokens: {
@@ -138,6 +156,14 @@ function roomsOf(policy: Policy, token: TokenRecord | null, known: string | null
     },
     limiter: { consume: (charges) => charges.map(admitted) },
     failures: null,
+    body: () => Promise.resolve({ ok: true, value: body ?? new Uint8Array() }),
+    pins: {
+      read: (key) => {
+        const value = pinned?.get(key.pin);
+        return value === undefined ? null : record(key, value);
+      },
+      pinFirst: (key, value) => Promise.resolve(record(key, value)),
+    },
     now: () => now,
   };
 }
@@ -209,8 +235,17 @@ function headOf(policy: Policy, request: MadeUpRequest): { head: Head; plaintext
   }
   const hostGiven = headers.some(([name]) => name.toLowerCase() === 'host');
   const host: Field[] = hostGiven ? [] : [['Host', likelyHost(policy, request)]];
-  const rawHeaders = [...host, ...headers, ...credential].flat();
+  const rawHeaders = [...host, ...headers, ...bodyFields(request), ...credential].flat();
   return { head: { method, target, httpVersion: '1.1', rawHeaders, peer: '127.0.0.1' }, plaintext };
+}
+
+function bodyFields({ headers, body }: MadeUpRequest): readonly Field[] {
+  if (body === null || body === undefined) return [];
+  const fields: Field[] = [
+    ['Content-Length', String(body.length)],
+    ['Content-Type', 'application/json'],
+  ];
+  return fields.filter(([name]) => !headers.some(([given]) => given.toLowerCase() === name.toLowerCase()));
 }
 
 /** As long as a minted token, and sorted by its prefix to no other type. */

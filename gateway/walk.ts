@@ -3,6 +3,8 @@
  * it alike; only the rooms behind it differ. Each line needs what the line above made.
  */
 import { addressKey } from '../policy/address.ts';
+import { itemised, priced } from '../policy/body.ts';
+import type { BodyRule } from '../policy/body-types.ts';
 import type { Preflight } from '../policy/cors.ts';
 import { judgePreflight } from '../policy/cors.ts';
 import { admit, decide, type Trace } from '../policy/decide.ts';
@@ -28,8 +30,10 @@ import type {
   TokenRecord,
   Watched,
 } from '../policy/types.ts';
+import type { PinStore } from '../store/pin-store.ts';
 import { type Cut, cutFor, type Presented, readCredential, sourceName } from './credential.ts';
-import { fieldValues, framingOf, type Head } from './head.ts';
+import { fieldValues, type Head } from './head.ts';
+import { type AskedPins, askPins, takeBody } from './walk-body.ts';
 
 /** The rooms a walk asks. `explain` brings its own. */
 export type Rooms = {
@@ -46,13 +50,16 @@ export type Rooms = {
     exhausted(address: string, prefix: string): number | null;
     spend(address: string, prefix: string): void;
   } | null;
+  /** All bytes of the body, for rows that read theirs. @throws BodiesFull; CallerLeft */
+  readonly body: (route: Route, rule: BodyRule) => Promise<Outcome<Uint8Array>>;
+  readonly pins: Pick<PinStore, 'read' | 'pinFirst'>;
   /** Unix ms. */
   readonly now: () => number;
 };
 
 /** Where a walk ends. */
 export type Ruling =
-  | { readonly kind: 'forward'; readonly permit: Permit; readonly cut: Cut }
+  | { readonly kind: 'forward'; readonly permit: Permit; readonly cut: Cut; readonly body: Uint8Array | null }
   | { readonly kind: 'preflight'; readonly preflight: Preflight }
   | { readonly kind: 'own'; readonly endpoint: OwnEndpoint }
   | {
@@ -74,7 +81,7 @@ export type Footing = {
 
 const noStates: readonly LimitState[] = [];
 
-/** @throws StoreFault, LimiterUncounted: we cannot tell. The caller of the walk answers 503. */
+/** @throws StoreFault, LimiterUncounted, BodiesFull: we cannot tell; CallerLeft: nobody listens. The caller of the walk answers 503. */
 export async function walk(
   head: Head,
   facts: RequestFacts,
@@ -113,26 +120,38 @@ export async function walk(
   const { token, presented } = identified.value;
   footing.token = token;
 
-  const claim = decide(policy, match.value, facts, token, rooms.now(), trace, presented);
-  if (!claim.ok) {
-    if (claim.denial.monitored !== undefined) footing.monitored = claim.denial.monitored;
-    return refuse(claim.denial, route);
+  const decided = decide(policy, match.value, facts, token, rooms.now(), trace, presented);
+  if (!decided.ok) {
+    if (decided.denial.monitored !== undefined) footing.monitored = decided.denial.monitored;
+    return refuse(decided.denial, route);
   }
+  if (decided.value.watched !== undefined) noteWatched(footing, codesOf(decided.value.watched.refusals));
 
-  const { charges, watched } = claim.value;
-  if (watched !== undefined && watched.refusals.length > 0) footing.monitored = codesOf(watched.refusals);
+  const early = decided.value.isPriced ? null : await takeBody(head, decided.value, rooms, trace);
+  if (early?.ok === false) return refuse(early.denial, route);
+  const claim = early === null ? decided.value : priced(decided.value, early.value.reading);
+
+  const { charges, watched } = claim;
   const counted = charges.length === 0 ? noStates : rooms.limiter.consume(charges);
   const states = counted instanceof Promise ? await counted : counted;
   const verdict = judge(states);
   trace?.('limits', verdict.ok, verdict.ok ? `${charges.length} counted` : verdict.denial.reason);
-  if (!verdict.ok) return refuse(verdict.denial, route, states);
+  if (!verdict.ok) {
+    return refuse(itemised(verdict.denial, claim, early?.value.reading ?? null), route, states);
+  }
   if (watched !== undefined && watched.charges.length > 0) await watchLimits(watched, rooms, footing, trace);
 
-  const tooLarge = bodyOver(head, route);
-  trace?.('body', tooLarge === null, tooLarge?.reason ?? 'within the cap');
-  if (tooLarge !== null) return refuse(tooLarge, route, states);
+  const taking = early ?? takeBody(head, claim, rooms, trace);
+  const taken = taking instanceof Promise ? await taking : taking;
+  if (!taken.ok) return refuse(taken.denial, route, states);
+  const { bytes, reading } = taken.value;
 
-  return { kind: 'forward', permit: admit(claim.value, states), cut: cutFor(route, facts.query) };
+  const pins = claim.pins.length === 0 ? noPins : await askPins(head, claim, reading, rooms, trace);
+  if (!pins.ok) return refuse(itemised(pins.denial, claim, reading), route, states);
+  noteWatched(footing, pins.value.monitored);
+
+  const permit = admit(claim, states, reading, pins.value.evidence);
+  return { kind: 'forward', permit, cut: cutFor(route, facts.query), body: bytes };
 }
 
 /** Who asks, as far as it is known; `token` null: nobody, or no record stands for what was presented. */
@@ -142,7 +161,7 @@ const nobody: Outcome<Caller> = { ok: true, value: { token: null } };
 
 /** Counts what only watches: each alone, so that a no of one changes nothing. What cannot be counted is let be. */
 async function watchLimits(
-  { charges, refusals }: Watched,
+  { charges }: Watched,
   { limiter }: Rooms,
   footing: Footing,
   trace?: Trace,
@@ -151,9 +170,17 @@ async function watchLimits(
   const spent = counted.flat().filter((state) => state.counted && !state.allowed);
   const said = spent.map(({ limit }) => `limit ${limit.name} is spent`).join(', ');
   trace?.('monitored limits', true, said === '' ? `${charges.length} counted` : `would refuse: ${said}`);
-  if (spent.length > 0)
-    footing.monitored = [...codesOf(refusals), ...spent.map(() => 'rate_limited' as const)];
+  noteWatched(
+    footing,
+    spent.map(() => 'rate_limited'),
+  );
 }
+
+function noteWatched(footing: Footing, codes: readonly DenialCode[]): void {
+  if (codes.length > 0) footing.monitored = [...(footing.monitored ?? []), ...codes];
+}
+
+const noPins: Outcome<AskedPins> = { ok: true, value: { evidence: [], monitored: [] } };
 
 /**
  * Reads the credential and finds its record. Bad tokens spend from the failure budget, and a spent
@@ -238,11 +265,4 @@ function failuresSpent(presented: Presented | null, facts: RequestFacts, rooms: 
   if (waitMs === null) return null;
   if (presented !== null && rooms.tokens.verifiedBefore(presented.plaintext)) return null;
   return denial('too_many_failures', 'this address has sent too many bad tokens', { retryAfterMs: waitMs });
-}
-
-/** A body whose length is known is refused before a byte of it is forwarded. */
-function bodyOver(head: Head, route: Route): Denial | null {
-  const { bytes } = framingOf(head.rawHeaders);
-  if (route.bodyBytesMax === null || bytes === null || bytes <= route.bodyBytesMax) return null;
-  return denial('body_too_large', `${bytes} bytes, ${route.bodyBytesMax} are allowed`);
 }

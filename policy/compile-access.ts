@@ -84,7 +84,7 @@ export function compileBinds(
       const hint = 'remove bind, or allow token types instead of public';
       errorInKey(at, where, 'a public row has no token to bind to', hint);
     } else {
-      for (const type of typesOf(row, known)) {
+      for (const type of typesOf(row, known.types)) {
         if (type.attributes.has(attribute)) continue;
         const hint = `add ${attribute} to token_types.${type.name}.attributes, or give ${type.name} a row of its own`;
         errorInValue(at, where, `token type "${type.name}" has no attribute "${attribute}"`, hint);
@@ -131,7 +131,7 @@ function checkLimitKey(at: Compilation, where: ConfigPath, row: RowConfig, limit
       continue;
     }
     if (part.kind === 'token') continue;
-    for (const type of typesOf(row, known)) {
+    for (const type of typesOf(row, known.types)) {
       if (type.attributes.get(part.name)?.required === true) continue;
       const message = `limit "${limit.name}" counts per ${by}, which token type "${type.name}" need not have`;
       const hint = `write ${part.name}: required under token_types.${type.name}.attributes, or use another limit`;
@@ -141,9 +141,9 @@ function checkLimitKey(at: Compilation, where: ConfigPath, row: RowConfig, limit
 }
 
 /** The row's types that are defined and whole. */
-function typesOf(row: RowConfig, known: Known): readonly TokenType[] {
+export function typesOf(row: RowConfig, types: ReadonlyMap<string, TokenType>): readonly TokenType[] {
   if (row.allow === 'public') return [];
-  return Object.keys(row.allow).flatMap((name) => known.types.get(name) ?? []);
+  return Object.keys(row.allow).flatMap((name) => types.get(name) ?? []);
 }
 
 /** The types whose sources an api reads: as written, else all that its rows name, in order of definition. */

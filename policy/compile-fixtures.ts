@@ -12,6 +12,10 @@ export type Fixture = {
   /** null: nobody asks. Required attributes that are not written are the runner's to fill. */
   readonly as: FixtureToken | null;
   readonly headers: ReadonlyMap<string, string>;
+  /** null: none. */
+  readonly body: string | null;
+  /** What is pinned already, by the pin's name. */
+  readonly pinned: ReadonlyMap<string, string>;
   readonly expect: FixtureExpectation;
   /** Where the fixture stands, for the problem it may become. */
   readonly configPath: ConfigPath;
@@ -33,10 +37,34 @@ export function compileFixtures(at: Compilation, types: ReadonlyMap<string, Toke
       target: fixture.request.target,
       as: fixture.as === undefined ? null : compileToken(at, [...configPath, 'as'], fixture.as, types),
       headers: new Map(Object.entries(fixture.headers)),
+      body: bodyOf(fixture.body),
+      pinned: compilePinned(at, [...configPath, 'pinned'], fixture.pinned),
       expect: fixture.expect,
       configPath,
     };
   });
+}
+
+/** A text is the body as it stands; a map or a list is written as JSON. */
+function bodyOf(body: FixtureConfig['body']): string | null {
+  if (body === undefined) return null;
+  return typeof body === 'string' ? body : JSON.stringify(body);
+}
+
+function compilePinned(
+  at: Compilation,
+  path: ConfigPath,
+  pinned: FixtureConfig['pinned'],
+): ReadonlyMap<string, string> {
+  for (const name of Object.keys(pinned)) {
+    if (at.config.pins[name]?.kind === 'origin') {
+      const hint = 'remove it; a list of origins stands on the token';
+      errorInKey(at, [...path, name], `pin "${name}" keeps no id`, hint);
+    } else {
+      resolves(at, 'pins', name, [...path, name], 'key');
+    }
+  }
+  return new Map(Object.entries(pinned));
 }
 
 function compileToken(

@@ -3,6 +3,7 @@ import { type Compilation, errorInKey, errorInValue, resolves } from './compile-
 import { type ConfigPath, suggest } from './config-problem.ts';
 import type { RowKey } from './config-rows.ts';
 import type { RowConfig } from './config-schema.ts';
+import { pinOwner } from './pin-value.ts';
 import type { Observe } from './types.ts';
 
 type RowShape = Pick<RowKey, 'method' | 'segments'>;
@@ -50,7 +51,8 @@ function compileOne(
   }
   if (!resolves(at, 'pins', name, [...where, 'pin'])) return [];
   const pin = at.config.pins[name];
-  if (pin?.kind === 'bundle_id') return [{ pin: name, owner: pin.belongs_to, param, pointer }];
+  if (pin?.kind === 'bundle_id')
+    return [{ pin: name, owner: pinOwner({ belongsTo: pin.belongs_to }), param, pointer }];
   const hint = 'name a pin of kind bundle_id';
   errorInValue(at, [...where, 'pin'], `pin "${name}" remembers nothing an answer could change`, hint);
   return [];

@@ -1,4 +1,6 @@
 /** From `pins` to what rows point at, kind by kind, and which of them a row enforces. */
+import type { BundlePin } from './body-types.ts';
+import { compileBundlePin } from './compile-bundle-pins.ts';
 import {
   type Compilation,
   errorInKey,
@@ -9,15 +11,15 @@ import {
   warnInValue,
 } from './compile-context.ts';
 import { compileMonitor } from './compile-monitor.ts';
-import { checkAttributeExists } from './compile-rules.ts';
 import { type ConfigPath, suggest } from './config-problem.ts';
 import type { RowConfig } from './config-schema.ts';
-import type { CidrPin, OriginPin, Route } from './types.ts';
+import type { CidrPin, IdentityRule, OriginPin, Route } from './types.ts';
 
 /** By name; a name is in one of them alone. */
 export type Pins = {
   readonly origin: ReadonlyMap<string, OriginPin>;
   readonly cidr: ReadonlyMap<string, CidrPin>;
+  readonly bundle: ReadonlyMap<string, BundlePin>;
 };
 
 /** What a row enforces, a key per kind. */
@@ -26,9 +28,10 @@ export type RowPins = Pick<Route, 'originPin' | 'addressPin'>;
 /** What guards rows that name no origin pin, where the config does not define exactly one. */
 const strictOriginPin: OriginPin = { kind: 'origin', name: 'origin', whenMissing: 'deny' };
 
-export function compilePins(at: Compilation): Pins {
+export function compilePins(at: Compilation, identity: IdentityRule): Pins {
   const origin = new Map<string, OriginPin>();
   const cidr = new Map<string, CidrPin>();
+  const bundle = new Map<string, BundlePin>();
   for (const [name, pin] of Object.entries(at.config.pins)) {
     const path = ['pins', name];
     const monitor = compileMonitor(at, path, pin);
@@ -41,11 +44,11 @@ export function compilePins(at: Compilation): Pins {
         cidr.set(name, { kind: 'cidr', name, allow: pin.allow, ...monitor });
         break;
       case 'bundle_id':
-        if (pin.belongs_to !== 'token') checkAttributeExists(at, [...path, 'belongs_to'], pin.belongs_to);
+        bundle.set(name, { ...compileBundlePin(at, name, pin, identity), ...monitor });
         break;
     }
   }
-  return { origin, cidr };
+  return { origin, cidr, bundle };
 }
 
 function warnOfEverybody(at: Compilation, path: ConfigPath, name: string, allow: CidrPin['allow']): void {

@@ -1,5 +1,7 @@
 /** From `apis` to Routes, and to the paths the matcher is prepared with. */
+
 import { apiTypeNames, compileAccess, compileBinds, compileRowLimits } from './compile-access.ts';
+import { compileBody, compileBundlePinsOf } from './compile-bundle-pins.ts';
 import {
   type Compilation,
   errorInKey,
@@ -104,6 +106,8 @@ function compileRow(
     errorInKey(at, [...path, 'credentials'], 'credentials is for public rows', hint);
   }
   const paths = api.config.prefixes.map((prefix) => [...prefix.segments, ...segments]);
+  const limits = compileRowLimits(at, path, row, known);
+  const bundlePins = compileBundlePinsOf(at, path, row, parts.pins.bundle, parts.types);
   const route: Route = {
     id: `${api.name} ${method} ${pattern}`,
     api: api.name,
@@ -117,11 +121,12 @@ function compileRow(
     bind: compileBinds(at, path, row, segments, known),
     ...compileRowPins(at, path, row, parts.pins),
     ...compileScopesMonitor(at, path, row),
-    limits: compileRowLimits(at, path, row, known),
+    limits,
     observe: compileObserve(at, path, row, { method, segments }),
     cors: chooseCors(at, path, api, row, parts.cors),
     errors: row.errors === undefined ? api.errors : namedStyle(at, path, row.errors, parts.errors),
-    bodyBytesMax: bodyBytesMax(at, row),
+    ...compileBody(at, path, row, method, limits, bundlePins),
+    bundlePins,
     credentials: row.allow === 'public' ? (row.credentials ?? 'pass') : 'strip',
     pathParameters: row.path_parameters === 'allow',
     websocket: row.websocket,
@@ -173,11 +178,6 @@ function chooseCors(
     return resolves(at, 'cors', row.cors, [...path, 'cors']) ? (blocks.get(row.cors) ?? null) : null;
   }
   return api.config.cors === undefined ? null : (blocks.get(api.config.cors) ?? null);
-}
-
-function bodyBytesMax(at: Compilation, row: RowConfig): number | null {
-  if (row.body === undefined) return at.around.bodyBytesMax;
-  return row.body.max === 'none' ? null : row.body.max;
 }
 
 function checkListedOnce(at: Compilation, path: ConfigPath, entries: readonly string[]): void {

@@ -16,9 +16,10 @@ export function compileLimits(at: Compilation): ReadonlyMap<string, Limit> {
     }
     const { quota, windowMs } = limit.rate;
     const onRedisDown = limit.on_redis_down ?? 'local';
+    const costAt = limit.cost === undefined ? {} : { costAt: limit.cost };
     const { steps, per } = limit;
     const monitor = compileMonitor(at, ['limits', name], limit);
-    limits.set(name, { name, quota, windowMs, steps, per, onRedisDown, ...monitor });
+    limits.set(name, { name, quota, windowMs, steps, per, onRedisDown, ...costAt, ...monitor });
     const parts = limit.per.map((part) => (part.kind === 'attribute' ? `attribute.${part.name}` : part.kind));
     for (const [index, part] of parts.entries()) {
       if (parts.indexOf(part) === index) continue;
@@ -50,15 +51,6 @@ export function compileCors(at: Compilation): ReadonlyMap<string, Cors> {
     });
   }
   return blocks;
-}
-
-/** Each by its name, with what it belongs to. */
-export function bundlePins(at: Compilation): ReadonlyMap<string, string> {
-  const owners = new Map<string, string>();
-  for (const [name, pin] of Object.entries(at.config.pins)) {
-    if (pin.kind === 'bundle_id') owners.set(name, pin.belongs_to);
-  }
-  return owners;
 }
 
 export function compileIdentity(at: Compilation): IdentityRule {

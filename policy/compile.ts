@@ -5,12 +5,13 @@ import { compileErrors } from './compile-errors.ts';
 import { compileFixtures, type Fixture } from './compile-fixtures.ts';
 import { compilePins } from './compile-pins.ts';
 import { compileRows } from './compile-rows.ts';
-import { bundlePins, compileCors, compileIdentity, compileLimits } from './compile-rules.ts';
+import { compileCors, compileIdentity, compileLimits } from './compile-rules.ts';
 import { compileTypes, prefixTable } from './compile-tokens.ts';
 import { warnUnused } from './compile-unused.ts';
 import type { ConfigProblem } from './config-problem.ts';
 import type { PolicyConfig } from './config-schema.ts';
 import { freezeDeep } from './freeze.ts';
+import { pinOwner } from './pin-value.ts';
 import { prepareMatcher } from './routes.ts';
 import type { Policy } from './types.ts';
 
@@ -34,7 +35,13 @@ export function compilePolicy(config: PolicyConfig, around: Surroundings): Compi
   const identity = compileIdentity(at);
   const types = compileTypes(at, identity);
   const limits = compileLimits(at);
-  const parts = { types, limits, cors: compileCors(at), pins: compilePins(at), errors: compileErrors(at) };
+  const parts = {
+    types,
+    limits,
+    cors: compileCors(at),
+    pins: compilePins(at, identity),
+    errors: compileErrors(at),
+  };
   const rows = compileRows(at, parts);
   const fixtures = compileFixtures(at, types);
   const errors = [
@@ -51,7 +58,7 @@ export function compilePolicy(config: PolicyConfig, around: Surroundings): Compi
     routes: rows.map(({ route }) => route),
     find: prepareMatcher(rows.flatMap(({ paths }) => paths)),
     limits,
-    bundlePins: bundlePins(at),
+    bundlePins: new Map([...parts.pins.bundle].map(([name, pin]) => [name, pinOwner(pin)])),
     identity,
     failureBudget: budget === undefined ? null : { quota: budget.rate.quota, windowMs: budget.rate.windowMs },
     version: around.version,

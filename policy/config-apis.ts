@@ -78,12 +78,18 @@ const pinsSchema = v.pipe(
 
 const bodySchema = v.pipe(
   closed({
-    max: v.pipe(
-      v.union([
-        v.pipe(v.literal('none'), v.description('No cap: for big uploads.')),
-        size('The longest body; longer is 413.', '8MiB'),
-      ]),
-      v.description('The longest body, or none; longer is 413.'),
+    max: v.optional(
+      v.pipe(
+        v.union([
+          v.pipe(v.literal('none'), v.description('No cap: for big uploads.')),
+          size('The longest body; longer is 413.', '8MiB'),
+        ]),
+        v.description('The longest body, or none; longer is 413. Default: listen.max.body.'),
+      ),
+    ),
+    json: v.optional(
+      flag('Whether the body must be JSON: it is read whole before any of it goes on.'),
+      false,
     ),
   }),
   v.description('What a body may be; default: listen.max.body.'),

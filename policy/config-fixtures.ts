@@ -17,6 +17,9 @@ const denialCodes = {
   header_too_large: true,
   uri_too_long: true,
   body_too_large: true,
+  body_malformed: true,
+  body_encoding: true,
+  cost_too_large: true,
   expectation_failed: true,
   request_timeout: true,
   route_not_found: true,
@@ -36,6 +39,8 @@ const denialCodes = {
   bind_mismatch: true,
   origin_not_allowed: true,
   address_not_allowed: true,
+  bundle_mismatch: true,
+  bundle_missing: true,
   rate_limited: true,
 } satisfies Record<DenialCode, true>;
 
@@ -91,6 +96,23 @@ export const fixturesSchema = list(
     ),
     headers: v.optional(
       v.pipe(v.record(v.string(), plain('Its value.')), v.description('Request headers.')),
+      {},
+    ),
+    body: v.optional(
+      v.pipe(
+        v.union([
+          v.pipe(v.string(), v.description('The body as it stands.')),
+          v.pipe(v.array(v.unknown()), v.description('The body, written as JSON.')),
+          v.pipe(v.record(v.string(), v.unknown()), v.description('The body, written as JSON.')),
+        ]),
+        v.description('The request body: a text, or a map or list that is sent as JSON.'),
+      ),
+    ),
+    pinned: v.optional(
+      v.pipe(
+        v.record(v.string(), plain('What is pinned.')),
+        v.description('What bundle_id pins hold already: { app: com.acme.app }; others hold nothing yet.'),
+      ),
       {},
     ),
     expect: v.pipe(

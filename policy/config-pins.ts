@@ -1,9 +1,9 @@
 /** The schema of `pins`: one shape per kind. */
 import * as v from 'valibot';
 import { parseNetwork } from './cidr.ts';
+import { bundlePinEntries } from './config-bundle-pin.ts';
 import { closed, named, oneOf, some, text } from './config-fields.ts';
 import { monitorEntries } from './config-monitor.ts';
-import { type Parsed, parsed, unreadable } from './config-problem.ts';
 
 function kind<const Kind extends string>(name: Kind, description: string) {
   return v.pipe(v.literal(name), v.description(description));
@@ -24,19 +24,9 @@ const cidrPin = closed({
   ...monitorEntries,
 });
 
-/** The owner's name, as it stands in a pin's subject. */
-function parsePinOwner(value: string): Parsed<string> {
-  if (value === 'token') return parsed(value);
-  const [, attribute] = /^attribute\.([A-Za-z0-9_.-]+)$/.exec(value) ?? [];
-  if (attribute !== undefined) return parsed(attribute);
-  return unreadable(`"${value}" is nothing a pin can belong to`, 'write attribute.NAME, or token');
-}
-
 const bundlePin = closed({
-  kind: kind('bundle_id', 'bundle_id: one remembered id of an app for each owner.'),
-  belongs_to: text('Whose it is: attribute.NAME of the token, or token itself.', parsePinOwner, [
-    'attribute.project',
-  ]),
+  kind: kind('bundle_id', 'bundle_id: the id a client names in its request, kept in the store.'),
+  ...bundlePinEntries,
   ...monitorEntries,
 });
 

@@ -1,6 +1,7 @@
 /** The schema of what rows use by name: `cors`, `limits`; and `failure_budget`, `identity`. */
 import * as v from 'valibot';
 import { assertionSchema } from './config-assertion.ts';
+import { costText } from './config-bundle-pin.ts';
 import {
   closed,
   duration,
@@ -91,6 +92,7 @@ export const limitsSchema = named(
       whole('Into how many steps the window is cut; it may refuse up to one step early.', 1, 1000),
       60,
     ),
+    cost: v.optional(costText),
     on_redis_down: v.optional(
       oneOf(
         'local: count in this process; open: let through uncounted; closed: 503. Written wherever redis is.',

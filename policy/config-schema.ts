@@ -31,5 +31,6 @@ export type PolicyInput = v.InferInput<typeof policySchema>;
 export type PolicyConfig = v.InferOutput<typeof policySchema>;
 export type TokenTypeConfig = PolicyConfig['token_types'][string];
 export type ApiConfig = PolicyConfig['apis'][string];
+export type PinConfig = PolicyConfig['pins'][string];
 export type RowConfig = ApiConfig['routes'][string];
 export type FixtureConfig = PolicyConfig['fixtures'][number];

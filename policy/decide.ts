@@ -1,7 +1,9 @@
 /**
- * The decision: who may use a row, what must be counted, and the yes itself. Proxy, `explain`,
- * fixtures and `check` all call these three functions and no others.
+ * The decision: who may use a row, what is owed before it is a yes, and the yes itself. Proxy, `explain`,
+ * fixtures and `check` all call these functions and no others.
  */
+import type { PinEvidence, Reading } from './body-types.ts';
+import { pinsOwed } from './bundle-pin.ts';
 import { checkAddressPin } from './checks/address-pin.ts';
 import { checkBind } from './checks/bind.ts';
 import { checkCsrf } from './checks/csrf.ts';
@@ -30,6 +32,8 @@ import type {
   Route,
   TokenRecord,
 } from './types.ts';
+
+const noPins: readonly PinEvidence[] = [];
 
 /** Hears each step's name, whether it passed, and why; for `explain`. */
 export type Trace = (step: string, ok: boolean, detail: string) => void;
@@ -141,25 +145,46 @@ function claimed(
   refusals: readonly Denial[],
   now: number,
 ): Outcome<Claim> {
-  const all = chargesFor(match.route, token, facts);
+  const { route } = match;
+  const all = chargesFor(route, token, facts);
   const isApart = ({ limit }: Charge) => isWatched(limit, now);
-  if (refusals.length === 0 && !all.some(isApart)) {
-    return { ok: true, value: { match, facts, token, scopes, charges: all } };
-  }
-  const charges = all.filter((charge) => !isApart(charge));
-  const watched = { refusals, charges: all.filter(isApart), now };
-  return { ok: true, value: { match, facts, token, scopes, charges, watched } };
+  const hasApart = refusals.length > 0 || all.some(isApart);
+  const charges = hasApart ? all.filter((charge) => !isApart(charge)) : all;
+  const claim = {
+    match,
+    facts,
+    token,
+    scopes,
+    charges,
+    isPriced: all.every(({ limit }) => limit.costAt === undefined),
+    body: route.body,
+    pins: pinsOwed(route, token),
+  };
+  if (!hasApart) return { ok: true, value: claim };
+  return { ok: true, value: { ...claim, watched: { refusals, charges: all.filter(isApart), now } } };
 }
 
 /**
  * Makes the yes from a judged claim. Nothing else makes a `Permit`.
  *
  * @param states one per charge of the claim; what is watched is none of them.
- * @throws Error where the evidence is not whole: a charge without an answer, one that was refused, or a refusal
- *   passed over whose check is in force. Only a mistake of ours comes this far, and it must not end in a yes.
+ * @param reading of the body, where the claim owes one. @param pins the evidence of each pin, in order.
+ * @throws Error where the evidence is not whole: a charge without an answer, or one that was refused; a body that
+ *   was not read, a cost that was not; a pin that was not asked; a refusal passed over whose check is in force. Only
+ *   a mistake of ours comes this far, and it must not end in a yes.
  */
-export function admit(claim: Claim, states: readonly LimitState[]): Permit {
+export function admit(
+  claim: Claim,
+  states: readonly LimitState[],
+  reading: Reading | null = null,
+  pins: readonly PinEvidence[] = noPins,
+): Permit {
   const { match, facts, token, scopes, charges, watched } = claim;
+  if (claim.body !== null && reading?.rule !== claim.body) throw new Error('the body was not read');
+  if (!claim.isPriced) throw new Error('a cost was not read');
+  if (pins.length !== claim.pins.length || pins.some(({ owed }, index) => owed !== claim.pins[index])) {
+    throw new Error('a pin was not asked');
+  }
   if (states.length !== charges.length) throw new Error('a limit was not asked');
   if (states.some(({ counted, allowed }) => counted && !allowed)) throw new Error('a limit said no');
   if (watched !== undefined) assertOnlyWatched(watched);

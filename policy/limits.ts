@@ -55,7 +55,7 @@ function escaped(value: string): string {
 }
 
 /**
- * Turns the counters' answers into go or `rate_limited`. A limit known to be spent refuses even
+ * Turns the counters' answers into go, `rate_limited`, or `cost_too_large` where waiting cannot help. A limit known to be spent refuses even
  * beside one that could not be counted: the answer would be no either way, and that one is certain.
  *
  * @throws LimiterUncounted where none is spent, one could not be counted, and its `on_redis_down`
@@ -65,15 +65,18 @@ export function judge(states: readonly LimitState[]): Outcome<readonly LimitStat
   let retryAfterMs = 0;
   let refusedBy: string | null = null;
   let uncounted: string | null = null;
+  let never: string | null = null;
   for (const state of states) {
     if (!state.counted) {
       if (state.limit.onRedisDown !== 'open') uncounted ??= state.limit.name;
       continue;
     }
     if (state.allowed) continue;
+    if (state.retryAfterMs < 0) never ??= state.limit.name;
     refusedBy ??= state.limit.name;
     retryAfterMs = Math.max(retryAfterMs, state.retryAfterMs);
   }
+  if (never !== null) return denied('cost_too_large', `limit ${never} never has room for as much`);
   if (refusedBy !== null) return denied('rate_limited', `limit ${refusedBy} is spent`, { retryAfterMs });
   if (uncounted !== null) throw new LimiterUncounted(uncounted);
   return { ok: true, value: states };

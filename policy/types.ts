@@ -1,4 +1,5 @@
 /** The nouns every room speaks. Types only: nothing here runs. */
+import type { BodyRule, BundlePin, PinOwed } from './body-types.ts';
 import type { ErrorStyle } from './error-style.ts';
 
 /** `bearer` is the Authorization field (RFC 6750 §2.1); header names are lower case. */
@@ -120,6 +121,8 @@ export type Limit = {
   readonly onRedisDown: 'local' | 'open' | 'closed';
   /** `mode: monitor`: until this instant (Unix ms) it only watches. Absent: it is enforced. */
   readonly monitorUntil?: number;
+  /** JSON pointer of the array in the body whose items are what a request costs; absent: it costs 1. */
+  readonly costAt?: string;
 };
 
 export type OriginPin = {
@@ -201,6 +204,9 @@ export type Route = {
   readonly errors: ErrorStyle | null;
   /** Bytes; null: no cap. */
   readonly bodyBytesMax: number | null;
+  /** null: the body is none of our business and streams through. */
+  readonly body: BodyRule | null;
+  readonly bundlePins: readonly BundlePin[];
   /** Whether a public row passes client credentials on. */
   readonly credentials: 'pass' | 'strip';
   /** Whether `;` may stand in the path. */
@@ -281,7 +287,7 @@ export type RequestFacts = {
   readonly address: string;
 };
 
-/** "Count this": one use of one bucket. `cost` 1 or more. */
+/** "Count this": one use of one bucket. `cost` 1 or more; where it stands in the body, 1 until that is read. */
 export type Charge = { readonly limit: Limit; readonly key: string; readonly cost: number };
 
 /** Where a limit stands after a charge. Durations in ms. */
@@ -304,6 +310,9 @@ export type DenialCode =
   | 'header_too_large'
   | 'uri_too_long'
   | 'body_too_large'
+  | 'body_malformed'
+  | 'body_encoding'
+  | 'cost_too_large'
   | 'expectation_failed'
   | 'request_timeout'
   | 'route_not_found'
@@ -323,6 +332,8 @@ export type DenialCode =
   | 'bind_mismatch'
   | 'origin_not_allowed'
   | 'address_not_allowed'
+  | 'bundle_mismatch'
+  | 'bundle_missing'
   | 'rate_limited';
 
 export type Denial = {
@@ -334,12 +345,12 @@ export type Denial = {
   /** RFC 6750 §3 `scope`: what the row asks for. */
   readonly requiredScopes?: readonly string[];
   readonly retryAfterMs?: number;
-  /** What a pin holds, all but its ends hidden: callers may see it. */
-  readonly maskedPin?: string;
   /** Items in the body, where the row counts them. */
   readonly batchCount?: number;
   /** bind_mismatch: 403 or 404, as the row says. */
   readonly status?: 403 | 404;
+  /** What is pinned without its first character, where the caller may see it. */
+  readonly maskedPin?: string;
   /** The row that refused, where one was found. */
   readonly route?: Route;
   /** What would have refused before it, were it not in monitor mode. */
@@ -359,6 +370,11 @@ export type Claim = {
   /** Effective scopes of the token; empty on a public row. */
   readonly scopes: readonly string[];
   readonly charges: readonly Charge[];
+  /** false: a cost stands in the body and has not been read yet (`priced`). */
+  readonly isPriced: boolean;
+  /** What the body must still be; null: nothing. */
+  readonly body: BodyRule | null;
+  readonly pins: readonly PinOwed[];
   /** Absent: nothing on the row is in monitor mode, or nothing of it matters here. */
   readonly watched?: Watched;
 };

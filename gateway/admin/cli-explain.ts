@@ -1,11 +1,14 @@
 /** `postern explain`: what a request would get, and at which step. Sends and opens nothing. */
+import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { explain, verdictOf } from '../explain.ts';
 import type { Rehearsal } from '../rehearsal.ts';
 import {
+  CommandFailed,
   collect,
   configOf,
   configOption,
+  exitCodes,
   formatTable,
   paint,
   printJson,
@@ -18,6 +21,8 @@ type Options = {
   readonly as?: string;
   readonly attribute: readonly string[];
   readonly header: readonly string[];
+  readonly bodyFile?: string;
+  readonly pinned: readonly string[];
   readonly json?: true;
 };
 
@@ -33,17 +38,33 @@ export function addExplain(program: Command, shell: Shell): void {
     .option('--as <type[:scope+scope]>', 'a made-up token of this type asks; left out: nobody')
     .option('--attribute <name=value>', 'an attribute of that token (several; lists: again)', collect, none)
     .option("--header <'Name: value'>", 'a request header (several)', collect, none)
+    .option(
+      '--body-file <file>',
+      'the request body; sent as application/json unless a --header says otherwise',
+    )
+    .option('--pinned <pin=id>', 'what is pinned already (several); left out: nothing', collect, none)
     .option('--json', 'print {"outcome","status","code","row","upstream","identity","steps"}')
     .action((method: string, target: string, options: Options) => answer(method, target, options, shell));
 }
 
 async function answer(method: string, target: string, options: Options, shell: Shell): Promise<void> {
   const { policy } = configOf(options.config, shell);
-  const { attribute: attributes, header: headers } = options;
+  const { attribute: attributes, header: headers, pinned } = options;
+  const body = options.bodyFile === undefined ? null : readBody(options.bodyFile);
   const as = options.as ?? null;
-  const rehearsal = understood(await explain(policy, { method, target, as, attributes, headers }));
+  const rehearsal = understood(
+    await explain(policy, { method, target, as, attributes, headers, body, pinned }),
+  );
   if (options.json) printJson(shell, rehearsal);
   else shell.out(`${inWords(rehearsal, shell).join('\n')}\n`);
+}
+
+function readBody(file: string): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch {
+    throw new CommandFailed(exitCodes.usage, `cannot read the body: ${file}`);
+  }
 }
 
 function inWords(rehearsal: Rehearsal, shell: Shell): readonly string[] {

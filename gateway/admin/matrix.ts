@@ -30,6 +30,7 @@ export type MatrixRow = {
   readonly address_pin: string | null;
   /** What is in monitor mode, and until when. */
   readonly monitored: readonly string[];
+  readonly bundle_pins: readonly string[];
   readonly upstream: string;
   /** Whether WebSocket handshakes are granted. */
   readonly websocket: boolean;
@@ -55,6 +56,7 @@ function rowOf(route: Route): MatrixRow {
     origin_pin: access === 'public' ? null : formatPin(route),
     address_pin: formatAddressPin(route),
     monitored: monitoredOf(route),
+    bundle_pins: route.bundlePins.map(({ name }) => name),
     upstream,
     websocket,
   };
@@ -64,8 +66,9 @@ function formatBind({ param, attribute, refuseAs }: Bind): string {
   return `{${param}} is token.attribute.${attribute}${refuseAs === 404 ? ' else 404' : ''}`;
 }
 
-function formatLimit({ name, quota, windowMs, per }: Limit): string {
-  return `${name} ${quota}/${formatDuration(windowMs)} per ${per.map(formatPart).join('+')}`;
+function formatLimit({ name, quota, windowMs, per, costAt }: Limit): string {
+  const cost = costAt === undefined ? '' : ` cost json:${costAt}#`;
+  return `${name} ${quota}/${formatDuration(windowMs)} per ${per.map(formatPart).join('+')}${cost}`;
 }
 
 function formatPart(part: LimitPart): string {
@@ -99,6 +102,7 @@ export function matrixTable({ types, rows }: Matrix): readonly (readonly string[
   const bound = rows.some(({ bind }) => bind.length > 0);
   const fenced = rows.some(({ address_pin }) => address_pin !== null);
   const watched = rows.some(({ monitored }) => monitored.length > 0);
+  const pinned = rows.some(({ bundle_pins }) => bundle_pins.length > 0);
   const optional = (shown: boolean, text: string) => (shown ? [text] : []);
   const header = [
     'Row',
@@ -109,6 +113,7 @@ export function matrixTable({ types, rows }: Matrix): readonly (readonly string[
     'Origin pin',
     ...optional(fenced, 'Address pin'),
     ...optional(watched, 'Monitored'),
+    ...optional(pinned, 'Bundle pins'),
     'Upstream',
   ];
   const lines = rows.map((row) => [
@@ -120,6 +125,7 @@ export function matrixTable({ types, rows }: Matrix): readonly (readonly string[
     row.origin_pin ?? '-',
     ...optional(fenced, row.address_pin ?? '-'),
     ...optional(watched, row.monitored.join(', ') || '-'),
+    ...optional(pinned, row.bundle_pins.join(', ') || '-'),
     row.upstream,
   ]);
   return [header, ...lines];

@@ -115,6 +115,7 @@ function missingKey(path: ConfigPath): ConfigProblem {
 /** By key, or by section and key where two sections share one. */
 const missingHints: Readonly<Record<string, string>> = {
   'pins.allow': 'write allow: [203.0.113.0/24]',
+  'pins.from': 'write from: json:/app_id, or header:X-Bundle-Id',
   allow: 'write allow: public, or a cell per token type: allow: { project: events:write }',
   address: 'write address: 127.0.0.1:8081',
   equals: 'write equals: token.attribute.NAME',

@@ -1,5 +1,9 @@
-import { describe, expect, test } from 'vitest';
-import { Terminal } from './terminal.ts';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { deskConfig, Terminal } from './terminal.ts';
 
 describe('postern explain', () => {
   test('shows the steps, what the upstream is told, and the verdict last', async () => {
@@ -48,6 +52,34 @@ refused: 403 bind_mismatch (row main GET /projects/{project})
 `,
       stderr: '',
     });
+  });
+
+  test('reads a body from a file, and takes what is pinned from the line', async () => {
+    const terminal = new Terminal(
+      deskConfig
+        .replace('legacy: events:write }, limits: [ingest] }', 'legacy: events:write }, pins: [app] }')
+        .concat(
+          'pins: { app: { kind: bundle_id, from: json:/app_id, first_use: pin, belongs_to: token, when_missing: deny } }\n',
+        ),
+    );
+    const file = fileURLToPath(import.meta.url);
+    const asked = ['explain', 'POST', '/events', '--as', 'project', '--body-file'];
+    expect((await terminal.run(...asked, file)).stdout).toContain(
+      '✗ body        not JSON as it may be here: no JSON value',
+    );
+    const body = join(mkdtempSync(join(tmpdir(), 'postern-explain-')), 'body.json');
+    writeFileSync(body, '{"app_id":"com.acme"}');
+    onTestFinished(() => rmSync(dirname(body), { recursive: true }));
+    const first = await terminal.run(...asked, body);
+    expect(first.stdout).toContain(
+      '✓ body        21 bytes of JSON\n✓ pin app     first use: pinned by this request\n',
+    );
+    const other = await terminal.run(...asked, body, '--pinned', 'app=com.other');
+    expect(other.stdout).toContain(
+      '✗ pin app     pin app: another id is pinned\nrefused: 403 bundle_mismatch',
+    );
+    expect(await terminal.run(...asked, '/nowhere/body.json')).toMatchObject({ code: 2, stdout: '' });
+    expect(await terminal.run(...asked, body, '--pinned', 'app')).toMatchObject({ code: 2, stdout: '' });
   });
 
   test('has the shape that scripts rely on', async () => {

@@ -41,6 +41,7 @@ describe('postern matrix', () => {
       origin_pin: 'origin, deny without Origin',
       address_pin: null,
       monitored: [],
+      bundle_pins: [],
       upstream: 'app',
       websocket: false,
     });

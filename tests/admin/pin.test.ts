@@ -6,8 +6,8 @@ const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 const pinConfig = `${deskConfig}
 pins:
-  app: { kind: bundle_id, belongs_to: attribute.project }
-  own: { kind: bundle_id, belongs_to: token }
+  app: { kind: bundle_id, from: json:/app_id, belongs_to: attribute.project, when_missing: allow }
+  own: { kind: bundle_id, from: json:/app_id, belongs_to: token, when_missing: allow }
   site: { kind: origin, when_missing: deny }
 `;
 

@@ -5,7 +5,7 @@ import { createSigner } from '../../gateway/signer.ts';
 import { assertionClaims } from '../../policy/assertion.ts';
 import { admit } from '../../policy/decide.ts';
 import { createAssertionCache } from '../../store/assertion-cache.ts';
-import { assertionOf, factsOf, matchOf, tokenOf } from '../support/policy.ts';
+import { assertionOf, factsOf, matchOf, owesNothing, tokenOf } from '../support/policy.ts';
 
 const ROUNDS = 5;
 const { privateKey } = generateKeyPairSync('ed25519');
@@ -20,7 +20,14 @@ const tokens = Array.from({ length: 1000 }, (_, n) =>
 );
 const permits = tokens.map((token) =>
   admit(
-    { match: matchOf({ upstream: 'app' }), facts: factsOf(), token, scopes: ['read', 'write'], charges: [] },
+    {
+      match: matchOf({ upstream: 'app' }),
+      facts: factsOf(),
+      token,
+      scopes: ['read', 'write'],
+      charges: [],
+      ...owesNothing,
+    },
     [],
   ),
 );

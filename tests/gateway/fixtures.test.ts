@@ -37,6 +37,33 @@ describe('fixtures', () => {
     });
   });
 
+  test('may have a body, and say what is pinned already', async () => {
+    const text = smallConfig.replace(
+      'POST /events: { allow: { project: events:write } }',
+      'POST /events: { allow: { project: events:write }, pins: [app], limits: [items] }',
+    );
+    const config = loaded(`${text}limits: { items: { rate: 2/1m, per: [token], cost: "json:/events#" } }
+pins:
+  app: { kind: bundle_id, from: json:/app_id, first_use: pin, belongs_to: attribute.project, when_missing: allow_unless_pinned, reveal: masked }
+fixtures:
+  - { name: a, request: POST /events, as: { project: {} }, body: { app_id: com.acme, events: [1] }, expect: forward }
+  - { name: b, request: POST /events, as: { project: {} }, body: '{"app_id":"com.acme"}', pinned: { app: com.acme }, expect: forward }
+  - { name: c, request: POST /events, as: { project: {} }, body: {}, expect: forward }
+  - { name: d, request: POST /events, as: { project: {} }, body: {}, pinned: { app: com.acme }, expect: 403 bundle_missing }
+  - { name: e, request: POST /events, as: { project: {} }, body: [], pinned: { app: com.acme }, expect: 403 bundle_missing }
+  - { name: f, request: POST /events, as: { project: {} }, body: '{]', expect: 400 body_malformed }
+  - { name: g, request: POST /events, as: { project: {} }, expect: 400 body_malformed }
+  - { name: h, request: POST /events, as: { project: {} }, body: {}, headers: { Content-Type: text/plain }, expect: 415 body_encoding }
+  - { name: i, request: POST /events, as: { project: {} }, body: { app_id: it's }, pinned: { app: com.acme }, expect: forward }
+`);
+    expect(await runFixtures(config)).toMatchObject([
+      {
+        message: 'fixture "i" expects forward and gets 403 bundle_mismatch (pin app: another id is pinned)',
+        hint: `to see why: printf %s '{"app_id":"it'\\''s"}' | postern explain POST /events --config /etc/postern/gateway.config.yaml --as project --pinned app=com.acme --body-file /dev/stdin`,
+      },
+    ]);
+  });
+
   test.each([
     ['expect: forward', 'expects forward and gets 401 credential_missing (none in '],
     ['expect: 401 token_unknown', 'expects 401 token_unknown and gets 401 credential_missing (none in '],

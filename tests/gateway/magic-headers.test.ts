@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { readFacts } from '../../gateway/request.ts';
 import { walk } from '../../gateway/walk.ts';
 import { gateHead, gatePolicy, goodToken } from '../support/gate.ts';
+import { memoryPins } from '../support/pins.ts';
 
 test('H8 no magic header opens a protected row', async () => {
   const names = [
@@ -67,6 +68,8 @@ test('H8 no magic header opens a protected row', async () => {
     tokens: { find: () => null, verifiedBefore: () => false },
     limiter: { consume: () => [] },
     failures: null,
+    body: () => Promise.reject(new Error('no row reads a body')),
+    pins: memoryPins(),
     now: () => 0,
   };
   const values = ['true', 'admin', '127.0.0.1', '/pass', goodToken, `Bearer ${goodToken}`];

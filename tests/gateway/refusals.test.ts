@@ -22,6 +22,9 @@ const contract: Readonly<Record<RefusalCode, Expected>> = {
   header_too_large: { status: 431 },
   uri_too_long: { status: 414 },
   body_too_large: { status: 413 },
+  body_malformed: { status: 400 },
+  body_encoding: { status: 415 },
+  cost_too_large: { status: 413 },
   expectation_failed: { status: 417 },
   request_timeout: { status: 408 },
   route_not_found: { status: 404 },
@@ -41,6 +44,8 @@ const contract: Readonly<Record<RefusalCode, Expected>> = {
   bind_mismatch: { status: 403 },
   origin_not_allowed: { status: 403 },
   address_not_allowed: { status: 403 },
+  bundle_mismatch: { status: 403 },
+  bundle_missing: { status: 403 },
   rate_limited: { status: 429 },
   store_unavailable: { status: 503 },
   limiter_unavailable: { status: 503 },
@@ -158,6 +163,12 @@ describe('what an answer adds', () => {
   test('405 says what the path has', () => {
     const denial: Denial = { code: 'method_not_allowed', reason: '', allow: ['GET', 'HEAD'] };
     expect(fieldsOf('method_not_allowed', denial).Allow).toBe('GET, HEAD');
+  });
+
+  test('what is pinned is shown without its first character, where the pin reveals it', () => {
+    const denial: Denial = { code: 'bundle_mismatch', reason: '', maskedPin: '*om.acme.app' };
+    expect(JSON.parse(answerTo('bundle_mismatch', denial).body)).toMatchObject({ expected: '*om.acme.app' });
+    expect(JSON.parse(answerTo('bundle_mismatch').body)).not.toHaveProperty('expected');
   });
 
   test('a missing scope is named in the challenge', () => {

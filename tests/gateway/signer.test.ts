@@ -8,7 +8,7 @@ import { admit } from '../../policy/decide.ts';
 import type { AssertionRule, Permit, TokenRecord } from '../../policy/types.ts';
 import { createAssertionCache } from '../../store/assertion-cache.ts';
 import { fuzz } from '../support/fuzz.ts';
-import { assertionOf, factsOf, matchOf, noon, tokenOf } from '../support/policy.ts';
+import { assertionOf, factsOf, matchOf, noon, owesNothing, tokenOf } from '../support/policy.ts';
 
 const { privateKey: key } = generateKeyPairSync('ed25519');
 const publicKey = createPublicKey(key);
@@ -24,7 +24,7 @@ function permitOf(
   path = '/a',
 ): Permit {
   const match = matchOf({ upstream });
-  return admit({ match, facts: factsOf({ path }), token, scopes, charges: [] }, []);
+  return admit({ match, facts: factsOf({ path }), token, scopes, charges: [], ...owesNothing }, []);
 }
 
 function textOf(signer: Signer, permit: Permit): string {

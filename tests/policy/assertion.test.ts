@@ -6,7 +6,16 @@ import { jwksPath, ownEndpoint } from '../../policy/own-paths.ts';
 import { rowSet } from '../../policy/rows.ts';
 import { loaded } from '../fixtures/config.ts';
 import { fuzz } from '../support/fuzz.ts';
-import { assertionOf, factsOf, identityOf, matchOf, noon, policyOf, tokenOf } from '../support/policy.ts';
+import {
+  assertionOf,
+  factsOf,
+  identityOf,
+  matchOf,
+  noon,
+  owesNothing,
+  policyOf,
+  tokenOf,
+} from '../support/policy.ts';
 
 const facts = factsOf({ method: 'POST', path: '/a/b', query: 'c=d' });
 const match = matchOf({ upstream: 'app' });
@@ -18,7 +27,7 @@ describe('what is asserted', () => {
     ['__proto__', 'x'],
   ]);
   const token = tokenOf({ id: 'tok_9', type: 'user', label: 'CI', scopes: ['admin'], attributes });
-  const permit = admit({ match, facts, token, scopes: ['read', 'write'], charges: [] }, []);
+  const permit = admit({ match, facts, token, scopes: ['read', 'write'], charges: [], ...owesNothing }, []);
 
   test('is who calls, with the scopes of the permit, for the upstream that is asked', () => {
     expect(JSON.stringify(assertionClaims(assertionOf(), permit))).toBe(
@@ -38,7 +47,7 @@ describe('what is asserted', () => {
   });
 
   test('is nothing where nobody is known', () => {
-    const nobody = admit({ match, facts, token: null, scopes: [], charges: [] }, []);
+    const nobody = admit({ match, facts, token: null, scopes: [], charges: [], ...owesNothing }, []);
     expect(assertionClaims(assertionOf(), nobody)).toBeNull();
   });
 });

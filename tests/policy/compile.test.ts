@@ -40,6 +40,8 @@ describe('a compiled row', () => {
       cors: null,
       errors: null,
       bodyBytesMax: 10_485_760,
+      body: null,
+      bundlePins: [],
       credentials: 'strip',
       pathParameters: false,
       websocket: false,

@@ -11,6 +11,7 @@ import {
   limitOf,
   matchOf,
   noon,
+  owesNothing,
   policyOf,
   routeOf,
   stateOf,
@@ -254,7 +255,14 @@ describe('a permit', () => {
 
   test('is not made where a limit was not asked, or said no', () => {
     const charges = [{ limit: limitOf(), key: 'k', cost: 1 }];
-    const claim: Claim = { match: matchOf(), facts: factsOf(), token: null, scopes: [], charges };
+    const claim: Claim = {
+      match: matchOf(),
+      facts: factsOf(),
+      token: null,
+      scopes: [],
+      charges,
+      ...owesNothing,
+    };
     expect(() => admit(claim, [])).toThrow('a limit was not asked');
     expect(() => admit(claim, [stateOf({ allowed: false })])).toThrow('a limit said no');
   });
@@ -263,10 +271,31 @@ describe('a permit', () => {
     const fields = { route: routeOf(), facts: factsOf(), token: null, scopes: [], states: [] };
     // @ts-expect-error: only admit has the mark
     const forged: Permit = fields;
-    const claim: Claim = { match: matchOf(), facts: factsOf(), token: null, scopes: [], charges: [] };
+    const claim: Claim = {
+      match: matchOf(),
+      facts: factsOf(),
+      token: null,
+      scopes: [],
+      charges: [],
+      ...owesNothing,
+    };
     // @ts-expect-error: a claim is not yet a yes
     const early: Permit = claim;
     expect([forged, early]).toHaveLength(2);
+  });
+
+  test.each([
+    ['Reading', 'policy/body.ts'],
+    ['PinEvidence', 'policy/bundle-pin.ts'],
+  ])('owes what is made in one place as well: %s in %s', (name, path) => {
+    const root = resolve(import.meta.dirname, '../..');
+    const makers = ['policy', 'store', 'gateway'].flatMap((room) =>
+      readdirSync(join(root, room), { recursive: true, encoding: 'utf8' })
+        .filter((file) => file.endsWith('.ts'))
+        .filter((file) => readFileSync(join(root, room, file), 'utf8').includes(`as unknown as ${name}`))
+        .map((file) => `${room}/${file}`),
+    );
+    expect(makers).toEqual([path]);
   });
 
   test('is made by a cast nowhere but in admit', () => {

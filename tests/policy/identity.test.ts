@@ -4,11 +4,11 @@ import { admit } from '../../policy/decide.ts';
 import { foldName, identityFields, isReserved } from '../../policy/identity.ts';
 import type { IdentityField, Permit, TokenRecord } from '../../policy/types.ts';
 import { fuzz } from '../support/fuzz.ts';
-import { factsOf, identityOf, matchOf, tokenOf } from '../support/policy.ts';
+import { factsOf, identityOf, matchOf, owesNothing, tokenOf } from '../support/policy.ts';
 
 function permitOf(token: TokenRecord | null, scopes: readonly string[] = []): Permit {
   const match = matchOf({ id: 'main GET /a', api: 'main' });
-  return admit({ match, facts: factsOf(), token, scopes, charges: [] }, []);
+  return admit({ match, facts: factsOf(), token, scopes, charges: [], ...owesNothing }, []);
 }
 
 function said(from: IdentityField, token: TokenRecord | null, scopes: readonly string[] = []) {

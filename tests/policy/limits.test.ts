@@ -136,6 +136,13 @@ describe('what the counters say', () => {
     });
   });
 
+  test('is cost_too_large where one can never have room, however long the others are spent', () => {
+    expect(judge([refused(2500, 'one'), refused(-1, 'two'), uncounted('closed')])).toEqual({
+      ok: false,
+      denial: { code: 'cost_too_large', reason: 'limit two never has room for as much' },
+    });
+  });
+
   test('passes uncounted where the operator wrote open', () => {
     const states = [uncounted('open'), stateOf()];
     expect(judge(states)).toEqual({ ok: true, value: states });

@@ -22,6 +22,7 @@ import {
   limitOf,
   matchOf,
   noon,
+  owesNothing,
   policyOf,
   stateOf,
   tokenOf,
@@ -246,7 +247,14 @@ describe('a limit in monitor mode', () => {
 });
 
 describe('a permit', () => {
-  const claim: Claim = { match: matchOf(), facts: factsOf(), token: null, scopes: [], charges: [] };
+  const claim: Claim = {
+    match: matchOf(),
+    facts: factsOf(),
+    token: null,
+    scopes: [],
+    charges: [],
+    ...owesNothing,
+  };
   const charge = (monitorUntil?: number) => ({
     limit: { ...limitOf(), ...(monitorUntil === undefined ? {} : { monitorUntil }) },
     key: 'k',

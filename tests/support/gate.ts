@@ -3,7 +3,7 @@ import type { Head } from '../../gateway/head.ts';
 import { admit } from '../../policy/decide.ts';
 import type { LimitState, Permit, Policy, Route, TokenRecord } from '../../policy/types.ts';
 import { loaded } from '../fixtures/config.ts';
-import { factsOf, tokenOf } from './policy.ts';
+import { factsOf, owesNothing, tokenOf } from './policy.ts';
 
 const config = `version: 1
 upstreams: { app: { url: http://127.0.0.1:9001 } }
@@ -73,6 +73,7 @@ export function gatePermit(
     token: isPublic ? null : knownToken,
     scopes: isPublic ? [] : ['a', 'b'],
     charges: states.map(({ limit }) => ({ limit, key: limit.name, cost: 1 })),
+    ...owesNothing,
   };
   return admit(claim, states);
 }

@@ -125,6 +125,9 @@ export function policyOf(types: readonly TokenType[], fields: Partial<Policy> = 
   };
 }
 
+/** For a claim whose charges are all there is to answer. */
+export const owesNothing = { isPriced: true, body: null, pins: [] } as const;
+
 export function limitOf(fields: Partial<Limit> = {}): Limit {
   return {
     name: 'calls',

@@ -96,7 +96,7 @@ function onTheWire(request: RandomRequest): Buffer {
 async function rehearsed(request: RandomRequest): Promise<Verdict> {
   const holder = request.token === null ? undefined : holders[request.token];
   const as = holder ?? null;
-  const said: Rehearsal = await rehearse(policy, { ...request, as });
+  const said: Rehearsal = await rehearse(policy, { ...request, body: null, as });
   const identity = Object.fromEntries(
     Object.entries(said.identity).map(([name, value]) => [
       name.toLowerCase(),

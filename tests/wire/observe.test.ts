@@ -22,8 +22,8 @@ token_types:
   project: { prefix: prj_, scopes: [], attributes: { project: required } }
 scopes: {}
 pins:
-  app: { kind: bundle_id, belongs_to: attribute.project }
-  web: { kind: bundle_id, belongs_to: attribute.project }
+  app: { kind: bundle_id, from: json:/app_id, belongs_to: attribute.project, when_missing: allow }
+  web: { kind: bundle_id, from: json:/app_id, belongs_to: attribute.project, when_missing: allow }
 apis:
   main:
     to: api

@@ -43,15 +43,20 @@ token_types:
   session: { scopes: [items:read], sources: [cookie:session], attributes: { csrf: required }, csrf: { header: X-CSRF-Token, equals: token.attribute.csrf } }
 scopes: { items:read: Read items, items:write: Write items }
 cors: { site: { origins: ["https://site.example"] } }
-pins: { office: { kind: cidr, allow: [203.0.113.0/24] } }
 limits:
   one: { rate: 1/1m, per: [token], on_redis_down: closed }
+  two: { rate: 2/1m, per: [token], cost: json:/items#, on_redis_down: closed }
+pins:
+  office: { kind: cidr, allow: [203.0.113.0/24] }
+  app: { kind: bundle_id, from: json:/app_id, first_use: deny, belongs_to: token, when_missing: deny }
 apis:
   main:
     to: app
     routes:
       GET /items: { allow: { item: items:read, old: items:read } }
       POST /items: { allow: { item: items:write }, body: { max: 8B } }
+      POST /batch: { allow: { item: any_scope }, body: { json: true }, limits: [two] }
+      POST /apps: { allow: { item: any_scope }, pins: [app] }
       GET /tenants/{tenant}: { allow: { item: any_scope }, bind: { tenant: token.attribute.tenant } }
       GET /limited: { allow: { item: any_scope }, limits: [one] }
       GET /page: { allow: { item: any_scope }, cors: site }
@@ -89,6 +94,16 @@ async function withToken(
   return at(stage, line, [bearer, ...lines], { route: `main ${route}`, tokenId: id });
 }
 
+async function withBody(stage: Stage, line: string, type: string, body: string): Promise<Reached> {
+  const { id, token } = await stage.gateway.mint('item');
+  const lines = [
+    `Authorization: Bearer ${token}`,
+    `Content-Type: ${type}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  return at(stage, line, lines, { route: `main ${line}`, tokenId: id, body });
+}
+
 const readItems = ['GET /items', 'GET /items'] as const;
 const reads: Minting = { scopes: ['items:read'] };
 
@@ -111,6 +126,9 @@ export const ways: Readonly<Record<RefusalCode, Way>> = {
       ['item', { scopes: ['items:write'] }],
       ['Content-Length: 9'],
     ),
+  body_malformed: (stage) => withBody(stage, 'POST /batch', 'application/json', '{"items":[1],}'),
+  body_encoding: (stage) => withBody(stage, 'POST /batch', 'text/plain', '{"items":[1]}'),
+  cost_too_large: (stage) => withBody(stage, 'POST /batch', 'application/json', '{"items":[1,2,3]}'),
   expectation_failed: (stage) => at(stage, 'POST /items', ['Expect: miracles']),
   request_timeout: async ({ gateway }) => ({
     gateway,
@@ -148,6 +166,8 @@ export const ways: Readonly<Record<RefusalCode, Way>> = {
   address_not_allowed: (stage) => at(stage, 'GET /office', [], { route: 'main GET /office' }),
   origin_not_allowed: (stage) =>
     withToken(stage, readItems, ['item', { ...reads, origins: ['https://site.example'] }], ['Origin: null']),
+  bundle_mismatch: (stage) => withBody(stage, 'POST /apps', 'application/json', '{"app_id":"com.acme"}'),
+  bundle_missing: (stage) => withBody(stage, 'POST /apps', 'application/json', '{}'),
   rate_limited: rateLimited,
   store_unavailable: storeUnavailable,
   limiter_unavailable: async ({ poor }) => {

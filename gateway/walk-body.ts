@@ -1,0 +1,165 @@
+/** The walk's way through a body: its size, its bytes where the row reads them, and the pins it names. */
+import { checkEncoding, readBody } from '../policy/body.ts';
+import type { BodyRule, PinEvidence, PinOwed, Reading } from '../policy/body-types.ts';
+import { judgePin, type PinVerdict, presentedFor, watchPin } from '../policy/bundle-pin.ts';
+import type { Trace } from '../policy/decide.ts';
+import { denial } from '../policy/denial.ts';
+import { JsonScanner } from '../policy/json-scan.ts';
+import type { Claim, Denial, DenialCode, Outcome, Route } from '../policy/types.ts';
+import type { PinKey } from '../store/pin-store.ts';
+import { fieldValues, framingOf, type Head } from './head.ts';
+import type { Rooms } from './walk.ts';
+
+/** `bytes` null: the row does not read its body, which is still on its way. */
+export type TakenBody =
+  | { readonly bytes: Uint8Array; readonly reading: Reading }
+  | { readonly bytes: null; readonly reading: null };
+
+const streaming: Outcome<TakenBody> = { ok: true, value: { bytes: null, reading: null } };
+
+/** Others have their turn after so much of a scan: a few ms. */
+const scanStepBytes = 512 * 1024;
+
+/**
+ * Refuses what is too long by its own words, and reads and scans what the row reads.
+ *
+ * @throws BodiesFull; CallerLeft
+ */
+export function takeBody(
+  head: Head,
+  { match, body }: Claim,
+  rooms: Rooms,
+  trace?: Trace,
+): Outcome<TakenBody> | Promise<Outcome<TakenBody>> {
+  const { route } = match;
+  const refused = bodyOver(head, route) ?? (body === null ? null : bodyUnreadable(head));
+  if (refused !== null || body === null) {
+    trace?.('body', refused === null, refused?.reason ?? 'within the cap');
+    return refused === null ? streaming : { ok: false, denial: refused };
+  }
+  return readWhole(route, body, rooms, trace);
+}
+
+async function readWhole(
+  route: Route,
+  rule: BodyRule,
+  rooms: Rooms,
+  trace?: Trace,
+): Promise<Outcome<TakenBody>> {
+  const arrived = await rooms.body(route, rule);
+  const taken = arrived.ok ? await scan(arrived.value, rule) : arrived;
+  trace?.('body', taken.ok, taken.ok ? `${taken.value.bytes?.length} bytes of JSON` : taken.denial.reason);
+  return taken;
+}
+
+async function scan(bytes: Uint8Array, rule: BodyRule): Promise<Outcome<TakenBody>> {
+  const scanner = new JsonScanner(bytes, rule.query);
+  let result = scanner.step(scanStepBytes);
+  while (result === null) {
+    await new Promise((resolve) => setImmediate(resolve));
+    result = scanner.step(scanStepBytes);
+  }
+  const reading = readBody(rule, result);
+  return reading.ok ? { ok: true, value: { bytes, reading: reading.value } } : reading;
+}
+
+/** A body whose length is known is refused before a byte of it is forwarded. */
+function bodyOver(head: Head, route: Route): Denial | null {
+  const { bytes } = framingOf(head.rawHeaders);
+  if (route.bodyBytesMax === null || bytes === null || bytes <= route.bodyBytesMax) return null;
+  return denial('body_too_large', `${bytes} bytes, ${route.bodyBytesMax} are allowed`);
+}
+
+/** What the head alone shows, before a byte is read. */
+function bodyUnreadable({ rawHeaders }: Head): Denial | null {
+  if (!framingOf(rawHeaders).hasBody) return denial('body_malformed', 'the body is empty');
+  const encoding = checkEncoding(
+    fieldValues(rawHeaders, 'content-type'),
+    fieldValues(rawHeaders, 'content-encoding'),
+  );
+  return encoding.ok ? null : encoding.denial;
+}
+
+/** What the pins of a claim say, and what was passed over because a pin only watches. */
+export type AskedPins = {
+  readonly evidence: readonly PinEvidence[];
+  readonly monitored: readonly DenialCode[];
+};
+
+type Asked = { readonly owed: PinOwed; readonly verdict: PinVerdict };
+
+/**
+ * Asks every pin of the claim, and pins at first use once none has said no. The last question of a walk: a
+ * request that anything else refuses pins nothing.
+ *
+ * @throws StoreFault
+ */
+export async function askPins(
+  head: Head,
+  claim: Claim,
+  reading: Reading | null,
+  rooms: Rooms,
+  trace?: Trace,
+): Promise<Outcome<AskedPins>> {
+  const monitored: DenialCode[] = [];
+  /** What a pin's no comes to: evidence all the same while it only watches, else the refusal. */
+  const passOver = ({ pin }: PinOwed, no: Denial, watching: PinEvidence | null) => {
+    trace?.(
+      `pin ${pin.name}`,
+      watching !== null,
+      watching === null ? no.reason : `would refuse: ${no.reason}`,
+    );
+    if (watching !== null) monitored.push(no.code);
+    return watching;
+  };
+  const asked: Asked[] = [];
+  const evidence: PinEvidence[] = [];
+  for (const owed of claim.pins) {
+    const key = keyOf(owed);
+    const record = key === null ? null : await rooms.pins.read(key);
+    const verdict = judgePin(owed, presented(head, owed, reading), record?.value ?? null);
+    asked.push({ owed, verdict });
+    if (verdict.kind === 'no' && watchPin(owed, rooms.now()) === null) {
+      passOver(owed, verdict.denial, null);
+      return { ok: false, denial: verdict.denial };
+    }
+  }
+  for (const { owed, verdict } of asked) {
+    const last =
+      verdict.kind === 'first' ? await pinFirst(head, claim, reading, owed, verdict.id, rooms) : verdict;
+    if (last.kind === 'first') throw new Error('what was pinned first is not pinned');
+    if (last.kind === 'no') {
+      const watching = passOver(owed, last.denial, watchPin(owed, rooms.now()));
+      if (watching === null) return { ok: false, denial: last.denial };
+      evidence.push(watching);
+      continue;
+    }
+    const detail = verdict.kind === 'first' ? 'first use: pinned by this request' : last.detail;
+    trace?.(`pin ${owed.pin.name}`, true, detail);
+    evidence.push(last.evidence);
+  }
+  return { ok: true, value: { evidence, monitored } };
+}
+
+/** Another request may have been first: what the store says then is what is judged. */
+async function pinFirst(
+  head: Head,
+  { token }: Claim,
+  reading: Reading | null,
+  owed: PinOwed,
+  id: string,
+  rooms: Rooms,
+): Promise<PinVerdict> {
+  const key = keyOf(owed);
+  if (key === null || token === null) throw new Error('a pin of nobody');
+  const { value } = await rooms.pins.pinFirst(key, id, token.id);
+  return judgePin(owed, presented(head, owed, reading), value);
+}
+
+function presented(head: Head, { pin }: PinOwed, reading: Reading | null) {
+  return presentedFor(pin, reading, (name) => fieldValues(head.rawHeaders, name));
+}
+
+function keyOf({ pin, subject }: PinOwed): PinKey | null {
+  return subject === null ? null : { pin: pin.name, subject };
+}
