@@ -4,6 +4,7 @@
  */
 import { denied } from '../policy/denial.ts';
 import type { Outcome, Policy, Route, Source, TokenType } from '../policy/types.ts';
+import { endsInChecksum, splitIdPipe } from '../store/token-format.ts';
 import { cookieValue } from './credential-cookie.ts';
 import { cutFromQuery, queryValue } from './credential-query.ts';
 import { fieldValues } from './head.ts';
@@ -111,11 +112,22 @@ function sortByPrefix(plaintext: string, source: Source, policy: Policy): Outcom
     if (!reads(type, source)) {
       return denied('credential_malformed', `type ${type.name} is not read from ${sourceName(source)}`);
     }
+    if (type.checksum === true && !endsInChecksum(plaintext)) {
+      return denied('credential_malformed', `not the checksum of a token of type ${type.name}`);
+    }
     return { ok: true, value: { plaintext, source, types: [type], prefix } };
   }
-  const bare = [...policy.types.values()].filter((type) => type.prefix === '' && reads(type, source));
+  const bare = bareTypes(plaintext, policy).filter((type) => reads(type, source));
   if (bare.length === 0) return denied('credential_malformed', 'no token type has this prefix');
   return { ok: true, value: { plaintext, source, types: bare, prefix: '' } };
+}
+
+/** Types without prefix. Where there are types of `<id>|<random>`, what looks so is theirs and nobody else's. */
+function bareTypes(plaintext: string, { types }: Policy): readonly TokenType[] {
+  const bare = [...types.values()].filter(({ prefix }) => prefix === '');
+  const piped = bare.filter(({ format }) => format === 'id_pipe_random');
+  if (piped.length === 0) return bare;
+  return splitIdPipe(plaintext) === null ? bare.filter((type) => !piped.includes(type)) : piped;
 }
 
 function reads(type: TokenType, source: Source): boolean {

@@ -65,6 +65,7 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   const signer = await openSigner(config);
   const tokens = await openSqliteTokens({
     path: config.store.path,
+    peppers: config.peppers,
     now: Date.now,
     onAlert: ({ code, detail }) => log.error({ event: 'store_alert', code, detail }),
     ...(options.verifier === undefined ? {} : { verifier: options.verifier }),

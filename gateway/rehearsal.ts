@@ -7,6 +7,7 @@ import { assertionClaims } from '../policy/assertion.ts';
 import { identityFields } from '../policy/identity.ts';
 import type { AttributeValue, Charge, LimitState, Policy, TokenRecord, TokenType } from '../policy/types.ts';
 import type { PinKey, PinRecord } from '../store/pin-store.ts';
+import { checksumOf } from '../store/token-format.ts';
 import type { Field } from './answer.ts';
 import { expectsMore, type Head } from './head.ts';
 import { type RefusalCode, statusOf } from './refusals.ts';
@@ -250,12 +251,16 @@ function bodyFields({ headers, body }: MadeUpRequest): readonly Field[] {
 
 /** As long as a minted token, and sorted by its prefix to no other type. */
 function placeholderOf({ prefixes }: Policy, type: TokenType): string {
-  const texts = ['x', '0', 'Z'].map((filler) => type.prefix + filler.repeat(type.issue.length));
+  const start = type.format === 'id_pipe_random' ? '1|' : type.prefix;
+  const texts = ['x', '0', 'Z'].map((filler) => {
+    const text = start + filler.repeat(type.issue.length);
+    return type.checksum === true ? text + checksumOf(text) : text;
+  });
   const own = texts.find((text) => {
     const claimed = prefixes.find(({ prefix }) => text.startsWith(prefix));
     return (claimed?.type.name ?? type.name) === type.name;
   });
-  return own ?? type.prefix.padEnd(type.prefix.length + type.issue.length, 'x');
+  return own ?? texts[0] ?? start;
 }
 
 /** The host of the first row that has the method and path, else the path, else of the first row. */

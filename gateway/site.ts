@@ -1,6 +1,7 @@
 /** What one config makes of the process: replaced whole on reload, never edited. */
 import type { Policy } from '../policy/types.ts';
 import type { LoadedConfig } from './config/load.ts';
+import { changedPeppers } from './config/peppers.ts';
 import type { UpstreamSettings } from './config/settings.ts';
 import { HeaderRules } from './headers.ts';
 import { Life } from './life.ts';
@@ -71,7 +72,7 @@ export async function retireSite(old: Site, next: Site): Promise<void> {
 /** Keys whose change needs a restart. */
 export function restartNeeded(old: LoadedConfig, next: LoadedConfig): readonly string[] {
   const keys = ['listen', 'health', 'admin', 'store', 'redis'] as const;
-  return keys.filter((key) => !same(old[key], next[key]));
+  return [...keys.filter((key) => !same(old[key], next[key])), ...changedPeppers(old.peppers, next.peppers)];
 }
 
 function same(a: unknown, b: unknown): boolean {

@@ -4,8 +4,12 @@ import { type Compilation, errorInKey, errorInValue, hasBroken } from './compile
 import { compileMonitor } from './compile-monitor.ts';
 import { hasFixedMeaning } from './config-headers.ts';
 import { inKey, suggest } from './config-problem.ts';
+import type { LimitConfig } from './config-schema.ts';
 import { foldName } from './identity.ts';
 import type { Cors, IdentityRule, Limit } from './types.ts';
+
+const stepsDefault = 60;
+const exactQuotaMax = 1000;
 
 export function compileLimits(at: Compilation): ReadonlyMap<string, Limit> {
   const limits = new Map<string, Limit>();
@@ -17,7 +21,8 @@ export function compileLimits(at: Compilation): ReadonlyMap<string, Limit> {
     const { quota, windowMs } = limit.rate;
     const onRedisDown = limit.on_redis_down ?? 'local';
     const costAt = limit.cost === undefined ? {} : { costAt: limit.cost };
-    const { steps, per } = limit;
+    const { per } = limit;
+    const steps = stepsOf(at, name, limit);
     const monitor = compileMonitor(at, ['limits', name], limit);
     limits.set(name, { name, quota, windowMs, steps, per, onRedisDown, ...costAt, ...monitor });
     const parts = limit.per.map((part) => (part.kind === 'attribute' ? `attribute.${part.name}` : part.kind));
@@ -27,6 +32,22 @@ export function compileLimits(at: Compilation): ReadonlyMap<string, Limit> {
     }
   }
   return limits;
+}
+
+/** `exact` is steps of 1 ms: a bucket then holds as many runs as uses, so few may be allowed. */
+function stepsOf(at: Compilation, name: string, limit: LimitConfig): number {
+  if (!limit.exact) return limit.steps ?? stepsDefault;
+  const { quota, windowMs } = limit.rate;
+  if (limit.steps !== undefined) {
+    const hint = 'remove steps: exact is steps of 1 ms';
+    errorInKey(at, ['limits', name, 'steps'], 'exact and steps exclude each other', hint);
+  }
+  if (quota > exactQuotaMax) {
+    const message = `exact remembers each use, and ${quota} are more than ${exactQuotaMax}`;
+    const hint = `allow at most ${exactQuotaMax}, or remove exact and choose steps`;
+    errorInValue(at, ['limits', name, 'exact'], message, hint);
+  }
+  return windowMs;
 }
 
 export function compileCors(at: Compilation): ReadonlyMap<string, Cors> {

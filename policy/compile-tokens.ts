@@ -1,6 +1,7 @@
 /** From `token_types` to TokenType: prefixes apart, lengths within bounds, scopes declared. */
 import { type Compilation, errorInKey, errorInValue, resolves, warnInKey } from './compile-context.ts';
 import { compileCsrf } from './compile-csrf.ts';
+import { checkIdsApart, compileFormat, compilePepper, fixedChars } from './compile-formats.ts';
 import type { ConfigPath } from './config-problem.ts';
 import type { TokenTypeConfig } from './config-schema.ts';
 import { isReserved } from './identity.ts';
@@ -26,6 +27,7 @@ export function compileTypes(at: Compilation, identity: IdentityRule): ReadonlyM
     types.set(name, compileType(at, name, type, identity));
   }
   checkPrefixesApart(at);
+  checkIdsApart(at);
   return types;
 }
 
@@ -58,18 +60,20 @@ function compileType(
     scopes: compileScopes(at, path, type),
     attributes: compileAttributes(at, path, type),
     ...compileCsrf(at, name, type, identity),
+    ...compileFormat(at, path, type),
   };
 }
 
 function checkLengths(at: Compilation, path: ConfigPath, type: TokenTypeConfig): void {
   const { length, alphabet } = type.issue;
-  const minted = type.prefix.length + length;
+  const fixed = fixedChars(type);
+  const minted = fixed + length;
   const where = [...path, 'issue', 'length'];
   if (minted < tokenBytesMin) {
-    const hint = `make issue.length at least ${tokenBytesMin - type.prefix.length}; shorter credentials are refused unread`;
+    const hint = `make issue.length at least ${tokenBytesMin - fixed}; shorter credentials are refused unread`;
     errorInValue(at, where, `new tokens would be ${minted} bytes long, fewer than ${tokenBytesMin}`, hint);
   } else if (minted > tokenBytesMax) {
-    const hint = `make issue.length at most ${tokenBytesMax - type.prefix.length}; longer credentials are refused unread`;
+    const hint = `make issue.length at most ${tokenBytesMax - fixed}; longer credentials are refused unread`;
     errorInValue(at, where, `new tokens would be ${minted} bytes long, more than ${tokenBytesMax}`, hint);
   } else if (length * bitsPerCharacter[alphabet] < randomBitsAdvised) {
     const bits = Math.floor(length * bitsPerCharacter[alphabet]);
@@ -110,7 +114,11 @@ function compileHash(at: Compilation, path: ConfigPath, type: TokenTypeConfig): 
       if (hash[key] === undefined) continue;
       errorInKey(at, [...path, 'hash', key], `${key} belongs to bcrypt`, `remove it, or write use: bcrypt`);
     }
-    return { use: 'sha256' };
+    return { use: 'sha256', ...compilePepper(at, path, type) };
+  }
+  if (hash.pepper !== undefined) {
+    const hint = 'remove it, or write use: sha256';
+    errorInKey(at, [...path, 'hash', 'pepper'], 'pepper belongs to sha256', hint);
   }
   const lookupChars = hash.lookup_chars ?? 12;
   checkBcrypt(at, path, type, lookupChars);
@@ -118,14 +126,16 @@ function compileHash(at: Compilation, path: ConfigPath, type: TokenTypeConfig): 
 }
 
 function checkBcrypt(at: Compilation, path: ConfigPath, type: TokenTypeConfig, lookupChars: number): void {
+  if (type.format === 'id_pipe_random') return;
   if (type.prefix === '') {
     errorInKey(at, path, 'bcrypt needs a prefix', 'give the type a prefix, or use sha256');
     return;
   }
   const longest = Math.max(type.prefix.length, ...type.aliases.map((alias) => alias.length));
-  const bytes = longest + type.issue.length;
+  const beside = longest - type.prefix.length + fixedChars(type);
+  const bytes = beside + type.issue.length;
   if (bytes > bcryptBytesMax) {
-    const hint = `bcrypt reads ${bcryptBytesMax} bytes and no further; make issue.length at most ${bcryptBytesMax - longest}, or use sha256`;
+    const hint = `bcrypt reads ${bcryptBytesMax} bytes and no further; make issue.length at most ${bcryptBytesMax - beside}, or use sha256`;
     errorInValue(
       at,
       [...path, 'issue', 'length'],

@@ -89,8 +89,15 @@ export const limitsSchema = named(
       text('token, address, route, api or attribute.NAME.', parseLimitPart, ['token']),
     ),
     steps: v.optional(
-      whole('Into how many steps the window is cut; it may refuse up to one step early.', 1, 1000),
-      60,
+      whole(
+        'Into how many steps the window is cut (default 60); it may refuse up to one step early.',
+        1,
+        1000,
+      ),
+    ),
+    exact: v.optional(
+      flag('Whether each use leaves by itself, to the ms; for rates of up to 1000, without steps.'),
+      false,
     ),
     cost: v.optional(costText),
     on_redis_down: v.optional(

@@ -30,6 +30,7 @@ export type PolicyInput = v.InferInput<typeof policySchema>;
 /** As the schema hands it on: units read, defaults in place, names not yet resolved. */
 export type PolicyConfig = v.InferOutput<typeof policySchema>;
 export type TokenTypeConfig = PolicyConfig['token_types'][string];
+export type LimitConfig = PolicyConfig['limits'][string];
 export type ApiConfig = PolicyConfig['apis'][string];
 export type PinConfig = PolicyConfig['pins'][string];
 export type RowConfig = ApiConfig['routes'][string];

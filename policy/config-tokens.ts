@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { isScopeName } from './cells.ts';
 import { closed, list, name, named, oneOf, plain, some, text, whole, wording } from './config-fields.ts';
 import { hasFixedMeaning } from './config-headers.ts';
+import { pepperSchema } from './config-pepper.ts';
 import { type Parsed, parsed, unreadable } from './config-problem.ts';
 import type { Source } from './types.ts';
 
@@ -102,6 +103,7 @@ const hashSchema = closed({
     'How tokens are kept. sha256 for everything new; bcrypt for tokens that were kept so elsewhere.',
     ['sha256', 'bcrypt'],
   ),
+  pepper: v.optional(pepperSchema),
   cost: v.optional(whole('bcrypt only: the cost of new hashes (default 10).', 4, 14)),
   lookup_chars: v.optional(
     whole('bcrypt only: how many leading characters find the rows to compare with (default 12).', 1, 64),
@@ -127,6 +129,16 @@ export const tokenTypeSchema = closed({
       v.examples(['pio_live_']),
     ),
     '',
+  ),
+  format: v.optional(
+    oneOf('id_pipe_random: ID|RANDOM, found by its id and compared by what follows the first |.', [
+      'id_pipe_random',
+    ]),
+  ),
+  checksum: v.optional(
+    oneOf('required: tokens end in a CRC32 as 6 base62 characters; one that does not is refused unread.', [
+      'required',
+    ]),
   ),
   aliases: v.optional(list('Other prefixes that are accepted too.', prefixText), []),
   issue: v.optional(

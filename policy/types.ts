@@ -11,7 +11,14 @@ export type Source =
 
 /** How tokens of a type are kept. `lookupChars` is how many leading characters find a bcrypt row. */
 export type HashRule =
-  | { readonly use: 'sha256' }
+  | {
+      readonly use: 'sha256';
+      /**
+       * Digests are keyed with a pepper, which policy never sees. `or_none`: rows made without one are
+       * found too. Absent: no pepper.
+       */
+      readonly pepper?: 'always' | 'or_none';
+    }
   | {
       readonly use: 'bcrypt';
       readonly cost: number;
@@ -39,6 +46,10 @@ export type TokenType = {
   readonly prefix: string;
   /** `prefix` and its aliases, all accepted; empty where the type has no prefix. */
   readonly prefixes: readonly string[];
+  /** `<id>|<random>`: found by the id, which the store knows as external id. Absent: opaque after the prefix. */
+  readonly format?: 'id_pipe_random';
+  /** Every token ends in the CRC32 of what stands before it; one that does not is refused unread. */
+  readonly checksum?: true;
   /** For minting only; what follows the prefix is opaque on verify. */
   readonly issue: { readonly length: number; readonly alphabet: 'base62' | 'hex' | 'base64url' };
   readonly hash: HashRule;
@@ -115,7 +126,7 @@ export type Limit = {
   readonly name: string;
   readonly quota: number;
   readonly windowMs: number;
-  /** Into how many steps the window is cut; it may refuse up to one step early. */
+  /** Into how many steps the window is cut; it may refuse up to one step early. `exact`: steps of 1 ms. */
   readonly steps: number;
   readonly per: readonly LimitPart[];
   readonly onRedisDown: 'local' | 'open' | 'closed';

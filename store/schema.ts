@@ -15,7 +15,10 @@ export type TokensTable = {
   type: string;
   label: string;
   preview: string;
-  /** SHA-256 of the whole token in lower-case hex; null: only bcrypt can tell. */
+  /**
+   * SHA-256 of the whole token in lower-case hex, or HMAC-SHA256 under a pepper; `r:` and the same of
+   * the random part for `<id>|<random>`; null: only bcrypt can tell.
+   */
   digest: string | null;
   /** `$2a$`, `$2b$` or `$2y$`; kept after `digest` was written, but no longer asked. */
   bcrypt: string | null;

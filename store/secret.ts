@@ -1,6 +1,7 @@
 /** Mints token secrets and digests them; never keeps one. */
 import { hash, randomBytes } from 'node:crypto';
 import type { TokenType } from '../policy/types.ts';
+import { checksumOf } from './token-format.ts';
 
 const ALPHABETS: Readonly<Record<TokenType['issue']['alphabet'], string>> = {
   base62: '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz',
@@ -13,13 +14,20 @@ const PLACEHOLDER = /xxx|yyy|todo|fixme|replace|changeme/i;
 
 const PREVIEW_RANDOM_MAX = 4;
 
-/** A new token of the type: its prefix and `issue.length` random characters, each equally likely. */
-export function mintSecret(type: Pick<TokenType, 'prefix' | 'issue'>): string {
-  let random: string;
+/**
+ * A new token of the type: its prefix and `issue.length` random characters, each equally likely; then
+ * its checksum, where the type has one.
+ *
+ * @param id what stands before the `|` of `<id>|<random>`; other types have none.
+ */
+export function mintSecret(type: Pick<TokenType, 'prefix' | 'issue' | 'checksum'>, id?: string): string {
+  const start = id === undefined ? type.prefix : `${id}|`;
+  let end: string;
   do {
-    random = randomText(type.issue.length, ALPHABETS[type.issue.alphabet]);
-  } while (PLACEHOLDER.test(random));
-  return type.prefix + random;
+    end = randomText(type.issue.length, ALPHABETS[type.issue.alphabet]);
+    if (type.checksum === true) end += checksumOf(start + end);
+  } while (PLACEHOLDER.test(end));
+  return start + end;
 }
 
 /** Bytes past the last whole multiple of the alphabet are thrown away: taking them modulo would favour its start. */
@@ -34,7 +42,7 @@ function randomText(length: number, alphabet: string): string {
   return text;
 }
 
-/** SHA-256 of the whole token in lower-case hex: what is stored, and found by. */
+/** SHA-256 in lower-case hex: of the whole token, what is stored, and found by. */
 export function digestOf(plaintext: string): string {
   return hash('sha256', plaintext, 'hex');
 }
@@ -50,11 +58,16 @@ export function createKeyedDigest(): (plaintext: string) => string {
 }
 
 /**
- * What people recognise a token by: its prefix and at most four of its random characters.
+ * What people recognise a token by: its prefix and at most four of its random characters; of
+ * `<id>|<random>` the id is enough.
  *
  * @param beginning the token, or as much of its start as is known; '' where nothing is.
  */
-export function previewOf(type: Pick<TokenType, 'prefix' | 'prefixes'>, beginning: string): string {
+export function previewOf(
+  type: Pick<TokenType, 'prefix' | 'prefixes' | 'format'>,
+  beginning: string,
+): string {
+  if (type.format === 'id_pipe_random') return `${beginning.slice(0, beginning.indexOf('|') + 1)}...`;
   if (beginning === '') return `${type.prefix}...`;
   const known = [type.prefix, ...type.prefixes].filter((prefix) => beginning.startsWith(prefix));
   const prefixLength = Math.max(0, ...known.map((prefix) => prefix.length));

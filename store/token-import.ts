@@ -2,6 +2,8 @@
 import type { TokenType } from '../policy/types.ts';
 import type { TokensTable } from './schema.ts';
 import { previewOf } from './secret.ts';
+import type { TokenDigests } from './token-digests.ts';
+import { isPipeId } from './token-format.ts';
 import { rowOf } from './token-rows.ts';
 import type { ImportedToken } from './token-store.ts';
 
@@ -12,25 +14,28 @@ const BCRYPT = /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/;
 
 /**
  * @param now Unix ms; when the token was made, if the import does not say.
- * @throws TypeError for a hash of the wrong shape: the caller checks its input and words the problem.
+ * @throws TypeError for a hash or id of the wrong shape: the caller checks its input and words the problem.
  */
-export function importRow(token: ImportedToken, id: string, now: number): TokensTable {
-  const secret = secretOf(token.type, token.hash);
+export function importRow(token: ImportedToken, id: string, now: number, digests: TokenDigests): TokensTable {
+  const isPiped = token.type.format === 'id_pipe_random';
+  if (isPiped && !isPipeId(token.externalId ?? ''))
+    throw new TypeError('not an id that a token can begin with');
+  const secret = secretOf(token.type, token.hash, digests);
   return rowOf({
     ...token,
     id,
     type: token.type.name,
-    preview: previewOf(token.type, secret.lookup ?? ''),
+    preview: previewOf(token.type, isPiped ? `${token.externalId}|` : (secret.lookup ?? '')),
     secret,
     createdAt: token.createdAt ?? now,
   });
 }
 
-function secretOf(type: TokenType, hash: ImportedToken['hash']): SecretColumns {
+function secretOf(type: TokenType, hash: ImportedToken['hash'], digests: TokenDigests): SecretColumns {
   if ('sha256' in hash) {
     const digest = hash.sha256.toLowerCase();
     if (!SHA256_HEX.test(digest)) throw new TypeError('not a SHA-256 in hex');
-    return { digest, bcrypt: null, lookup: null };
+    return { digest: digests.ofImported(type, digest), bcrypt: null, lookup: null };
   }
   if (!BCRYPT.test(hash.bcrypt)) throw new TypeError('not a bcrypt hash of the kinds $2a$, $2b$ or $2y$');
   if (type.hash.use !== 'bcrypt') throw new TypeError(`tokens of type ${type.name} are not kept as bcrypt`);

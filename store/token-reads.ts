@@ -3,6 +3,7 @@
 import { askWith } from './ask.ts';
 import type { Connection } from './database.ts';
 import { builder, statementOf } from './schema.ts';
+import type { DigestRow } from './token-digests.ts';
 import { RECORD_COLUMNS, type RecordRow } from './token-rows.ts';
 
 /** A row that only bcrypt can tell: it has no digest yet. */
@@ -11,6 +12,7 @@ export type Candidate = { readonly id: string; readonly bcrypt: string };
 export interface TokenReads {
   byDigest(digest: string): RecordRow | undefined;
   byId(id: string): RecordRow | undefined;
+  byExternalId(type: string, externalId: string): DigestRow | undefined;
   /** Oldest first, at most `CANDIDATES_MAX + 1`: one too many shows that there are too many. */
   candidates(lookup: string, type: string): readonly Candidate[];
   /** In order of id, after the given one; any type if null. */
@@ -24,6 +26,9 @@ const record = builder.selectFrom('tokens').select(RECORD_COLUMNS);
 
 const BY_DIGEST = statementOf(record.where('digest', '=', '')).sql;
 const BY_ID = statementOf(record.where('id', '=', '')).sql;
+const BY_EXTERNAL_ID = statementOf(
+  record.select('digest').where('type', '=', '').where('external_id', '=', ''),
+).sql;
 const CANDIDATES = statementOf(
   builder
     .selectFrom('tokens')
@@ -49,6 +54,7 @@ const PAGE_OF_TYPE = statementOf(
 export function prepareReads(connection: Connection, broken: () => string | null): TokenReads {
   const byDigest = connection.prepare<[string], RecordRow>(BY_DIGEST);
   const byId = connection.prepare<[string], RecordRow>(BY_ID);
+  const byExternalId = connection.prepare<[string, string], DigestRow>(BY_EXTERNAL_ID);
   const candidates = connection.prepare<[string, string, number], Candidate>(CANDIDATES);
   const page = connection.prepare<[string, number], RecordRow>(PAGE);
   const pageOfType = connection.prepare<[string, string, number], RecordRow>(PAGE_OF_TYPE);
@@ -58,6 +64,7 @@ export function prepareReads(connection: Connection, broken: () => string | null
   return {
     byDigest: (digest) => ask(() => byDigest.get(digest)),
     byId: (id) => ask(() => byId.get(id)),
+    byExternalId: (type, externalId) => ask(() => byExternalId.get(type, externalId)),
     candidates: (lookup, type) => ask(() => candidates.all(lookup, type, CANDIDATES_MAX + 1)),
     page: (after, type, limit) =>
       ask(() => (type === null ? page.all(after, limit) : pageOfType.all(after, type, limit))),

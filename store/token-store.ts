@@ -15,7 +15,10 @@ export type NewToken = {
 /** The one moment a plaintext leaves the store. */
 export type CreatedToken = { readonly record: TokenRecord; readonly plaintext: string };
 
-/** A row brought from elsewhere: exactly one of `sha256` (hex of the whole token) or `bcrypt`. */
+/**
+ * A row brought from elsewhere: exactly one of `sha256` or `bcrypt`. `sha256` is hex, of the whole token
+ * or, for `<id>|<random>`, of what follows the first `|`; the external id is then the id, and never null.
+ */
 export type ImportedToken = {
   readonly type: TokenType;
   readonly hash: { readonly sha256: string } | { readonly bcrypt: string; readonly lookup: string };

@@ -45,6 +45,13 @@ export function writeDigest(id: string, digest: string): Statement {
   );
 }
 
+/** The row is found by another digest of the same token from now on. Changes only what was read: a race changes it once. */
+export function replaceDigest(id: string, before: string, after: string): Statement {
+  return statementOf(
+    builder.updateTable('tokens').set({ digest: after }).where('id', '=', id).where('digest', '=', before),
+  );
+}
+
 /** Forward only: a late flush of one process never undoes a newer one of another. */
 export function markUsed(id: string, atMs: number): Statement {
   return statementOf(

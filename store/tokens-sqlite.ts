@@ -16,6 +16,7 @@ import type { Statement } from './schema.ts';
 import { createKeyedDigest, digestOf, mintSecret, previewOf } from './secret.ts';
 import type { SqliteLink } from './sqlite-link.ts';
 import { auditCreated, auditImported, auditRevoked } from './token-audit.ts';
+import { type Ask, type Form, type Peppers, recognise, TokenDigests } from './token-digests.ts';
 import { importRow, type SecretColumns } from './token-import.ts';
 import { CANDIDATES_MAX, prepareReads, type TokenReads } from './token-reads.ts';
 import { type RecordRow, recordOf, rowOf } from './token-rows.ts';
@@ -32,6 +33,7 @@ import {
   insertTokenIfNew,
   markRevoked,
   markUsed,
+  replaceDigest,
   selectRecord,
   writeDigest,
 } from './token-writes.ts';
@@ -58,6 +60,8 @@ export type SqliteTokensOptions = {
   /** How long a write may wait for another process's; default 2,000. */
   readonly lockWaitMs?: number;
   readonly verifier?: VerifierOptions;
+  /** Of every type whose hash rule names peppers: without them its tokens can be neither found nor made. */
+  readonly peppers?: Peppers;
 };
 
 export interface SqliteTokenStore extends TokenStore {
@@ -78,6 +82,8 @@ const LOCK_WAIT_MS = 2_000;
 const CHUNK = 500;
 const VERIFIED_MAX = 100_000;
 const MINT_TRIES = 32;
+const REDIGESTED_MAX = 10_000;
+const REDIGEST_AGAIN_MS = 60_000;
 
 /** @throws DatabaseRefused: missing (readonly), damaged, not ours, or written by a newer Postern. */
 export async function openSqliteTokens(options: SqliteTokensOptions): Promise<SqliteTokenStore> {
@@ -114,9 +120,12 @@ class SqliteTokens implements SqliteTokenStore {
   readonly #lastUsed: LastUsed;
   readonly #nextId: () => string;
   readonly #auditRow: SqliteLink['rowOf'];
+  readonly #digests: TokenDigests;
   readonly #keyedDigest = createKeyedDigest();
   /** Keyed digest to id. Says which row a token stands for, never whether it may pass: the row is read each time. */
   readonly #verified = new LRUCache<string, string>({ max: VERIFIED_MAX });
+  /** Rows whose digest was sent to be replaced lately: a busy token must not become a flood of writes. */
+  readonly #redigested = new LRUCache<string, true>({ max: REDIGESTED_MAX, ttl: REDIGEST_AGAIN_MS });
   #closed: Promise<void> | null = null;
 
   constructor(options: SqliteTokensOptions, connection: Connection, writer: Writer) {
@@ -126,6 +135,7 @@ class SqliteTokens implements SqliteTokenStore {
     this.#writer = writer;
     this.#nextId = createTokenIds(options.now);
     this.#auditRow = createAuditRows(options.now);
+    this.#digests = new TokenDigests(options.peppers ?? new Map());
     this.#file = watchSameFile(options.path);
     this.#reads = prepareReads(connection, () => this.#file.reason);
     const link: SqliteLink = {
@@ -142,7 +152,7 @@ class SqliteTokens implements SqliteTokenStore {
       reads: this.#reads,
       verifier: this.#verifier,
       onMatch: (match, plaintext) => {
-        if (match.thenSha256) this.#sendDigest(match.id, plaintext);
+        if (match.thenSha256) this.#sendDigest(writeDigest(match.id, digestOf(plaintext)), match.id);
       },
       onOverfull: (type, ids) =>
         this.#alert({ code: 'lookup_overfull', detail: `${type}: ${ids.join(' ')}` }),
@@ -166,15 +176,32 @@ class SqliteTokens implements SqliteTokenStore {
       const record = row === undefined ? null : recordIfOf(types, row);
       if (record !== null) return record;
     }
-    const row = this.#reads.byDigest(digestOf(plaintext));
-    if (row !== undefined) {
-      const record = recordIfOf(types, row);
-      if (record !== null) this.#verified.set(key, row.id);
-      return record;
+    const row = this.#firstAnswer(this.#digests.asksFor(plaintext, types));
+    if (row !== null) {
+      this.#verified.set(key, row.id);
+      return recordOf(row);
     }
     if (!mayBeBcrypt) return null;
     const comparison = this.#lookup.match(plaintext, key, types);
     return comparison === null ? null : this.#afterComparison(key, comparison);
+  }
+
+  /** A row found by another form of its digest gets the newest one, in the background. */
+  #firstAnswer(asks: readonly Ask[], at = 0): RecordRow | null {
+    const ask = asks[at];
+    if (ask === undefined) return null;
+    const row =
+      ask.by === 'digest' ? this.#reads.byDigest(ask.digest) : this.#reads.byExternalId(ask.type, ask.id);
+    const found = row === undefined ? null : recognise(ask, row);
+    if (row === undefined || found === null) return this.#firstAnswer(asks, at + 1);
+    if (found.stale !== null) this.#redigest(row.id, found.stale);
+    return row;
+  }
+
+  #redigest(id: string, { digest, newest }: Form): void {
+    if (this.#redigested.has(id)) return;
+    this.#redigested.set(id, true);
+    this.#sendDigest(replaceDigest(id, digest, newest), id);
   }
 
   /** Reads the row anew: while bcrypt ran, it may have been revoked. */
@@ -212,14 +239,16 @@ class SqliteTokens implements SqliteTokenStore {
 
   async create(token: NewToken): Promise<CreatedToken> {
     const { type } = token;
-    const plaintext = this.#mint(type);
+    const id = this.#nextId();
+    const externalId = type.format === 'id_pipe_random' ? id.slice(id.indexOf('_') + 1) : null;
+    const plaintext = this.#mint(type, externalId);
     const row = rowOf({
       ...token,
-      id: this.#nextId(),
+      id,
       type: type.name,
       preview: previewOf(type, plaintext),
       secret: await this.#secretOf(type, plaintext),
-      externalId: null,
+      externalId,
       createdAt: this.#now(),
     });
     await this.#write([insertToken(row), auditCreated(this.#auditRow, row)]);
@@ -227,9 +256,9 @@ class SqliteTokens implements SqliteTokenStore {
   }
 
   /** Never adds the row too many to a set of rows that share their first characters. */
-  #mint(type: TokenType): string {
+  #mint(type: TokenType, externalId: string | null): string {
     for (let tries = 0; tries < MINT_TRIES; tries++) {
-      const plaintext = mintSecret(type);
+      const plaintext = mintSecret(type, externalId ?? undefined);
       if (type.hash.use === 'sha256') return plaintext;
       const lookup = plaintext.slice(0, type.hash.lookupChars);
       if (this.#reads.candidates(lookup, type.name).length < CANDIDATES_MAX) return plaintext;
@@ -240,8 +269,11 @@ class SqliteTokens implements SqliteTokenStore {
     );
   }
 
-  async #secretOf({ hash }: TokenType, plaintext: string): Promise<SecretColumns> {
-    if (hash.use === 'sha256') return { digest: digestOf(plaintext), bcrypt: null, lookup: null };
+  async #secretOf(type: TokenType, plaintext: string): Promise<SecretColumns> {
+    const { hash } = type;
+    if (hash.use === 'sha256') {
+      return { digest: this.#digests.ofNew(type, plaintext), bcrypt: null, lookup: null };
+    }
     const bcrypt = await this.#verifier.hash(plaintext, hash.cost);
     return { digest: null, bcrypt, lookup: plaintext.slice(0, hash.lookupChars) };
   }
@@ -257,7 +289,7 @@ class SqliteTokens implements SqliteTokenStore {
   }
 
   async import(rows: readonly ImportedToken[]): Promise<{ imported: number; skipped: number }> {
-    const made = rows.map((row) => importRow(row, this.#nextId(), this.#now()));
+    const made = rows.map((row) => importRow(row, this.#nextId(), this.#now(), this.#digests));
     let imported = 0;
     for (const chunk of chunksOf(made)) {
       const results = await this.#write([
@@ -309,13 +341,11 @@ class SqliteTokens implements SqliteTokenStore {
   }
 
   /**
-   * Not waited for by the answer, and not needed for it: this process remembers the token anyway.
+   * Not waited for by the answer, and not needed for it: the row is found without it.
    * Closing finishes it: the writer takes what it was handed in order.
    */
-  #sendDigest(id: string, plaintext: string): void {
-    this.#write([writeDigest(id, digestOf(plaintext))]).catch((cause) =>
-      this.#alert({ code: 'digest_not_written', detail: id, cause }),
-    );
+  #sendDigest(change: Statement, id: string): void {
+    this.#write([change]).catch((cause) => this.#alert({ code: 'digest_not_written', detail: id, cause }));
   }
 
   /** Looks at the file before and after: a change committed to a deleted file is lost, and must not be acknowledged. */

@@ -24,12 +24,13 @@ export async function atDesk<T>(
   work: (desk: Desk) => T | Promise<T>,
 ): Promise<T | null> {
   const { path } = config.store;
+  const { peppers } = config;
   if (access !== 'create' && !existsSync(path)) return null;
   // Loaded here: commands that need no store need not wait for its drivers.
   const { DatabaseRefused } = await import('../../store/database.ts');
   const { openSqliteTokens } = await import('../../store/tokens-sqlite.ts');
   try {
-    const tokens = await openSqliteTokens({ path, now: shell.now, readonly: access === 'read' });
+    const tokens = await openSqliteTokens({ path, peppers, now: shell.now, readonly: access === 'read' });
     try {
       const { pins, audit } = tokens;
       return await work({ policy: config.policy, tokens, pins, audit, now: shell.now, by: 'cli' });

@@ -12,6 +12,7 @@ import {
   typeNamed,
 } from '../../policy/token-input.ts';
 import type { AttributeValue, Policy, TokenType } from '../../policy/types.ts';
+import { isPipeId } from '../../store/token-format.ts';
 import type { ImportedToken } from '../../store/token-store.ts';
 
 /** The dearest hash the config lets a type have: a dearer one would hold a thread for seconds. */
@@ -60,7 +61,8 @@ export function readImportRow(policy: Policy, text: string, by: string): Checked
   if (!row.ok) return row;
   const type = typeNamed(policy, row.value.type);
   if (!type.ok) return type;
-  return tokenOf(type.value, row.value, by);
+  const id = idOf(policy, type.value, row.value);
+  return id.ok ? tokenOf(type.value, row.value, id.value, by) : id;
 }
 
 function shapeOf(text: string): Checked<Row> {
@@ -86,7 +88,22 @@ function shapeOf(text: string): Checked<Row> {
   return complain(`${String(key)} is wrong`, null, `write ${expected}`);
 }
 
-function tokenOf(type: TokenType, row: Row, by: string): Checked<ImportedToken> {
+/** Tokens of `<id>|<random>` are found by it, so one they cannot begin with would find nothing. */
+function idOf(policy: Policy, type: TokenType, { external_id: id = null }: Row): Checked<string | null> {
+  if (type.format !== 'id_pipe_random') return { ok: true, value: id };
+  if (id === null || !isPipeId(id)) {
+    const hint = 'write what stands before the |: 1 to 64 letters, digits, _ or -';
+    return complain(id === null ? 'external_id is missing' : 'external_id is wrong', null, hint);
+  }
+  const claimed = policy.prefixes.find(
+    ({ prefix }) => `${id}|`.startsWith(prefix) || prefix.startsWith(`${id}|`),
+  );
+  if (claimed === undefined) return { ok: true, value: id };
+  const message = `external_id begins like a token of type ${claimed.type.name}, so nobody could use the token`;
+  return complain(message, null, 'leave the row out and issue a new token');
+}
+
+function tokenOf(type: TokenType, row: Row, externalId: string | null, by: string): Checked<ImportedToken> {
   const hash = hashOf(type, row);
   if (!hash.ok) return hash;
   const label = labelOf(row.label);
@@ -104,7 +121,7 @@ function tokenOf(type: TokenType, row: Row, by: string): Checked<ImportedToken> 
     value: {
       type,
       hash: hash.value,
-      externalId: row.external_id ?? null,
+      externalId,
       label: label.value,
       scopes: 'fixed' in type.scopes ? type.scopes.fixed : scopes.value,
       attributes: attributes.value,
@@ -122,6 +139,14 @@ function hashOf(type: TokenType, { sha256, bcrypt, lookup }: Row): Checked<Impor
   }
   if (sha256 !== undefined) {
     if (lookup !== undefined) return complain('lookup belongs to bcrypt', null, 'leave it out');
+    if (type.hash.use === 'sha256' && type.hash.pepper === 'always') {
+      const message = `tokens of type ${type.name} are never looked for without a pepper, and this one was kept without`;
+      return complain(
+        message,
+        null,
+        'write none at the end of hash.pepper, until each such token has been used once',
+      );
+    }
     return { ok: true, value: { sha256 } };
   }
   if (type.hash.use !== 'bcrypt' || bcrypt === undefined) {

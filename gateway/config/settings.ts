@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { type ConfigPath, type ConfigProblem, inKey, inValue } from '../../policy/config-problem.ts';
 import type { Network } from '../../policy/types.ts';
 import { type Address, formatAddress, parseUpstreamUrl, reachesListener } from './address.ts';
+import { type PepperSettings, resolvePeppers } from './peppers.ts';
 import type { FileConfig } from './schema.ts';
 import { resolveSigningKeys, type SigningKey } from './signing-keys.ts';
 
@@ -52,6 +53,7 @@ export type Settings = {
   readonly upstreams: ReadonlyMap<string, UpstreamSettings>;
   /** Of the assertion; the first signs. Empty: there is none. */
   readonly signingKeys: readonly SigningKey[];
+  readonly peppers: PepperSettings;
 };
 
 export type ResolvedSettings = {
@@ -92,6 +94,7 @@ export function resolveSettings(config: FileConfig, file: string, env: Environme
     redis: resolveRedis(at),
     upstreams: resolveUpstreams(at),
     signingKeys: resolveSigningKeys({ ...at, warnings, mayCreate: 'path' in store }),
+    peppers: resolvePeppers({ ...at, dereference: (path, reference) => dereference(at, path, reference) }),
   };
   return { settings, errors: at.errors, warnings };
 }

@@ -13,8 +13,10 @@ export function roomOf(path: string): Room | null {
 const policyPackages = ['valibot'];
 const storePackages = ['kysely', 'better-sqlite3', 'ioredis', 'piscina', 'bcryptjs', 'lru-cache'];
 
-/** Modules of the store that open nothing: its interfaces and its faults. */
-const storeInterfaces = ['store/token-store.ts', 'store/limiter.ts', 'store/fault.ts', 'store/id.ts'];
+/** Modules of the store that open nothing: its interfaces, its faults, what a token's text shows. */
+const storeInterfaces = ['token-store', 'limiter', 'fault', 'id', 'token-format'].map(
+  (name) => `store/${name}.ts`,
+);
 /** The only files that open concrete stores. */
 const openers = /^gateway\/(?:main|demo)\.ts$|^gateway\/admin\/(?:cli|operations)[a-z-]*\.ts$/;
 /** What decides about requests or carries them, and is none of the operators' business. */
