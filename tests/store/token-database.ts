@@ -1,18 +1,19 @@
 /** A database for one test, with stores opened on it and closed after. */
 import { onTestFinished } from 'vitest';
+import type { Peppers } from '../../store/token-digests.ts';
 import type { TokenStore } from '../../store/token-store.ts';
 import { NOW } from './token-types.ts';
 
 /** A database of the test's own, empty at first; `open` gives another store on it, as another process would. */
 export type TokenDatabase = {
-  readonly open: (options: { now: () => number }) => Promise<TokenStore>;
+  readonly open: (options: { now: () => number; peppers?: Peppers }) => Promise<TokenStore>;
   readonly remove: () => Promise<void>;
 };
 
 export type CreateDatabase = () => Promise<TokenDatabase>;
 
 /** One store on a fresh database; `open` gives another, as another process would. `clock.now` may be moved. */
-export async function freshStore(createDatabase: CreateDatabase) {
+export async function freshStore(createDatabase: CreateDatabase, peppers: Peppers = new Map()) {
   const database = await createDatabase();
   const opened: TokenStore[] = [];
   const clock = { now: NOW };
@@ -20,8 +21,8 @@ export async function freshStore(createDatabase: CreateDatabase) {
     for (const store of opened) await store.close();
     await database.remove();
   });
-  const open = async () => {
-    const store = await database.open({ now: () => clock.now });
+  const open = async (known = peppers) => {
+    const store = await database.open({ now: () => clock.now, peppers: known });
     opened.push(store);
     return store;
   };

@@ -24,6 +24,13 @@ export const USER = tokenType('user', 'usr_', { use: 'sha256' });
 export const PROJECT = tokenType('project', 'prj_', bcryptRule);
 export const UPGRADING = tokenType('upgrading', 'upg_', { ...bcryptRule, thenSha256: true });
 
+/** `<id>|<random>`. */
+export const PIPED: TokenType = { ...tokenType('piped', '', { use: 'sha256' }), format: 'id_pipe_random' };
+/** Without prefix, so that it could be taken for any other. */
+export const BARE = tokenType('bare', '', { use: 'sha256' });
+export const PEPPERED = tokenType('peppered', '', { use: 'sha256', pepper: 'always' });
+export const MOVING = tokenType('moving', '', { use: 'sha256', pepper: 'or_none' });
+
 export function newToken(type: TokenType, choices: Partial<NewToken> = {}): NewToken {
   return {
     type,

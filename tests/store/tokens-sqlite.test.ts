@@ -11,7 +11,7 @@ import { describeTokenStore } from './tokens.suite.ts';
 
 describeTokenStore('SQLite', async () => {
   const path = join(temporaryFolder(), 'tokens.db');
-  return { open: ({ now }) => openSqliteTokens({ path, now }), remove: async () => {} };
+  return { open: (options) => openSqliteTokens({ path, ...options }), remove: async () => {} };
 });
 
 async function openTokens(options: Partial<SqliteTokensOptions> = {}) {

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { type CreateDatabase, freshStore } from './token-database.ts';
 import { bcryptRule, importedToken, NOW, newToken, PROJECT, UPGRADING, USER } from './token-types.ts';
 import { describeBcryptRows } from './tokens-bcrypt.suite.ts';
+import { describeTokenFormats } from './tokens-formats.suite.ts';
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
@@ -103,6 +104,7 @@ export function describeTokenStore(name: string, createDatabase: CreateDatabase)
   });
 
   describeBcryptRows(name, createDatabase);
+  describeTokenFormats(name, createDatabase);
 
   describe(`a token store on ${name}: changing`, () => {
     test.each([USER, PROJECT])('a revoke is seen by the next find of any process ($name)', async (type) => {
