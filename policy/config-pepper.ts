@@ -11,6 +11,8 @@ function parseNone(value: string): Parsed<null> {
   return value === 'none' ? parsed(null) : unreadable('not a reference to a pepper', hint);
 }
 
+const notReference = wording('not a reference to a pepper', hint);
+
 const reference = v.pipe(
   closed({
     env: v.optional(plain('The name of an environment variable; missing is an error.')),
@@ -24,7 +26,10 @@ const reference = v.pipe(
 
 /** Peppers, the newest first; null, for none, may be the last. */
 export const pepperSchema = v.pipe(
-  v.array(v.union([text('none: tokens made without a pepper.', parseNone, ['none']), reference])),
+  v.array(
+    v.union([text('none: tokens made without a pepper.', parseNone, ['none']), reference], notReference),
+    wording('not a list of references', 'write pepper: [{ env: PEPPER }]'),
+  ),
   v.minLength(1, wording('the list is empty', 'write at least one, or leave the key out')),
   v.maxLength(peppersMax, ({ requirement, received }) =>
     wording(

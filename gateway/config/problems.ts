@@ -83,12 +83,14 @@ function fromIssue(issue: Issue, above: ConfigPath): readonly ConfigProblem[] {
 
 /**
  * An issue deeper than the union itself tells which alternative was meant: show that one. So does
- * a complaint about what a text says, once it is known to be a text.
+ * a complaint about what a text says, once it is known to be a text. Else the union's own words, if it has any.
  */
 function fromUnion(issue: Issue, path: ConfigPath): readonly ConfigProblem[] {
   const inner = issue.issues ?? [];
   const meant = inner.filter(({ path: below, kind }) => below !== undefined || kind !== 'schema');
   if (meant.length > 0) return meant.flatMap((deeper) => fromIssue(deeper, path));
+  const [words = '', hint = ''] = issue.message.split('\n');
+  if (!words.startsWith('Invalid ')) return [{ path, at: 'value', message: words, hint }];
   const hints = inner.map(({ message }) => message.split('\n')[1]).filter((hint) => hint !== undefined);
   const expected = inner.map((alternative) => kindName(alternative.expected)).join(' or ');
   const message = `expected ${expected}, found ${received(issue)}`;

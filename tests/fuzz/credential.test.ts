@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { cutFor, readCredential } from '../../gateway/credential.ts';
 import { cutFromCookie } from '../../gateway/credential-cookie.ts';
 import { cutFromQuery } from '../../gateway/credential-query.ts';
+import { checksumOf, endsInChecksum, splitIdPipe } from '../../store/token-format.ts';
+import { loaded } from '../fixtures/config.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { gatePolicy, gateRoute, goodToken } from '../support/gate.ts';
 
@@ -77,6 +79,53 @@ describe('whatever is sent as a credential', () => {
       }),
       fuzz(5000),
     );
+  });
+});
+
+describe('where types of every format share a source', () => {
+  const { policy } = loaded(`version: 1
+upstreams: { app: { url: http://127.0.0.1:9001 } }
+token_types:
+  piped: { format: id_pipe_random }
+  other: { format: id_pipe_random, sources: ["header:X-Other"] }
+  bare: {}
+  plain: { prefix: p_ }
+  checked: { prefix: p_ck_, aliases: [ck|], checksum: required }
+apis:
+  main:
+    to: app
+    routes:
+      GET /: { allow: { piped: any_scope, other: any_scope, bare: any_scope, plain: any_scope, checked: any_scope } }
+`);
+  const everyType = policy.find('any', '/')[0]?.route ?? route;
+  const token = fc
+    .array(fc.constantFrom('p_', 'p_ck_', 'ck', 'ck|', '|', '2', '07_x-Y', 'tok.en', 'r:', 'A'.repeat(16)), {
+      minLength: 1,
+      maxLength: 6,
+    })
+    .chain((parts) => fc.constantFrom(parts.join(''), parts.join('') + checksumOf(parts.join(''))));
+
+  /** What the words of the config say, without any of the code that reads them. */
+  function typesOf(text: string): string {
+    if (!/^[A-Za-z0-9._~+/=|-]{16,512}$/.test(text)) return 'none';
+    if (/^(?:p_ck_|ck\|)/.test(text)) return endsInChecksum(text) ? 'checked' : 'none';
+    if (text.startsWith('p_')) return 'plain';
+    return /^[A-Za-z0-9_-]{1,64}\|./.test(text) ? 'piped' : 'bare';
+  }
+
+  test('each text is of the one format it shows, whatever it is made of', () => {
+    const seen = new Set<string>();
+    fc.assert(
+      fc.property(token, (text) => {
+        const outcome = readCredential(['Authorization', `Bearer ${text}`], null, everyType, policy);
+        const types = outcome.ok ? outcome.value.types.map(({ name }) => name).join() : 'none';
+        seen.add(types);
+        expect(types).toBe(typesOf(text));
+        if (types === 'piped') expect(splitIdPipe(text)).not.toBeNull();
+      }),
+      fuzz(5000),
+    );
+    expect([...seen].sort()).toEqual(['bare', 'checked', 'none', 'piped', 'plain']);
   });
 });
 

@@ -236,6 +236,32 @@ describe('token types', () => {
     ]);
   });
 
+  test('say their format, checksum and peppers, and hold no pepper', () => {
+    const env = { A: 'a pepper '.repeat(4) };
+    const { policy } = loaded(
+      smallConfig
+        .replace('prefix: u_\n', 'format: id_pipe_random\n')
+        .replace(
+          '{ prefix: pio_live_,',
+          '{ prefix: pio_live_, checksum: required, hash: { use: sha256, pepper: [{ env: A }, none] },',
+        ),
+      env,
+    );
+    expect(policy.types.get('user')).toMatchObject({ format: 'id_pipe_random', prefixes: [] });
+    expect(policy.types.get('project')).toMatchObject({
+      checksum: true,
+      hash: { use: 'sha256', pepper: 'or_none' },
+    });
+    const always = smallConfig.replace(
+      '{ prefix: pio_live_,',
+      '{ prefix: pio_live_, hash: { use: sha256, pepper: [{ env: A }] },',
+    );
+    expect(loaded(always, env).policy.types.get('project')?.hash).toEqual({
+      use: 'sha256',
+      pepper: 'always',
+    });
+  });
+
   test('without a prefix are allowed for sha256', () => {
     const policy = policyOf(smallConfig.replace('prefix: u_\n', 'issue: { length: 32 }\n'));
     expect(policy.types.get('user')).toMatchObject({ prefix: '', prefixes: [] });
@@ -275,6 +301,15 @@ test('the policy cannot be changed, not even inside its maps', () => {
   expect(() => policy.types.get('project')?.scopes.fixed.push('x')).toThrow(TypeError);
   expect(() => policy.identity.reservedNames.add('x')).toThrow('the policy is frozen');
   expect(() => policy.routes.push({ id: 'x', access: new Map() })).toThrow(TypeError);
+});
+
+test('a limit has 60 steps unless it says otherwise; exact is steps of 1 ms', () => {
+  const text = `${smallConfig}limits:
+  a: { rate: 5/10s, per: [address] }
+  b: { rate: 5/10s, per: [address], steps: 7, exact: false }
+  c: { rate: 1000/24h, per: [address], exact: true }
+`;
+  expect([...policyOf(text).limits.values()].map(({ steps }) => steps)).toEqual([60, 7, 86_400_000]);
 });
 
 test('the failure budget is off unless it is written', () => {

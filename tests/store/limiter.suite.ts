@@ -214,6 +214,42 @@ export function limiterSuite(name: string, open: () => Promise<LimiterSubject>):
       expect(admitted.length).toBeGreaterThanOrEqual(300);
     });
 
+    test('an exact limit is never over, and refuses no more than 1 ms early', async () => {
+      const limit = limitOf({ quota: 40, windowMs: 120, steps: 120 });
+      const key = freshKey();
+      const admitted: number[] = [];
+      const refused: number[] = [];
+      let firstUs: number | null = null;
+      let over = false;
+      async function client(): Promise<void> {
+        while (!over) {
+          const { states, clockUs } = await subject.stamped([charge(limit, key)]);
+          if (clockUs !== null) {
+            firstUs ??= clockUs;
+            over ||= clockUs - firstUs > 400_000;
+            (passed(states) ? admitted : refused).push(clockUs);
+          }
+          await new Promise(setImmediate);
+        }
+      }
+      await Promise.all(Array.from({ length: 8 }, client));
+      const within = (atUs: number, lengthUs: number) =>
+        admitted.filter((one) => one <= atUs && atUs - one < lengthUs).length;
+      expect(admitted.filter((atUs) => within(atUs, 120_000) > 40)).toEqual([]);
+      expect(refused.filter((atUs) => within(atUs, 121_000) < 40)).toEqual([]);
+      expect(Math.min(admitted.length - 40, refused.length)).toBeGreaterThan(0);
+    });
+
+    test('an exact limit of a day and a thousand uses is counted to the last', async () => {
+      const limit = limitOf({ quota: 1000, windowMs: 86_400_000, steps: 86_400_000 });
+      const key = freshKey();
+      const uses = Array.from({ length: 1010 }, () => consume(charge(limit, key)));
+      expect((await Promise.all(uses)).filter(passed)).toHaveLength(1000);
+      const [state] = await consume(charge(limit, key));
+      expect(state?.retryAfterMs).toBeGreaterThan(86_000_000);
+      expect(state?.retryAfterMs).toBeLessThanOrEqual(86_400_000);
+    });
+
     test('is healthy', () => {
       expect(subject.limiter.health()).toMatchObject({ ok: true, reason: null });
     });

@@ -55,6 +55,33 @@ describe('the sliding window', () => {
     expect(Math.min(seen.admitted, seen.refused)).toBeGreaterThan(200);
   });
 
+  test('with steps of 1 ms remembers no more runs than uses, and refuses at most 1 ms early', () => {
+    const exact = fc.record({
+      quota: fc.integer({ min: 1, max: 12 }),
+      windowUs: fc.constantFrom(1_000_000, 60_000_000, 86_400_000_000),
+    });
+    const seen = { admitted: 0, refused: 0 };
+    fc.assert(
+      fc.property(exact, histories, ({ quota, windowUs }, history) => {
+        const rate = { quota, windowUs, steps: windowUs / 1000 };
+        const bucket = createBucket();
+        const log: Admission[] = [];
+        let nowUs = 1_000_000;
+        for (const [gap, cost] of history) {
+          nowUs += Math.floor(gap * windowUs);
+          const { admitted } = ask(bucket, rate, cost, nowUs);
+          seen[admitted ? 'admitted' : 'refused'] += 1;
+          if (admitted) log.push({ atUs: nowUs, cost });
+          expect(spentWithin(log, nowUs, windowUs)).toBeLessThanOrEqual(quota);
+          if (!admitted) expect(spentWithin(log, nowUs, windowUs + 1000) + cost).toBeGreaterThan(quota);
+          expect(bucket.runs.length).toBeLessThanOrEqual(quota);
+        }
+      }),
+      { numRuns: 200 },
+    );
+    expect(Math.min(seen.admitted, seen.refused)).toBeGreaterThan(200);
+  });
+
   test('tells a wait after which the same cost fits, and not a step before it could', () => {
     let waits = 0;
     fc.assert(
@@ -140,7 +167,7 @@ describe('the Redis script', () => {
   const charges = fc.record({
     bucket: fc.integer({ min: 0, max: 3 }),
     quota: fc.integer({ min: 1, max: 9 }),
-    steps: fc.integer({ min: 1, max: 12 }),
+    steps: fc.oneof(fc.integer({ min: 1, max: 12 }), fc.constantFrom(60_000, 3_600_000, 86_400_000)),
     cost: fc.integer({ min: 1, max: 4 }),
     otherWindow: fc.integer({ min: 0, max: 3 }),
   });
