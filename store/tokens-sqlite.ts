@@ -10,7 +10,11 @@ import { type Connection, createIfMissing, inspectDatabase, openReader, openRead
 import { StoreFault } from './fault.ts';
 import { createTokenIds } from './id.ts';
 import { createLastUsed, type LastUsed } from './last-used.ts';
+
 import { openSqlitePins, type SqlitePinStore } from './pins-sqlite.ts';
+
+import { createRedigest } from './redigest.ts';
+
 import { type SameFile, watchSameFile } from './same-file.ts';
 import type { Statement } from './schema.ts';
 import { createKeyedDigest, digestOf, mintSecret, previewOf } from './secret.ts';
@@ -82,8 +86,6 @@ const LOCK_WAIT_MS = 2_000;
 const CHUNK = 500;
 const VERIFIED_MAX = 100_000;
 const MINT_TRIES = 32;
-const REDIGESTED_MAX = 10_000;
-const REDIGEST_AGAIN_MS = 60_000;
 
 /** @throws DatabaseRefused: missing (readonly), damaged, not ours, or written by a newer Postern. */
 export async function openSqliteTokens(options: SqliteTokensOptions): Promise<SqliteTokenStore> {
@@ -121,11 +123,10 @@ class SqliteTokens implements SqliteTokenStore {
   readonly #nextId: () => string;
   readonly #auditRow: SqliteLink['rowOf'];
   readonly #digests: TokenDigests;
+  readonly #redigest: (id: string, form: Form) => void;
   readonly #keyedDigest = createKeyedDigest();
   /** Keyed digest to id. Says which row a token stands for, never whether it may pass: the row is read each time. */
   readonly #verified = new LRUCache<string, string>({ max: VERIFIED_MAX });
-  /** Rows whose digest was sent to be replaced lately: a busy token must not become a flood of writes. */
-  readonly #redigested = new LRUCache<string, true>({ max: REDIGESTED_MAX, ttl: REDIGEST_AGAIN_MS });
   #closed: Promise<void> | null = null;
 
   constructor(options: SqliteTokensOptions, connection: Connection, writer: Writer) {
@@ -136,6 +137,10 @@ class SqliteTokens implements SqliteTokenStore {
     this.#nextId = createTokenIds(options.now);
     this.#auditRow = createAuditRows(options.now);
     this.#digests = new TokenDigests(options.peppers ?? new Map());
+    this.#redigest = createRedigest({
+      write: (id, { digest, newest }) => this.#write([replaceDigest(id, digest, newest)]),
+      onFailure: (id, cause) => this.#alert({ code: 'digest_not_written', detail: id, cause }),
+    });
     this.#file = watchSameFile(options.path);
     this.#reads = prepareReads(connection, () => this.#file.reason);
     const link: SqliteLink = {
@@ -152,7 +157,7 @@ class SqliteTokens implements SqliteTokenStore {
       reads: this.#reads,
       verifier: this.#verifier,
       onMatch: (match, plaintext) => {
-        if (match.thenSha256) this.#sendDigest(writeDigest(match.id, digestOf(plaintext)), match.id);
+        if (match.thenSha256) this.#sendDigest(match.id, plaintext);
       },
       onOverfull: (type, ids) =>
         this.#alert({ code: 'lookup_overfull', detail: `${type}: ${ids.join(' ')}` }),
@@ -196,12 +201,6 @@ class SqliteTokens implements SqliteTokenStore {
     if (row === undefined || found === null) return this.#firstAnswer(asks, at + 1);
     if (found.stale !== null) this.#redigest(row.id, found.stale);
     return row;
-  }
-
-  #redigest(id: string, { digest, newest }: Form): void {
-    if (this.#redigested.has(id)) return;
-    this.#redigested.set(id, true);
-    this.#sendDigest(replaceDigest(id, digest, newest), id);
   }
 
   /** Reads the row anew: while bcrypt ran, it may have been revoked. */
@@ -341,11 +340,13 @@ class SqliteTokens implements SqliteTokenStore {
   }
 
   /**
-   * Not waited for by the answer, and not needed for it: the row is found without it.
+   * Not waited for by the answer, and not needed for it: this process remembers the token anyway.
    * Closing finishes it: the writer takes what it was handed in order.
    */
-  #sendDigest(change: Statement, id: string): void {
-    this.#write([change]).catch((cause) => this.#alert({ code: 'digest_not_written', detail: id, cause }));
+  #sendDigest(id: string, plaintext: string): void {
+    this.#write([writeDigest(id, digestOf(plaintext))]).catch((cause) =>
+      this.#alert({ code: 'digest_not_written', detail: id, cause }),
+    );
   }
 
   /** Looks at the file before and after: a change committed to a deleted file is lost, and must not be acknowledged. */
