@@ -80,34 +80,9 @@ describe('a problem', () => {
     expect(problems.map(({ message }) => message)).toEqual(['the url holds credentials', 'not a Redis url']);
     expect(JSON.stringify(problems)).not.toContain(secret);
   });
-
-  test('never repeats a pepper, wherever it stands', () => {
-    const pepper = 'hunter2'.repeat(6);
-    const env = { SHORT: 'hunter2', TWICE: pepper, AGAIN: pepper };
-    const [digits, lists] = [pepper.replace(/\D/g, '7'), '[{ env: TWICE }, { env: AGAIN }]'];
-    for (const list of [`[${pepper}]`, pepper, `[${digits}]`, digits, '[{ env: SHORT }]', lists]) {
-      const hash = `{ prefix: pio_live_, hash: { use: sha256, pepper: ${list} },`;
-      const problems = problemsOf(smallConfig.replace('{ prefix: pio_live_,', hash), env);
-      expect(problems).toHaveLength(1);
-      expect(JSON.stringify(problems)).not.toMatch(/hunter2hunter2|7777/);
-    }
-  });
 });
 
 describe('a right config', () => {
-  test('has its peppers read, the newest first, and not in its policy', () => {
-    writeFileSync(join(scratch, 'pepper'), `${'of 2025 '.repeat(5)}\n`);
-    const text = smallConfig.replace(
-      '{ prefix: pio_live_,',
-      '{ prefix: pio_live_, hash: { use: sha256, pepper: [{ env: P }, { file: pepper }, none] },',
-    );
-    const env = { P: 'of 2026 '.repeat(5) };
-    const { peppers, policy } = loaded(text, env, join(scratch, 'gateway.config.yaml'));
-    expect(peppers).toEqual(new Map([['project', [env.P, 'of 2025 '.repeat(5).trim(), null]]]));
-    expect(JSON.stringify([...policy.types])).not.toMatch(/of 202[56]/);
-    expect(loaded(smallConfig).peppers.size).toBe(0);
-  });
-
   test('comes with every default', () => {
     const { listen, health, admin, store, redis, upstreams } = loaded(smallConfig);
     expect({ listen, health, admin, store, redis, upstreams }).toEqual({
