@@ -140,8 +140,8 @@ function byDigest(form: Form, types: readonly string[]): Ask {
 }
 
 /** Kept as bcrypt with a digest written later, or as sha256 without a pepper: found by the same digest. */
-function isPlain({ format, hash: kept }: TokenType): boolean {
-  return format === undefined && (kept.use === 'bcrypt' || kept.pepper === undefined);
+export function isPlain({ format, hash }: TokenType): boolean {
+  return format === undefined && (hash.use === 'bcrypt' || hash.pepper === undefined);
 }
 
 function sameDigest(expected: string, stored: string): boolean {
