@@ -1,9 +1,11 @@
 /** How the tests are run: real processes, three at a time on two cores since many of them wait; nothing global. */
 import { defineConfig } from 'vitest/config';
 
+/** Measure their own process (memory, event loop, exits) or fill it with threads, so each has one to itself. */
+const alone = ['tests/process/**', 'tests/store/**', 'tests/streaming/**', 'tests/*.test.ts'];
+
 export default defineConfig({
   test: {
-    include: ['tests/**/*.test.ts'],
     globals: false,
     pool: 'forks',
     maxWorkers: 3,
@@ -11,5 +13,16 @@ export default defineConfig({
     hookTimeout: 20_000,
     teardownTimeout: 5000,
     passWithNoTests: false,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'alone', include: alone.map((glob) => glob.replace(/\*\*$/, '**/*.test.ts')) },
+      },
+      // Most of what a file costs is loading the same modules again.
+      {
+        extends: true,
+        test: { name: 'together', include: ['tests/**/*.test.ts'], exclude: alone, isolate: false },
+      },
+    ],
   },
 });
