@@ -3,7 +3,7 @@
  * could understand differently. One pass without recursion; nothing but the asked values is kept.
  *
  * It accepts what `JSON.parse` accepts of UTF-8 text, except: a byte order mark, bad UTF-8, more than 64
- * levels, and on the way to an asked value a key that stands twice (also in another case, or escaped), a
+ * levels, and on the way to an asked value a key that stands twice (also escaped) or in another case, a
  * lone surrogate or a NUL in a key or in the value.
  */
 import type { JsonQuery, PointerNode } from './json-pointer.ts';
@@ -169,7 +169,7 @@ export class JsonScanner {
     level.seen ??= new Set();
     if (level.seen.has(folded)) return 'a key that is asked for stands twice';
     level.seen.add(folded);
-    return node.children.get(key) ?? nowhere;
+    return node.children.get(key) ?? 'a key that is asked for stands in another case';
   }
 
   #stringValue(node: PointerNode | null): string | null {

@@ -41,6 +41,7 @@ function parsed(bytes: Uint8Array): { readonly value: unknown } | null {
 const onPurpose: readonly (readonly [reason: RegExp, proof: (text: string) => boolean])[] = [
   [/^deeper than/, (text) => (text.match(/[[{]/g)?.length ?? 0) > depthMax],
   [/stands twice$/, (text) => (text.match(/"\s*:/g)?.length ?? 0) > 1],
+  [/stands in another case$/, (text) => /[A-ZÉ]|\\u/.test(text)],
   [/lone surrogate or NUL$/, (text) => /\\u(?:0000|d[89a-f])/i.test(text)],
 ];
 
