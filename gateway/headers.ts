@@ -175,8 +175,8 @@ function furtherHops(hops: Hops | null): string {
   return proxies.map((address) => `, for=${nodeOf(address)}`).join('');
 }
 
-/** Names that Connection declares to be for this hop only; null: none. */
-function nominatedBy(rawHeaders: readonly string[]): Set<string> | null {
+/** Names that Connection declares to be for this hop only, which no upstream is sent; null: none. */
+export function nominatedBy(rawHeaders: readonly string[]): Set<string> | null {
   let names: Set<string> | null = null;
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] ?? '';

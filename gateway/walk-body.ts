@@ -8,6 +8,7 @@ import { JsonScanner } from '../policy/json-scan.ts';
 import type { Claim, Denial, DenialCode, Outcome, Route } from '../policy/types.ts';
 import type { PinKey } from '../store/pin-store.ts';
 import { fieldValues, framingOf, type Head } from './head.ts';
+import { nominatedBy } from './headers.ts';
 import type { Rooms } from './walk.ts';
 
 /** `bytes` null: the row does not read its body, which is still on its way. */
@@ -74,7 +75,7 @@ function bodyOver(head: Head, route: Route): Denial | null {
 function bodyUnreadable({ rawHeaders }: Head): Denial | null {
   if (!framingOf(rawHeaders).hasBody) return denial('body_malformed', 'the body is empty');
   const encoding = checkEncoding(
-    fieldValues(rawHeaders, 'content-type'),
+    passedOn(rawHeaders, 'content-type'),
     fieldValues(rawHeaders, 'content-encoding'),
   );
   return encoding.ok ? null : encoding.denial;
@@ -157,7 +158,12 @@ async function pinFirst(
 }
 
 function presented(head: Head, { pin }: PinOwed, reading: Reading | null) {
-  return presentedFor(pin, reading, (name) => fieldValues(head.rawHeaders, name));
+  return presentedFor(pin, reading, (name) => passedOn(head.rawHeaders, name));
+}
+
+/** What the upstream will read of a field: of one that Connection names, nothing (RFC 9110 §7.6.1). */
+function passedOn(rawHeaders: readonly string[], lowerName: string): readonly string[] {
+  return nominatedBy(rawHeaders)?.has(lowerName) ? [] : fieldValues(rawHeaders, lowerName);
 }
 
 function keyOf({ pin, subject }: PinOwed): PinKey | null {
