@@ -1,7 +1,7 @@
 /** Bodies that are read whole before any of it goes on: held in memory, under one budget for the process. */
 import { bufferBytesMax } from '../policy/body.ts';
 import { denied } from '../policy/denial.ts';
-import type { Outcome } from '../policy/types.ts';
+import type { Denial, Outcome } from '../policy/types.ts';
 import { isGone } from './connection.ts';
 import type { Visit } from './exchange.ts';
 import { framingOf } from './head.ts';
@@ -44,9 +44,13 @@ export class BodiesFull extends Error {
 
 /** Nobody is there to hear an answer any more. */
 export class CallerLeft extends Error {
-  constructor() {
+  /** What was lost where we cut the caller off; null: it left by itself. */
+  readonly lost: Denial | null;
+
+  constructor(lost: Denial | null = null) {
     super('the caller left');
     this.name = 'CallerLeft';
+    this.lost = lost;
   }
 }
 

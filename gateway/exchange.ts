@@ -15,6 +15,7 @@ import { type Fault, faultOf, UpstreamFault } from './fault.ts';
 import { deliver } from './forward.ts';
 import type { Hops } from './forwarded.ts';
 import { framingOf, type Head } from './head.ts';
+import { readHeld } from './held-body.ts';
 import type { Life } from './life.ts';
 import { type ObserverRooms, observerFor } from './observer.ts';
 import { rateLimitFields } from './ratelimit-fields.ts';
@@ -93,7 +94,7 @@ export async function exchange(visit: Visit, gate: Gate): Promise<void> {
     } else {
       site = gate.site();
       site.visits.begin();
-      ruling = await walk(visit.head, facts, roomsOf(site, gate, visit, hold), undefined, footing);
+      ruling = await walk(visit.head, facts, roomsOf(site, gate, visit, hold, footing), undefined, footing);
       ending = await carryOut(ruling, visit, site, gate);
     }
   } catch (error) {
@@ -120,12 +121,12 @@ export async function exchange(visit: Visit, gate: Gate): Promise<void> {
   });
 }
 
-function roomsOf(site: Site, gate: Gate, visit: Visit, hold: Hold): Rooms {
+function roomsOf(site: Site, gate: Gate, visit: Visit, hold: Hold, footing: Footing): Rooms {
   const { tokens, limiter, pins, now } = gate;
   const body: Rooms['body'] = (route, { bytesMax }) => {
     const { idleMs } = upstreamOf(route, site).settings;
     hold.buffer = new BodyBuffer(gate.bodies);
-    return hold.buffer.read(visit, bytesMax, idleMs);
+    return readHeld(hold.buffer, visit, footing.token, { bytesMax, idleMs }, gate);
   };
   return { policy: site.policy, tokens, limiter, failures: site.failures, body, pins, now };
 }
@@ -203,7 +204,10 @@ function answerFault(
   visit: Visit,
   gate: Gate,
 ): Ending {
-  if (error instanceof CallerLeft) return { status: 0, aborted: true };
+  if (error instanceof CallerLeft) {
+    const { lost } = error;
+    return { status: 0, aborted: true, ...(lost && { code: lost.code, reason: lost.reason }) };
+  }
   const states = ruling?.kind === 'forward' ? ruling.permit.states : [];
   try {
     if (error instanceof BodyTooLarge || error instanceof RequestStalled || error instanceof EarlyBytes) {

@@ -1,0 +1,37 @@
+/** A body that is read whole while its token may die: an upload that can last, and before which nothing has gone on. */
+import { lostStanding } from '../policy/standing.ts';
+import type { Outcome, TokenRecord } from '../policy/types.ts';
+import { type BodyBuffer, CallerLeft } from './body-buffer.ts';
+import type { Gate, Visit } from './exchange.ts';
+
+/** How long a body may be, and stand still. */
+type Bounds = { readonly bytesMax: number; readonly idleMs: number };
+
+/**
+ * Reads on while the token stands, and asks once more when all has come: one that died meanwhile gets nothing through.
+ *
+ * @param token null: nobody's.
+ * @throws BodiesFull; CallerLeft, with what was lost where it was cut; StoreFault
+ */
+export async function readHeld(
+  buffer: BodyBuffer,
+  visit: Visit,
+  token: TokenRecord | null,
+  { bytesMax, idleMs }: Bounds,
+  { vigil, tokens, site, now }: Pick<Gate, 'vigil' | 'tokens' | 'site' | 'now'>,
+): Promise<Outcome<Uint8Array>> {
+  // It is all there already: nobody is waited for.
+  if (token === null || visit.req.complete) return buffer.read(visit, bytesMax, idleMs);
+  const watch = vigil.begin(token.id, visit.res);
+  try {
+    const arrived = await buffer.read(visit, bytesMax, idleMs);
+    if (!arrived.ok) return arrived;
+    const [record] = await tokens.byIds([token.id]);
+    const lost = lostStanding(site().policy, record, now());
+    return lost === null ? arrived : { ok: false, denial: lost };
+  } catch (error) {
+    throw error instanceof CallerLeft && watch.cut !== null ? new CallerLeft(watch.cut) : error;
+  } finally {
+    vigil.end(watch);
+  }
+}
