@@ -4,6 +4,7 @@
  */
 import { METHODS } from 'node:http';
 import { assertionClaims } from '../policy/assertion.ts';
+import { denied } from '../policy/denial.ts';
 import { identityFields } from '../policy/identity.ts';
 import type { AttributeValue, Charge, LimitState, Policy, TokenRecord, TokenType } from '../policy/types.ts';
 import type { PinKey, PinRecord } from '../store/pin-store.ts';
@@ -55,7 +56,8 @@ export type Rehearsal = {
 };
 
 /**
- * Limits count as admitted, the failure budget as untouched, and the token as alive. Nothing is pinned by it.
+ * Limits count as untouched: only a cost that never fits is refused. The failure budget is
+ * untouched too, the token is alive, and nothing is pinned by it.
  *
  * @param now Unix ms: what is in monitor mode until later only watches. Infinity: all is enforced.
  */
@@ -133,7 +135,7 @@ function refusedByParser(head: Head): { code: RefusalCode; reason: string } | nu
   return { code: 'expectation_failed', reason: 'Expect asks for more than 100-continue' };
 }
 
-/** Rooms in which the one made-up token is known, and every limit admits. */
+/** Rooms in which the one made-up token is known, and every limit admits what it ever can. */
 function roomsOf(
   policy: Policy,
   { body, pinned }: MadeUpRequest,
@@ -155,9 +157,13 @@ function roomsOf(
         plaintext === known && types.some(({ name }) => name === token?.type) ? token : null,
       verifiedBefore: () => false,
     },
-    limiter: { consume: (charges) => charges.map(admitted) },
+    limiter: { consume: (charges) => charges.map(untouched) },
     failures: null,
-    body: () => Promise.resolve({ ok: true, value: body ?? new Uint8Array() }),
+    body: (_route, { bytesMax }) => {
+      const value = body ?? new Uint8Array();
+      if (value.length <= bytesMax) return Promise.resolve({ ok: true, value });
+      return Promise.resolve(denied('body_too_large', `chunked body grew over ${bytesMax} bytes`));
+    },
     pins: {
       read: (key) => {
         const value = pinned?.get(key.pin);
@@ -169,8 +175,16 @@ function roomsOf(
   };
 }
 
-function admitted({ limit }: Charge): LimitState {
-  return { limit, counted: true, allowed: true, remaining: limit.quota, resetMs: 0, retryAfterMs: 0 };
+function untouched({ limit, cost }: Charge): LimitState {
+  const fits = cost <= limit.quota;
+  return {
+    limit,
+    counted: true,
+    allowed: fits,
+    remaining: limit.quota,
+    resetMs: 0,
+    retryAfterMs: fits ? 0 : -1,
+  };
 }
 
 function recordOf({ type, scopes, attributes }: Persona): TokenRecord {
@@ -242,11 +256,12 @@ function headOf(policy: Policy, request: MadeUpRequest): { head: Head; plaintext
 
 function bodyFields({ headers, body }: MadeUpRequest): readonly Field[] {
   if (body === null || body === undefined) return [];
-  const fields: Field[] = [
-    ['Content-Length', String(body.length)],
-    ['Content-Type', 'application/json'],
-  ];
-  return fields.filter(([name]) => !headers.some(([given]) => given.toLowerCase() === name.toLowerCase()));
+  const isGiven = (name: string) => headers.some(([given]) => given.toLowerCase() === name);
+  const fields: Field[] = [];
+  if (!isGiven('content-length') && !isGiven('transfer-encoding'))
+    fields.push(['Content-Length', String(body.length)]);
+  if (!isGiven('content-type')) fields.push(['Content-Type', 'application/json']);
+  return fields;
 }
 
 /** As long as a minted token, and sorted by its prefix to no other type. */

@@ -1,6 +1,7 @@
 /** What changes while a body is on its way, and what would be judged but not sent on. */
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { explain } from '../../gateway/explain.ts';
 import { ask, problemOf, readAnswers, requestBytes } from '../fixtures/answers.ts';
 import { type GatewayFixture, startTestGateway } from '../fixtures/gateway.ts';
 import { startUpstream, type UpstreamFixture } from '../fixtures/upstream.ts';
@@ -22,7 +23,7 @@ apis:
     routes:
       POST /app: { allow: { project: any_scope }, pins: [app] }
       POST /own: { allow: { project: any_scope }, pins: [own] }
-      POST /items: { allow: { project: any_scope }, limits: [items] }
+      POST /items: { allow: { project: any_scope }, limits: [items], body: { max: 50B } }
 `;
 
 beforeAll(async () => {
@@ -92,12 +93,39 @@ test('an upload that is held is cut within a second of a revoke, and lets go of 
 test.each([
   ['POST /app', '{"App_Id":"com.evil"}'],
   ['POST /app', '{"app_\\u0049d":"com.evil"}'],
-  ['POST /items', `{"Items":[${Array(50).fill(1)}]}`],
+  ['POST /items', `{"Items":[${Array(15).fill(1)}]}`],
 ])('%s %s: a key that only some readers take for the asked one is 400', async (line, text) => {
   const { token } = await gateway.mint('project', { attributes: { project: 'case' } });
   const answer = await ask(gateway.port, headOf(line, token, `Content-Length: ${text.length}`) + text);
   expect([answer.status, problemOf(answer)?.code]).toEqual([400, 'body_malformed']);
   expect(upstream.seen).toEqual([]);
+});
+
+test('explain says of a cost that never fits, and of a chunked body, what the wire says', async () => {
+  const { policy } = gateway.running.config();
+  const { token } = await gateway.mint('project', { attributes: { project: 'said' } });
+  const asked: readonly (readonly [items: number, isChunked: boolean])[] = [
+    [6, false],
+    [5, true],
+    [6, true],
+    [40, true],
+  ];
+  for (const [items, isChunked] of asked) {
+    const text = JSON.stringify({ items: Array(items).fill(1) });
+    const framing = isChunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${text.length}`;
+    const sent = isChunked ? `${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n` : text;
+    const answer = await ask(gateway.port, headOf('POST /items', token, framing) + sent);
+    const told = await explain(policy, {
+      method: 'POST',
+      target: '/items',
+      as: 'project',
+      attributes: [],
+      headers: isChunked ? [framing] : [],
+      body: Buffer.from(text),
+    });
+    const code = told.ok ? told.value.code : 'complaint';
+    expect([items, isChunked, code]).toEqual([items, isChunked, problemOf(answer)?.code ?? null]);
+  }
 });
 
 test('a field that Connection keeps from the upstream is not there', async () => {
