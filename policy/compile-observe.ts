@@ -25,6 +25,11 @@ export function compileObserve(
     const hint = 'observe the row that changes it: POST, PUT, PATCH or DELETE';
     errorInKey(at, where, `${method} changes nothing that could be observed`, hint);
   }
+  if (row.path_parameters === 'allow') {
+    const message =
+      'an upstream that reads {id} of /{id};x without ;x would change a pin that is not observed';
+    errorInKey(at, [...path, 'path_parameters'], message, 'remove it, or observe on a row without it');
+  }
   const params = segments.flatMap((segment) => (segment.kind === 'param' ? [segment.name] : []));
   if (!Array.isArray(row.observe)) return compileOne(at, where, row.observe, params);
   const seen = new Set<string>();
