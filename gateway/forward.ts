@@ -131,7 +131,8 @@ export function outgoingOf(delivery: Delivery, target: Target) {
     contentLength: delivery.body !== null ? delivery.body.length : framing.hasBody ? framing.bytes : null,
   });
   if (observer !== null) askPlain(headers);
-  return { method: facts.method as 'GET', path, headers };
+  // Whose certificate is asked for never depends on a request: undici would read it from Host.
+  return { method: facts.method as 'GET', path, headers, servername: target.host };
 }
 
 /**

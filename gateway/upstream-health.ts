@@ -44,12 +44,15 @@ function watchOne(targets: Targets, target: Target, path: string, everyMs: numbe
 /** null: it is well. Never rejects. */
 async function flawOf(target: Target, path: string, signal: AbortSignal): Promise<string | null> {
   try {
-    const { statusCode, body } = await target.pool.request({
-      method: 'GET',
+    const question = {
+      method: 'GET' as const,
       path,
       headers: { 'user-agent': 'postern-health' },
       signal,
-    });
+      // The same as for requests: undici gives up a TLS connection when it changes.
+      servername: target.host,
+    };
+    const { statusCode, body } = await target.pool.request(question);
     await body.dump();
     return statusCode >= 200 && statusCode < 300 ? null : `status ${statusCode}`;
   } catch (error) {

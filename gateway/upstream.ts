@@ -67,13 +67,15 @@ function poolOf(origin: string, settings: UpstreamSettings, connections: number)
 }
 
 /**
+ * A certificate has to be for the host of the url, whatever Host a request has.
+ *
  * undici takes a reset for the regular end of an answer that ends with its connection, which would pass a
  * cut body on as a whole one. It looks for the code ECONNRESET, so a reset loses that name before it hears.
  */
 function connectorOf({ connectMs }: UpstreamSettings): buildConnector.connector {
   const connect = buildConnector({ timeout: connectMs });
   return (options, done) =>
-    connect(options, (...outcome) => {
+    connect({ ...options, servername: '' }, (...outcome) => {
       outcome[1]?.prependListener('error', (error: Error & { code?: string }) => {
         if (error.code === 'ECONNRESET') error.code = connectionReset;
       });
