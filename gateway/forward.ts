@@ -48,16 +48,18 @@ export function deliver(delivery: Delivery): Promise<Delivered> {
   const { targets } = delivery.upstream;
   const first = targets.choose();
   if (first === null) throw new UpstreamFault('upstream_unreachable', 'the upstream has no url');
-  return targets.all.length === 1 ? attempt(delivery, first) : tryEach(delivery, first);
+  return targets.all.length === 1 ? attempt(delivery, first) : tryEach(delivery, first, attempt);
 }
 
+type Attempt = (delivery: Delivery, target: Target) => Promise<Delivered>;
+
 /** Goes on to the next url only where the last one cannot have seen the request, and a repeat would do no harm. */
-async function tryEach(delivery: Delivery, first: Target): Promise<Delivered> {
+export async function tryEach(delivery: Delivery, first: Target, attempt: Attempt): Promise<Delivered> {
   const { targets } = delivery.upstream;
   const tried = [first];
   for (let target = first; ; tried.push(target)) {
     try {
-      const delivered = await counted(delivery, target);
+      const delivered = await counted(delivery, target, attempt);
       if (!delivered.aborted) targets.succeeded(target);
       return delivered;
     } catch (error) {
@@ -71,7 +73,7 @@ async function tryEach(delivery: Delivery, first: Target): Promise<Delivered> {
   }
 }
 
-function counted(delivery: Delivery, target: Target): Promise<Delivered> {
+function counted(delivery: Delivery, target: Target, attempt: Attempt): Promise<Delivered> {
   target.outstanding++;
   return attempt(delivery, target).finally(() => {
     target.outstanding--;

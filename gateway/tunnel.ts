@@ -7,13 +7,14 @@ import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { isGone } from './connection.ts';
 import { UpstreamFault } from './fault.ts';
-import { type Delivery, outgoingOf } from './forward.ts';
+import { type Delivery, outgoingOf, tryEach } from './forward.ts';
 import { flawInAccept } from './handshake.ts';
 import { fieldValues } from './head.ts';
 import { returnedHeaders } from './headers.ts';
 import { type Delivered, type Relay, rawText, relayAnswer } from './relay.ts';
 import { EarlyBytes } from './request-body.ts';
 import { noteStreamed } from './streamed.ts';
+import type { Target } from './targets.ts';
 
 /** How soon a peer that has gone without a word is noticed; nothing else ends a WebSocket that is silent. */
 const probeAfterMs = 30_000;
@@ -27,32 +28,40 @@ const lingerMs = 10_000;
  * @throws UpstreamFault while nothing has been sent; EarlyBytes, the caller's doing.
  */
 export function deliverUpgrade(delivery: Delivery): Promise<Delivered> {
-  const { req, res, permit, rules, upstream } = delivery;
+  const { permit, upstream } = delivery;
   if (!permit.route.websocket) throw new Error('an upgrade on a row that grants none');
-  const target = upstream.targets.choose();
-  if (target === null) throw new UpstreamFault('upstream_unreachable', 'the upstream has no url');
+  const first = upstream.targets.choose();
+  if (first === null) throw new UpstreamFault('upstream_unreachable', 'the upstream has no url');
+  return upstream.targets.all.length === 1 ? handshake(delivery, first) : tryEach(delivery, first, handshake);
+}
+
+function handshake(delivery: Delivery, target: Target): Promise<Delivered> {
+  const { req, res, permit, rules, upstream } = delivery;
   const request = outgoingOf(delivery, target);
-  target.outstanding++;
-  const delivered = new Promise<Delivered>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     const { idleMs } = upstream.settings;
     const relay: Relay = { res, req, permit, rules, idleMs, close: () => true, resolve, reject };
-    target.pool.dispatch({ ...request, body: null, upgrade: 'websocket' }, new HandshakeRelay(relay));
-  });
-  return delivered.finally(() => {
-    target.outstanding--;
+    // Said at once: the end of a WebSocket tells nothing of its url.
+    const switched = () => upstream.targets.succeeded(target);
+    target.pool.dispatch(
+      { ...request, body: null, upgrade: 'websocket' },
+      new HandshakeRelay(relay, switched),
+    );
   });
 }
 
 /** Hands everything but the 101 to the relay of ordinary answers. */
 class HandshakeRelay implements Dispatcher.DispatchHandler {
   readonly #relay: Relay;
+  readonly #switched: () => void;
   readonly #caller: Socket;
   readonly #answer: Dispatcher.DispatchHandler;
   #controller: Dispatcher.DispatchController | null = null;
   #spoilt: Error | null = null;
 
-  constructor(relay: Relay) {
+  constructor(relay: Relay, switched: () => void) {
     this.#relay = relay;
+    this.#switched = switched;
     this.#caller = relay.req.socket;
     this.#answer = relayAnswer(relay);
     this.#caller.on('data', this.#early);
@@ -117,6 +126,7 @@ class HandshakeRelay implements Dispatcher.DispatchHandler {
       reject(new UpstreamFault('upstream_protocol_error', flaw));
       return;
     }
+    this.#switched();
     const headers = returnedHeaders({ raw, permit, rules });
     headers.push('Connection', 'Upgrade', 'Upgrade', 'websocket');
     const caller = this.#caller;
