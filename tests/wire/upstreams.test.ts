@@ -1,7 +1,7 @@
 /** Several urls of one upstream, as a caller sees them: shared, left out, tried again where that is safe. */
 import { once } from 'node:events';
 import { createServer as createTcp } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type GatewayFixture, startTestGateway } from '../fixtures/gateway.ts';
 import { startUpstream, type UpstreamFixture } from '../fixtures/upstream.ts';
 
@@ -167,6 +167,29 @@ describe('a health check', () => {
     });
   });
 });
+
+test('a url whose answer to the health check begins and never ends is out', async () => {
+  const [stuck, well] = await Promise.all([startUpstream(), startUpstream()]);
+  stuck.answer = (req, res) => {
+    if (req.url !== '/healthz') res.end('stuck');
+    else res.writeHead(200, { 'Content-Length': 1000 }).write('x');
+  };
+  well.answer = (_req, res) => void res.end('well');
+  const gate = await startTestGateway(
+    `upstreams: { app: { url: [${stuck.url}, ${well.url}], health: { path: /healthz, every: 20ms } } }\n${rows}`,
+  );
+  const down = await vi.waitFor(
+    () => {
+      const line = gate.lines.find(({ event }) => event === 'upstream_down');
+      expect(line).toBeDefined();
+      return line;
+    },
+    { timeout: 6000 },
+  );
+  await gate.stop();
+  await Promise.all([stuck.stop(), well.stop()]);
+  expect(down).toMatchObject({ origin: stuck.url, reason: 'its health check failed: no answer in time' });
+}, 10_000);
 
 describe('preserve_host', () => {
   test("calls the upstream by the caller's Host, byte for byte", async () => {
