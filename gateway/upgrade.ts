@@ -65,6 +65,8 @@ export function admitUpgrade(
   const res = new ServerResponse(req);
   const connection = req.socket;
   res.assignSocket(connection);
+  // Node tells an answer no longer that its socket has room again.
+  connection.on('drain', () => res.emit('drain'));
   res.once('finish', () => {
     res.detachSocket(connection);
     connection.destroySoon();
