@@ -1,8 +1,10 @@
 /** `postern diff`: what another config would change for callers, before it is in force. */
+import { createPublicKey } from 'node:crypto';
 import type { Command } from 'commander';
 import { type Change, diffPolicies, type Verdict } from '../../policy/diff.ts';
 import { compareValues } from '../../policy/diff-values.ts';
 import type { LoadedConfig } from '../config/load.ts';
+import type { SigningKey } from '../config/signing-keys.ts';
 import { configOf, exitCodes, formatTable, paint, printJson, type Shell } from './cli-shell.ts';
 
 type Options = { readonly json?: true; readonly strict?: true };
@@ -56,7 +58,11 @@ function settingChanges(old: LoadedConfig, next: LoadedConfig): readonly Change[
     admin,
     ...named(upstreams),
   });
-  const hidden = ({ store, redis }: LoadedConfig) => ({ store, redis });
+  const hidden = ({ store, redis, signingKeys }: LoadedConfig) => ({
+    store,
+    redis,
+    'signing keys': signingKeys.map(publicHalf),
+  });
   return [
     ...compareValues(null, '', open(old), open(next)),
     ...compareValues(null, '', hidden(old), hidden(next)).map((change) => ({
@@ -65,6 +71,11 @@ function settingChanges(old: LoadedConfig, next: LoadedConfig): readonly Change[
       to: '…',
     })),
   ];
+}
+
+/** Whoever has another key speaks for us: the same file name does not make it the same key. */
+function publicHalf(one: SigningKey): unknown {
+  return one.kind === 'missing' ? one : createPublicKey(one.key).export({ format: 'jwk' });
 }
 
 function named(upstreams: LoadedConfig['upstreams']): Readonly<Record<string, unknown>> {

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { deskConfig, Terminal } from './terminal.ts';
 
@@ -57,6 +58,22 @@ closed     main GET /status   cell legacy   public -> refused
     const { stdout } = await stand(deskConfig, moved)();
     expect(stdout).toMatch(/^changed {2}- {2}upstream app .*9001.* -> .*9009/m);
     expect(stdout).toMatch(/^changed {2}- {2}store +… -> …$/m);
+  });
+
+  test('tells that another key signs, and nothing of the keys', async () => {
+    const assertion = (file: string) =>
+      deskConfig.replace('identity:', `identity:\n  assertion: { key: { file: ${file} } }`);
+    const terminal = new Terminal(assertion('one.pem'));
+    terminal.write('new.yaml', assertion('two.pem'));
+    terminal.write('same.yaml', assertion('copy.pem'));
+    const [one, two] = [0, 1].map(() =>
+      String(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })),
+    );
+    for (const [name, pem] of Object.entries({ one, copy: one, two }))
+      terminal.write(`${name}.pem`, pem ?? '');
+    const told = async (file: string) => (await terminal.spawn('diff', 'gateway.config.yaml', file)).stdout;
+    expect(await told('new.yaml')).toMatch(/^changed {2}- {2}signing keys {2}… -> …\n$/);
+    expect(await told('same.yaml')).toBe('nothing changes for callers\n');
   });
 
   test('a config with problems is 78, with every problem', async () => {
