@@ -24,6 +24,9 @@ export type Relay = {
   readonly reject: (fault: Error) => void;
 };
 
+/** Nobody waits for the caller to read interim answers, and each starts the wait for the first byte anew. */
+const interimMax = 100;
+
 /** Up to here an answer is held for its body, so that head and body leave in one write. */
 const heldBytesMax = 64 * 1024;
 
@@ -41,6 +44,7 @@ class AnswerRelay implements Dispatcher.DispatchHandler {
   #held: Buffer | null = null;
   #length: number | null = null;
   #bytes = 0;
+  #interim = 0;
   #stall: NodeJS.Timeout | null = null;
 
   constructor(relay: Relay) {
@@ -77,6 +81,9 @@ class AnswerRelay implements Dispatcher.DispatchHandler {
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     const raw = rawText(controller.rawHeaders);
     if (status < 200) {
+      if (++this.#interim > interimMax) {
+        throw new UpstreamFault('upstream_protocol_error', `more than ${interimMax} interim answers`);
+      }
       this.#relayInterim(status, raw);
       return;
     }

@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { ask, converse, requestBytes } from '../fixtures/answers.ts';
 import { type GatewayFixture, startTestGateway } from '../fixtures/gateway.ts';
+import { sendRaw } from '../fixtures/raw.ts';
 import { emptyAnswer, type RawUpstream, startRawUpstream } from '../fixtures/raw-upstream.ts';
 
 let raw: RawUpstream;
@@ -183,3 +184,24 @@ test('trailers carry nothing that only a head of ours may say', async () => {
   expect(text).toContain('X-Sum: 1');
   expect(text).not.toMatch(/Access-Control|forged/i);
 });
+
+test.each(['102 Processing', '103 Early Hints'])(
+  'an upstream that says %s without end is 502',
+  async (line) => {
+    raw.answer = (socket) => {
+      const interim = `HTTP/1.1 ${line}\r\nLink: </${'a'.repeat(4000)}>; rel=preload\r\n\r\n`.repeat(8);
+      const go = (): void => {
+        if (socket.destroyed) return;
+        if (socket.write(interim)) setImmediate(go);
+        else socket.once('drain', go);
+      };
+      raw.answer = () => {};
+      go();
+    };
+    const { text } = await sendRaw(gateway.port, requestBytes('GET /open', ['Connection: close']), 1500);
+    const statuses = [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status);
+    expect(statuses.at(-1)).toBe('502');
+    expect(statuses.length).toBeLessThanOrEqual(101);
+    await nothingInFlight();
+  },
+);
