@@ -110,9 +110,11 @@ export function upstreamFault(error: Error): UpstreamFault {
   const code = 'code' in error ? String(error.code) : '';
   const unreachable =
     connectCodes.has(code) || /^(?:ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/.test(code);
+  // A network that goes away under a connection has the same codes; then the request may have arrived.
+  const wasConnected = 'syscall' in error && (error.syscall === 'read' || error.syscall === 'write');
   return new UpstreamFault(
     unreachable ? 'upstream_unreachable' : 'upstream_protocol_error',
     code || error.name,
-    { cause: error, unsent: unreachable },
+    { cause: error, unsent: unreachable && !wasConnected },
   );
 }
