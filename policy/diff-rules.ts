@@ -1,13 +1,15 @@
 /** What two rows ask beyond their cells: limits, pins, binds and the rest, each by whether more or less passes. */
 import type { Change, Verdict } from './diff.ts';
-import { compareValues, textOf } from './diff-values.ts';
+import { comparePins } from './diff-pins.ts';
+import { compareValues, isSame } from './diff-values.ts';
+import { monitorStep, monitorText, stepBetween, verdictOfSteps } from './diff-verdicts.ts';
+import { formatUntil } from './monitor.ts';
 import type { Bind, Limit, Route } from './types.ts';
 import { formatDuration } from './units.ts';
 
 /** Judged here, or in how a row is reached and who may use it. */
 const judged = new Set([
   'id',
-  'api',
   'method',
   'pattern',
   'hosts',
@@ -15,19 +17,53 @@ const judged = new Set([
   'access',
   'limits',
   'originPin',
+  'addressPin',
+  'bundlePins',
+  'scopesMonitorUntil',
   'bind',
   'bodyBytesMax',
+  'body',
+  'websocket',
 ]);
 
 export function compareRules(was: Route, is: Route): readonly Change[] {
   const row = is.id;
-  return [
+  const bodyReaders = [
     ...compareNamed(row, 'limit', byName(was.limits), byName(is.limits), limitVerdict, limitText),
+    ...comparePins(was, is),
+  ];
+  return [
+    ...rowChange(was, is),
+    ...websocketChange(was, is),
+    ...scopesChange(was, is),
+    ...bodyReaders,
     ...compareNamed(row, 'bind', binds(was), binds(is), () => 'changed', bindText),
-    ...originPinChange(was, is),
-    ...bodyChange(was, is),
+    ...bodySizeChange(was, is),
+    ...bodyReadingChange(was, is, bodyReaders.length > 0 || was.bodyBytesMax !== is.bodyBytesMax),
     ...compareValues(row, '', was, is, judged),
   ];
+}
+
+/** The path had another row: its name is part of buckets, and upstreams may be told it. */
+function rowChange({ id: from, pattern: was }: Route, { id: to, pattern: is }: Route): readonly Change[] {
+  if (from === to && was === is) return [];
+  const named = from === to ? [was, is] : [from, to];
+  return [{ verdict: 'changed', row: to, what: 'row', from: named[0] ?? '', to: named[1] ?? '' }];
+}
+
+function websocketChange({ websocket: was }: Route, { websocket: is, id: row }: Route): readonly Change[] {
+  if (was === is) return [];
+  const text = (granted: boolean) => (granted ? 'granted' : 'refused');
+  return [{ verdict: is ? 'opened' : 'closed', row, what: 'websocket', from: text(was), to: text(is) }];
+}
+
+function scopesChange(before: Route, { scopesMonitorUntil: is, id: row }: Route): readonly Change[] {
+  const was = before.scopesMonitorUntil;
+  if (was === is) return [];
+  const text = (until?: number) =>
+    until === undefined ? 'enforced' : `monitored until ${formatUntil(until)}`;
+  const verdict = verdictOfSteps([monitorStep(was, is)]);
+  return [{ verdict, row, what: 'scopes', from: text(was), to: text(is) }];
 }
 
 /** What is new asks more, what is gone asked for something; what both have is for `verdictOf`. */
@@ -43,7 +79,7 @@ function compareNamed<T>(
     const [was, is] = [before.get(name), after.get(name)];
     const from = was === undefined ? 'none' : text(was);
     const to = is === undefined ? 'none' : text(is);
-    if (was !== undefined && is !== undefined && textOf(was) === textOf(is)) return [];
+    if (isSame(was, is)) return [];
     const verdict =
       was === undefined ? 'tightened' : is === undefined ? 'loosened' : (verdictOf(was, is) ?? 'changed');
     return [{ verdict, row, what: `${kind} ${name}`, from, to }];
@@ -58,45 +94,56 @@ function binds({ bind }: Route): ReadonlyMap<string, Bind> {
   return new Map(bind.map((one) => [one.param, one]));
 }
 
-const strictness = { open: 0, local: 1, closed: 2 } as const;
-
 /** Loosened: no request that passed is refused. null: neither that nor its reverse. */
 function limitVerdict(was: Limit, is: Limit): Verdict | null {
-  const { quota: _q, windowMs: _w, onRedisDown: _r, ...wasRest } = was;
-  const { quota: _q2, windowMs: _w2, onRedisDown: _r2, ...isRest } = is;
-  if (textOf(wasRest) !== textOf(isRest)) return null;
-  const steps = [
+  const { quota: _q, windowMs: _w, onRedisDown: _r, monitorUntil: _m, ...wasRest } = was;
+  const { quota: _q2, windowMs: _w2, onRedisDown: _r2, monitorUntil: _m2, ...isRest } = is;
+  if (!isSame(wasRest, isRest)) return null;
+  return verdictOfSteps([
     is.quota - was.quota,
     was.windowMs - is.windowMs,
-    strictness[was.onRedisDown] - strictness[is.onRedisDown],
-  ];
-  if (steps.every((step) => step >= 0)) return 'loosened';
-  return steps.every((step) => step <= 0) ? 'tightened' : null;
+    stepBetween(was.onRedisDown, is.onRedisDown, ['open', 'local', 'closed']),
+    monitorStep(was.monitorUntil, is.monitorUntil),
+  ]);
 }
 
-function limitText({ quota, windowMs, per, onRedisDown }: Limit): string {
+function limitText({ quota, windowMs, steps, per, onRedisDown, costAt, monitorUntil }: Limit): string {
   const parts = per.map((part) => (part.kind === 'attribute' ? `attribute.${part.name}` : part.kind));
-  return `${quota}/${formatDuration(windowMs)} per ${parts.join('+')}, ${onRedisDown}`;
+  const cost = costAt === undefined ? '' : `, cost json:${costAt}#`;
+  const cut = steps === 60 ? '' : `, ${steps} steps`;
+  const rest = `${cut}${cost}, ${onRedisDown}${monitorText(monitorUntil)}`;
+  return `${quota}/${formatDuration(windowMs)} per ${parts.join('+')}${rest}`;
 }
 
 function bindText({ param, attribute, refuseAs }: Bind): string {
   return `{${param}} is ${attribute}, else ${refuseAs}`;
 }
 
-function originPinChange({ originPin: was }: Route, { originPin: is, id: row }: Route): readonly Change[] {
-  const [from, to] = [was, is].map((pin) => (pin === null ? 'off' : `${pin.whenMissing} without Origin`));
-  if (from === undefined || to === undefined || textOf(was) === textOf(is)) return [];
-  const strict = (pin: Route['originPin']) => (pin === null ? 0 : pin.whenMissing === 'allow' ? 1 : 2);
-  const step = strict(is) - strict(was);
-  const verdict = step > 0 ? 'tightened' : step < 0 ? 'loosened' : 'changed';
-  return [{ verdict, row, what: 'pin origin', from, to }];
-}
-
-function bodyChange({ bodyBytesMax: was }: Route, { bodyBytesMax: is, id: row }: Route): readonly Change[] {
+function bodySizeChange(
+  { bodyBytesMax: was }: Route,
+  { bodyBytesMax: is, id: row }: Route,
+): readonly Change[] {
   if (was === is) return [];
   const looser = is === null || (was !== null && is > was);
   const text = (bytes: number | null) => (bytes === null ? 'none' : `${bytes} B`);
   return [
     { verdict: looser ? 'loosened' : 'tightened', row, what: 'body max', from: text(was), to: text(is) },
   ];
+}
+
+/**
+ * Whether a body must be JSON. @param isTold a limit, pin or size differs, and with it what is looked for in the
+ * body: that needs no line of its own.
+ */
+function bodyReadingChange(
+  { body: was }: Route,
+  { body: is, id: row }: Route,
+  isTold: boolean,
+): readonly Change[] {
+  const text = (body: Route['body']) => (body === null ? 'anything' : 'JSON');
+  if ((was === null) !== (is === null)) {
+    const verdict = is === null ? 'loosened' : 'tightened';
+    return [{ verdict, row, what: 'body', from: text(was), to: text(is) }];
+  }
+  return isTold ? [] : compareValues(row, 'body ', { ...was }, { ...is });
 }

@@ -13,9 +13,16 @@ export function compareValues(
   const keys = [...new Set([...Object.keys(was ?? {}), ...Object.keys(is ?? {})])];
   return keys.flatMap((key): Change[] => {
     if (except.has(key)) return [];
+    if (isSame(was?.[key], is?.[key])) return [];
     const [from, to] = [textOf(was?.[key]), textOf(is?.[key])];
-    return from === to ? [] : [{ verdict: 'changed', row, what: `${prefix}${key}`, from, to }];
+    return [{ verdict: 'changed', row, what: `${prefix}${key}`, from, to }];
   });
+}
+
+/** Whether nothing differs, all the way down. What is not there is the same as null. */
+export function isSame(one: unknown, other: unknown): boolean {
+  if (one === other) return true;
+  return JSON.stringify(plainOf(one) ?? null) === JSON.stringify(plainOf(other) ?? null);
 }
 
 export function textOf(value: unknown): string {

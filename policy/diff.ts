@@ -5,6 +5,7 @@
  */
 import { compareCells } from './diff-cells.ts';
 import { compareRules } from './diff-rules.ts';
+import { compareTypes } from './diff-types.ts';
 import { compareValues, plainOf } from './diff-values.ts';
 import type { Policy, Route, Segment } from './types.ts';
 
@@ -38,7 +39,7 @@ export function diffPolicies(before: Policy, after: Policy): readonly Change[] {
     const [was, is] = [before.types.get(name), after.types.get(name)];
     if (was === undefined) changes.push(about(`type ${name}`, 'none', 'defined'));
     else if (is === undefined) changes.push(about(`type ${name}`, 'defined', 'none'));
-    else changes.push(...compareValues(null, `type ${name} `, was, is));
+    else changes.push(...compareTypes(was, is));
   }
   const rest = ({ identity, failureBudget, scopes }: Policy) => ({ identity, failureBudget, scopes });
   changes.push(...compareValues(null, '', rest(before), rest(after)));
@@ -59,8 +60,9 @@ function placesOf(...policies: readonly Policy[]): readonly Place[] {
     for (const { method, hosts, paths } of routes) {
       for (const host of hosts.length === 0 ? [anyHost] : hosts) {
         for (const segments of paths) {
-          const path = samplePath(segments);
-          places.set(`${method} ${host}${path}`, { method, host, path });
+          for (const path of samplePaths(segments)) {
+            places.set(`${method} ${host}${path}`, { method, host, path });
+          }
         }
       }
     }
@@ -72,9 +74,11 @@ function placesOf(...policies: readonly Policy[]): readonly Place[] {
 const anyHost = 'any-host.invalid';
 const anySegment = '~any~';
 
-function samplePath(segments: readonly Segment[]): string {
+/** One path, or two of them where the pattern ends in `{x...}`: that takes more than one segment. */
+function samplePaths(segments: readonly Segment[]): readonly string[] {
   const texts = segments.map((segment) => (segment.kind === 'literal' ? segment.text : anySegment));
-  return `/${texts.join('/')}`;
+  const path = `/${texts.join('/')}`;
+  return segments.at(-1)?.kind === 'rest' ? [path, `${path}/${anySegment}`] : [path];
 }
 
 function rowAt(policy: Policy, { method, host, path }: Place): Route | null {

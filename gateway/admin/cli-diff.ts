@@ -2,7 +2,10 @@
 import { createPublicKey } from 'node:crypto';
 import type { Command } from 'commander';
 import { type Change, diffPolicies, type Verdict } from '../../policy/diff.ts';
-import { compareValues } from '../../policy/diff-values.ts';
+import { networksStep, networksText } from '../../policy/diff-networks.ts';
+import { compareValues, isSame } from '../../policy/diff-values.ts';
+import { verdictOfSteps } from '../../policy/diff-verdicts.ts';
+import type { Network } from '../../policy/types.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { SigningKey } from '../config/signing-keys.ts';
 import { configOf, exitCodes, formatTable, paint, printJson, type Shell } from './cli-shell.ts';
@@ -52,7 +55,7 @@ function report(changes: readonly Change[], shell: Shell): readonly string[] {
 
 /** What is not policy: told by key. Where a url may hold a password, only that it differs. */
 function settingChanges(old: LoadedConfig, next: LoadedConfig): readonly Change[] {
-  const open = ({ listen, health, admin, upstreams }: LoadedConfig) => ({
+  const open = ({ listen: { trustedProxies: _, ...listen }, health, admin, upstreams }: LoadedConfig) => ({
     listen,
     health,
     admin,
@@ -64,6 +67,7 @@ function settingChanges(old: LoadedConfig, next: LoadedConfig): readonly Change[
     'signing keys': signingKeys.map(publicHalf),
   });
   return [
+    ...proxiesChange(old.listen.trustedProxies, next.listen.trustedProxies),
     ...compareValues(null, '', open(old), open(next)),
     ...compareValues(null, '', hidden(old), hidden(next)).map((change) => ({
       ...change,
@@ -71,6 +75,14 @@ function settingChanges(old: LoadedConfig, next: LoadedConfig): readonly Change[
       to: '…',
     })),
   ];
+}
+
+/** Whoever is trusted says who the caller is: more of them is more than before. */
+function proxiesChange(was: readonly Network[], is: readonly Network[]): readonly Change[] {
+  if (isSame(was, is)) return [];
+  const step = networksStep(was, is);
+  const verdict = step === null ? 'changed' : verdictOfSteps([step]);
+  return [{ verdict, row: null, what: 'trusted proxies', from: networksText(was), to: networksText(is) }];
 }
 
 /** Whoever has another key speaks for us: the same file name does not make it the same key. */

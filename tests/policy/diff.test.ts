@@ -94,6 +94,7 @@ describe('cells', () => {
       'opened | main GET /x | cell nobody | refused -> public',
       'loosened | main GET /x | cell user | a -> public',
       'opened | main GET /x | cell device | refused -> public',
+      'changed | main GET /x | row | main GET /{any} -> main GET /x',
       'changed | main GET /x | credentials | strip -> pass',
     ]);
   });
@@ -103,7 +104,10 @@ describe('cells', () => {
       rows: `${row('GET /{any}: { allow: { user: a } }')}\n${row('GET /x: { allow: { user: b } }')}`,
     });
     const one = policyOf({ rows: row('GET /{any}: { allow: { user: a } }') });
-    expect(told(diffPolicies(both, one))).toEqual(['changed | main GET /{any} | cell user | b -> a']);
+    expect(told(diffPolicies(both, one))).toEqual([
+      'changed | main GET /{any} | cell user | b -> a',
+      'changed | main GET /{any} | row | main GET /x -> main GET /{any}',
+    ]);
     const none = policyOf({ rows: row('POST /x: { allow: { user: a } }') });
     expect(told(diffPolicies(one, none))).toEqual([
       'opened | main POST /x | cell user | no row -> a',
