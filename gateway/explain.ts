@@ -1,6 +1,14 @@
 /** Answers "why?" for a request in words: reads them, rehearses, and sums the outcome up in a line. */
 
-import { attributesOfPairs, type Checked, complain, heldScopes, typeNamed } from '../policy/token-input.ts';
+import { parseAddress } from '../policy/cidr.ts';
+import {
+  attributesOfPairs,
+  type Checked,
+  complain,
+  heldScopes,
+  originsOf,
+  typeNamed,
+} from '../policy/token-input.ts';
 import type { Policy } from '../policy/types.ts';
 import type { Field } from './answer.ts';
 import { type MadeUpRequest, type Persona, type Rehearsal, rehearse } from './rehearsal.ts';
@@ -13,12 +21,18 @@ export type Question = {
   readonly as: string | null;
   /** `name=value` each. */
   readonly attributes: readonly string[];
+  /** What the token is pinned to; none: to no origin. */
+  readonly origins?: readonly string[];
   /** `Name: value` each. */
   readonly headers: readonly string[];
   /** null or absent: none. */
   readonly body?: Uint8Array | null;
   /** `PIN=ID` each. */
   readonly pinned?: readonly string[];
+  /** The caller's address; null or absent: this host's own. */
+  readonly from?: string | null;
+  /** As on a made-up request. */
+  readonly nth?: number | null;
 };
 
 /** @returns a complaint where the question itself cannot be understood. */
@@ -47,15 +61,25 @@ function readQuestion(policy: Policy, question: Question): Checked<MadeUpRequest
     if (name === undefined || id === undefined) return complain('not what is pinned', null, 'write PIN=ID');
     pinned.set(name, id);
   }
+  const from = parseAddress(question.from ?? '127.0.0.1');
+  if (!from.ok) return complain('not an address', question.from ?? null, from.hint);
   const as = readPersona(policy, question);
   if (!as.ok) return as;
-  return { ok: true, value: { method, target, headers, body: question.body ?? null, pinned, as: as.value } };
+  const { body = null, nth = null } = question;
+  return {
+    ok: true,
+    value: { method, target, headers, body, pinned, from: from.value, nth, as: as.value },
+  };
 }
 
-function readPersona(policy: Policy, { as, attributes }: Question): Checked<Persona | null> {
+function readPersona(policy: Policy, question: Question): Checked<Persona | null> {
+  const { as, attributes } = question;
+  const origins = originsOf(question.origins ?? []);
+  if (!origins.ok) return origins;
   if (as === null) {
-    if (attributes.length === 0) return { ok: true, value: null };
-    return complain('attributes of nobody', null, 'say whose they are: --as TYPE');
+    if (attributes.length === 0 && origins.value.length === 0) return { ok: true, value: null };
+    const what = attributes.length === 0 ? 'origins' : 'attributes';
+    return complain(`${what} of nobody`, null, 'say whose they are: --as TYPE');
   }
   const colon = as.indexOf(':');
   const type = typeNamed(policy, colon === -1 ? as : as.slice(0, colon));
@@ -65,7 +89,10 @@ function readPersona(policy: Policy, { as, attributes }: Question): Checked<Pers
   if (!scopes.ok) return scopes;
   const values = attributesOfPairs(type.value, attributes);
   if (!values.ok) return values;
-  return { ok: true, value: { type: type.value, scopes: scopes.value, attributes: values.value } };
+  return {
+    ok: true,
+    value: { type: type.value, scopes: scopes.value, attributes: values.value, origins: origins.value },
+  };
 }
 
 /** One line: `refused: 403 scope_missing (row main GET /events)`. */

@@ -14,9 +14,9 @@ export async function runFixtures(config: LoadedConfig): Promise<readonly Proble
   for (const fixture of config.fixtures) {
     const { method, target, headers } = fixture;
     const as = personaOf(config, fixture);
-    const { body, pinned } = fixture;
+    const { body, pinned, from, nth } = fixture;
     const bytes = body === null ? null : Buffer.from(body);
-    const request = { method, target, headers: [...headers], body: bytes, pinned, as };
+    const request = { method, target, headers: [...headers], body: bytes, pinned, from, nth, as };
     const got = await rehearse(config.policy, request, Number.POSITIVE_INFINITY);
     if (meets(fixture, got)) continue;
     const message = `fixture "${fixture.name}" expects ${expectation(fixture)} and gets ${answer(got)}`;
@@ -50,7 +50,7 @@ function answer({ outcome, status, code, steps }: Rehearsal): string {
 
 /** The same request for `explain`, ready to paste into a shell. */
 function explainCommand(file: string, fixture: Fixture): string {
-  const { method, target, as, headers, body, pinned } = fixture;
+  const { method, target, as, headers, body, pinned, from, nth } = fixture;
   const words = ['postern', 'explain', method, target, '--config', file];
   if (as !== null) {
     const scopes = as.scopes ?? [];
@@ -60,9 +60,12 @@ function explainCommand(file: string, fixture: Fixture): string {
         words.push('--attribute', `${name}=${item}`);
       }
     }
+    for (const origin of as.origins) words.push('--origin', origin);
   }
   for (const [name, value] of headers) words.push('--header', `${name}: ${value}`);
   for (const [name, value] of pinned) words.push('--pinned', `${name}=${value}`);
+  if (from !== null) words.push('--from', from);
+  if (nth !== null) words.push('--nth', String(nth));
   if (body === null) return words.map(quoted).join(' ');
   return `printf %s ${quoted(body)} | ${[...words, '--body-file', '/dev/stdin'].map(quoted).join(' ')}`;
 }

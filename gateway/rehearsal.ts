@@ -6,12 +6,13 @@ import { METHODS } from 'node:http';
 import { assertionClaims } from '../policy/assertion.ts';
 import { denied } from '../policy/denial.ts';
 import { identityFields } from '../policy/identity.ts';
-import type { AttributeValue, Charge, LimitState, Policy, TokenRecord, TokenType } from '../policy/types.ts';
+import type { AttributeValue, Policy, TokenRecord, TokenType } from '../policy/types.ts';
 import type { PinKey, PinRecord } from '../store/pin-store.ts';
 import { checksumOf } from '../store/token-format.ts';
 import type { Field } from './answer.ts';
 import { expectsMore, type Head } from './head.ts';
 import { type RefusalCode, statusOf } from './refusals.ts';
+import { rehearsedLimiter } from './rehearsal-limits.ts';
 import { readFacts } from './request.ts';
 import { type Rooms, type Ruling, walk } from './walk.ts';
 
@@ -22,6 +23,8 @@ export type Persona = {
   readonly scopes: readonly string[] | null;
   /** Required attributes that are left out get the value `fixture`. */
   readonly attributes: ReadonlyMap<string, AttributeValue>;
+  /** What it is pinned to, in their one spelling; absent or empty: to no origin. */
+  readonly origins?: readonly string[];
 };
 
 export type MadeUpRequest = {
@@ -33,6 +36,10 @@ export type MadeUpRequest = {
   readonly body?: Uint8Array | null;
   /** What is pinned, by the pin's name, for whoever asks; everything else is not pinned yet. */
   readonly pinned?: ReadonlyMap<string, string>;
+  /** The caller's address, canonical; null or absent: 127.0.0.1. */
+  readonly from?: string | null;
+  /** Which of the same requests in a row it is, by the same caller at the same moment; null or absent: limits are free. */
+  readonly nth?: number | null;
   /** null: nobody; what stands in `headers` is then of no token we know. */
   readonly as: Persona | null;
 };
@@ -56,8 +63,8 @@ export type Rehearsal = {
 };
 
 /**
- * Limits count as untouched: only a cost that never fits is refused. The failure budget is
- * untouched too, the token is alive, and nothing is pinned by it.
+ * Limits count as untouched but for `nth`: a cost that never fits is refused. The failure budget is untouched too,
+ * the token is alive, and nothing is pinned by it.
  *
  * @param now Unix ms: what is in monitor mode until later only watches. Infinity: all is enforced.
  */
@@ -135,10 +142,10 @@ function refusedByParser(head: Head): { code: RefusalCode; reason: string } | nu
   return { code: 'expectation_failed', reason: 'Expect asks for more than 100-continue' };
 }
 
-/** Rooms in which the one made-up token is known, and every limit admits what it ever can. */
+/** Rooms in which the one made-up token is known, and nobody else is about. */
 function roomsOf(
   policy: Policy,
-  { body, pinned }: MadeUpRequest,
+  { body, pinned, nth }: MadeUpRequest,
   token: TokenRecord | null,
   known: string | null,
   now: number,
@@ -157,7 +164,7 @@ function roomsOf(
         plaintext === known && types.some(({ name }) => name === token?.type) ? token : null,
       verifiedBefore: () => false,
     },
-    limiter: { consume: (charges) => charges.map(untouched) },
+    limiter: rehearsedLimiter(nth ?? 1),
     failures: null,
     body: (_route, { bytesMax }) => {
       const value = body ?? new Uint8Array();
@@ -175,19 +182,7 @@ function roomsOf(
   };
 }
 
-function untouched({ limit, cost }: Charge): LimitState {
-  const fits = cost <= limit.quota;
-  return {
-    limit,
-    counted: true,
-    allowed: fits,
-    remaining: limit.quota,
-    resetMs: 0,
-    retryAfterMs: fits ? 0 : -1,
-  };
-}
-
-function recordOf({ type, scopes, attributes }: Persona): TokenRecord {
+function recordOf({ type, scopes, attributes, origins = [] }: Persona): TokenRecord {
   return {
     id: 'tok_rehearsal',
     type: type.name,
@@ -195,7 +190,7 @@ function recordOf({ type, scopes, attributes }: Persona): TokenRecord {
     preview: `${type.prefix}...`,
     scopes: 'fixed' in type.scopes ? type.scopes.fixed : (scopes ?? []),
     attributes: filled(type, attributes),
-    origins: [],
+    origins,
     externalId: null,
     createdAt: 0,
     createdBy: 'rehearsal',
@@ -230,12 +225,13 @@ function describe(as: Persona | null, token: TokenRecord | null): string {
     const note = as.attributes.has(name) ? '' : ' (filled in)';
     words.push(`${name}: ${typeof value === 'string' ? value : value.join(', ')}${note}`);
   }
+  if (token.origins.length > 0) words.push(`origins: ${token.origins.join(' ')}`);
   return words.join('; ');
 }
 
 /** The head as it would come off the wire, with the placeholder where the type's tokens stand. */
 function headOf(policy: Policy, request: MadeUpRequest): { head: Head; plaintext: string | null } {
-  const { method, headers, as } = request;
+  const { method, headers, as, from } = request;
   const plaintext = as === null ? null : placeholderOf(policy, as.type);
   const credential: Field[] = [];
   let { target } = request;
@@ -251,7 +247,7 @@ function headOf(policy: Policy, request: MadeUpRequest): { head: Head; plaintext
   const hostGiven = headers.some(([name]) => name.toLowerCase() === 'host');
   const host: Field[] = hostGiven ? [] : [['Host', likelyHost(policy, request)]];
   const rawHeaders = [...host, ...headers, ...bodyFields(request), ...credential].flat();
-  return { head: { method, target, httpVersion: '1.1', rawHeaders, peer: '127.0.0.1' }, plaintext };
+  return { head: { method, target, httpVersion: '1.1', rawHeaders, peer: from ?? '127.0.0.1' }, plaintext };
 }
 
 function bodyFields({ headers, body }: MadeUpRequest): readonly Field[] {

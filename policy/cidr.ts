@@ -1,5 +1,5 @@
 /** Networks as RFC 4632 §3.1 and RFC 4291 §2.3 write them, and whether an address lies in one. */
-import { groupsOf } from './address.ts';
+import { canonicalAddress, groupsOf } from './address.ts';
 import { type Parsed, parsed, unreadable } from './config-problem.ts';
 import type { Network } from './types.ts';
 
@@ -21,6 +21,12 @@ export function parseNetwork(text: string): Parsed<Network> {
     return unreadable(`"${text}" has bits set beyond its length`, hint);
   }
   return parsed({ groups: base, bits });
+}
+
+/** One address, in the spelling callers are known by. */
+export function parseAddress(text: string): Parsed<string> {
+  if (groupsOfAddress(text) !== null) return parsed(canonicalAddress(text));
+  return unreadable(`"${text}" is not an address`, 'write one address: 203.0.113.7 or 2001:db8::7');
 }
 
 /** @param address canonical; what is no address lies in no network. */

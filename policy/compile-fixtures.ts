@@ -3,6 +3,7 @@ import { type Compilation, errorInKey, errorInValue, resolves } from './compile-
 import type { FixtureExpectation } from './config-fixtures.ts';
 import { type ConfigPath, suggest } from './config-problem.ts';
 import type { FixtureConfig } from './config-schema.ts';
+import { normaliseOrigin } from './origin.ts';
 import type { AttributeValue, TokenType } from './types.ts';
 
 export type Fixture = {
@@ -16,6 +17,10 @@ export type Fixture = {
   readonly body: string | null;
   /** What is pinned already, by the pin's name. */
   readonly pinned: ReadonlyMap<string, string>;
+  /** The caller's address, canonical; null: not written. */
+  readonly from: string | null;
+  /** Which of the same requests in a row it is, for limits; null: limits are free. */
+  readonly nth: number | null;
   readonly expect: FixtureExpectation;
   /** Where the fixture stands, for the problem it may become. */
   readonly configPath: ConfigPath;
@@ -26,6 +31,8 @@ export type FixtureToken = {
   readonly attributes: ReadonlyMap<string, AttributeValue>;
   /** null: not written; then what the type always has, or none where each token is granted its own. */
   readonly scopes: readonly string[] | null;
+  /** What it is pinned to, in their one spelling; empty: to no origin. */
+  readonly origins: readonly string[];
 };
 
 export function compileFixtures(at: Compilation, types: ReadonlyMap<string, TokenType>): readonly Fixture[] {
@@ -39,6 +46,8 @@ export function compileFixtures(at: Compilation, types: ReadonlyMap<string, Toke
       headers: new Map(Object.entries(fixture.headers)),
       body: bodyOf(fixture.body),
       pinned: compilePinned(at, [...configPath, 'pinned'], fixture.pinned),
+      from: fixture.from ?? null,
+      nth: fixture.nth ?? null,
       expect: fixture.expect,
       configPath,
     };
@@ -87,13 +96,14 @@ function compileToken(
   const where = [...path, type];
   const known = resolves(at, 'token_types', type, where, 'key') ? types.get(type) : undefined;
   if (known === undefined) return null;
-  const { scopes, ...attributes } = values;
+  const { scopes, origins, ...attributes } = values;
   for (const [name, value] of Object.entries(attributes))
     checkAttribute(at, [...where, name], name, value, known);
   return {
     type,
     attributes: new Map(Object.entries(attributes)),
     scopes: compileScopes(at, where, scopes, known),
+    origins: compileOrigins(at, [...where, 'origins'], origins),
   };
 }
 
@@ -112,6 +122,24 @@ function checkAttribute(
     const hint = rule.list ? 'write [one, two]' : 'write one text';
     errorInValue(at, path, `"${name}" is ${rule.list ? 'a list' : 'one text, not a list'}`, hint);
   }
+}
+
+function compileOrigins(
+  at: Compilation,
+  path: ConfigPath,
+  origins: AttributeValue | undefined,
+): readonly string[] {
+  if (origins === undefined) return [];
+  if (typeof origins === 'string') {
+    errorInValue(at, path, 'origins is a list', `write [${JSON.stringify(origins)}]`);
+    return [];
+  }
+  for (const [index, origin] of origins.entries()) {
+    if (normaliseOrigin(origin) !== null) continue;
+    const hint = 'write scheme://host[:port]: https://app.example.com';
+    errorInValue(at, [...path, index], `"${origin}" is not an origin`, hint);
+  }
+  return origins.flatMap((origin) => normaliseOrigin(origin) ?? []);
 }
 
 function compileScopes(

@@ -171,9 +171,9 @@ function compileAttributes(
 ): TokenType['attributes'] {
   const attributes = new Map<string, AttributeRule>();
   for (const [name, kind] of Object.entries(type.attributes)) {
-    if (name === 'scopes') {
-      const hint = 'choose another name; scopes stands for the scopes of a token';
-      errorInKey(at, [...path, 'attributes', name], 'an attribute cannot be called scopes', hint);
+    if (name === 'scopes' || name === 'origins') {
+      const hint = `choose another name; ${name} stands for the ${name} of a token`;
+      errorInKey(at, [...path, 'attributes', name], `an attribute cannot be called ${name}`, hint);
     }
     const rule = attributeRules[kind];
     if (rule !== undefined) attributes.set(name, rule);

@@ -1,6 +1,7 @@
 /** The schema of `fixtures`: requests whose answer the config promises. Never runs one. */
 import * as v from 'valibot';
-import { closed, list, named, plain, text } from './config-fields.ts';
+import { parseAddress } from './cidr.ts';
+import { closed, list, named, plain, text, whole } from './config-fields.ts';
 import { nearest, type Parsed, parsed, unreadable } from './config-problem.ts';
 import { typeName } from './config-tokens.ts';
 import type { DenialCode } from './types.ts';
@@ -76,8 +77,8 @@ function parseExpectation(expect: string): Parsed<FixtureExpectation> {
 }
 
 const attributeValue = v.union([
-  v.pipe(v.string(), v.description('The value of the attribute, or scopes.')),
-  list('The values of a list attribute, or scopes.', v.string()),
+  v.pipe(v.string(), v.description('The value of the attribute.')),
+  list('The values of a list attribute, or scopes, or origins.', v.string()),
 ]);
 
 export const fixturesSchema = list(
@@ -90,7 +91,7 @@ export const fixturesSchema = list(
         'The token type that asks, with attributes and scopes; absent: nobody.',
         v.pipe(
           v.record(typeName, attributeValue),
-          v.description('Attributes of the token, and scopes: [...].'),
+          v.description('Attributes of the token, scopes: [...], and origins: [...] it is pinned to.'),
         ),
       ),
     ),
@@ -114,6 +115,14 @@ export const fixturesSchema = list(
         v.description('What bundle_id pins hold already: { app: com.acme.app }; others hold nothing yet.'),
       ),
       {},
+    ),
+    from: v.optional(text('The address of the caller; absent: 127.0.0.1.', parseAddress, ['203.0.113.7'])),
+    nth: v.optional(
+      whole(
+        'The how manieth such request it is, by the same caller at the same moment; then limits count. Absent: they are free.',
+        1,
+        1_000_000_000,
+      ),
     ),
     expect: v.pipe(
       v.union([v.string(), v.number()]),

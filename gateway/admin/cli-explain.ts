@@ -23,6 +23,9 @@ type Options = {
   readonly header: readonly string[];
   readonly bodyFile?: string;
   readonly pinned: readonly string[];
+  readonly origin: readonly string[];
+  readonly from?: string;
+  readonly nth?: number;
   readonly json?: true;
 };
 
@@ -31,32 +34,42 @@ const none: readonly string[] = [];
 export function addExplain(program: Command, shell: Shell): void {
   program
     .command('explain')
-    .description('what a request would get, and why; limits count as admitted')
+    .description('what a request would get, and why; limits are free without --nth')
     .argument('<method>', 'GET, POST, …')
     .argument('<path>', 'path and query, as on the wire')
     .addOption(configOption())
     .option('--as <type[:scope+scope]>', 'a made-up token of this type asks; left out: nobody')
     .option('--attribute <name=value>', 'an attribute of that token (several; lists: again)', collect, none)
+    .option('--origin <origin>', 'an origin that token is pinned to (several)', collect, none)
     .option("--header <'Name: value'>", 'a request header (several)', collect, none)
     .option(
       '--body-file <file>',
       'the request body; sent as application/json unless a --header says otherwise',
     )
     .option('--pinned <pin=id>', 'what is pinned already (several); left out: nothing', collect, none)
+    .option('--from <address>', 'the address of the caller; left out: 127.0.0.1')
+    .option('--nth <count>', 'the how manieth such request it is, at the same moment; limits count', nthOf)
     .option('--json', 'print {"outcome","status","code","row","upstream","identity","steps"}')
     .action((method: string, target: string, options: Options) => answer(method, target, options, shell));
 }
 
 async function answer(method: string, target: string, options: Options, shell: Shell): Promise<void> {
   const { policy } = configOf(options.config, shell);
-  const { attribute: attributes, header: headers, pinned } = options;
+  const { attribute: attributes, header: headers, pinned, origin: origins } = options;
+  const { from = null, nth = null } = options;
   const body = options.bodyFile === undefined ? null : readBody(options.bodyFile);
   const as = options.as ?? null;
   const rehearsal = understood(
-    await explain(policy, { method, target, as, attributes, headers, body, pinned }),
+    await explain(policy, { method, target, as, attributes, origins, headers, body, pinned, from, nth }),
   );
   if (options.json) printJson(shell, rehearsal);
   else shell.out(`${inWords(rehearsal, shell).join('\n')}\n`);
+}
+
+function nthOf(text: string): number {
+  const nth = /^[1-9][0-9]{0,9}$/.test(text) ? Number(text) : 0;
+  if (nth >= 1 && nth <= 1_000_000_000) return nth;
+  throw new CommandFailed(exitCodes.usage, `"${text}" is not a number from 1 to 1000000000`);
 }
 
 function readBody(file: string): Uint8Array {

@@ -13,8 +13,8 @@ export function roomOf(path: string): Room | null {
 const policyPackages = ['valibot'];
 const storePackages = ['kysely', 'better-sqlite3', 'ioredis', 'piscina', 'bcryptjs', 'lru-cache'];
 
-/** Modules of the store that open nothing: its interfaces, its faults, what a token's text shows. */
-const storeInterfaces = ['token-store', 'limiter', 'fault', 'id', 'token-format'].map(
+/** Modules of the store that open nothing: its interfaces, its faults, what a token's text shows, the arithmetic of limits. */
+const storeInterfaces = ['token-store', 'limiter', 'fault', 'id', 'token-format', 'sliding-window'].map(
   (name) => `store/${name}.ts`,
 );
 /** The only files that open concrete stores. */
