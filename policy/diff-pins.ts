@@ -1,9 +1,10 @@
 /** The pins of two rows: what is pinned, how strictly, and whether it is enforced yet. */
-import type { BundlePin, PinSource } from './body-types.ts';
+import type { BundlePin } from './body-types.ts';
 import type { Change, Verdict } from './diff.ts';
 import { networksStep, networksText } from './diff-networks.ts';
 import { isSame } from './diff-values.ts';
 import { monitorStep, monitorText, stepBetween, verdictOfSteps } from './diff-verdicts.ts';
+import { formatBundlePin } from './rule-text.ts';
 import type { CidrPin, OriginPin, Route } from './types.ts';
 
 export function comparePins(was: Route, is: Route): readonly Change[] {
@@ -67,18 +68,5 @@ function bundleVerdict(was: BundlePin, is: BundlePin): Verdict {
 }
 
 function bundleText(pin: BundlePin): string {
-  const { from, firstUse, belongsTo, whenMissing, revealMasked, monitorUntil } = pin;
-  const owner = belongsTo.kind === 'token' ? 'token' : `attribute.${belongsTo.name}`;
-  return [
-    `${from.map(sourceText).join(' ')} of ${owner}`,
-    `first use ${firstUse}`,
-    `${whenMissing} when missing`,
-    ...(revealMasked ? ['shown masked'] : []),
-  ]
-    .join(', ')
-    .concat(monitorText(monitorUntil));
-}
-
-function sourceText(source: PinSource): string {
-  return source.kind === 'json' ? `json:${source.pointer}` : `header:${source.name}`;
+  return `${formatBundlePin(pin)}${monitorText(pin.monitorUntil)}`;
 }

@@ -4,8 +4,8 @@ import { comparePins } from './diff-pins.ts';
 import { compareValues, isSame } from './diff-values.ts';
 import { monitorStep, monitorText, stepBetween, verdictOfSteps } from './diff-verdicts.ts';
 import { formatUntil } from './monitor.ts';
+import { formatLimit } from './rule-text.ts';
 import type { Bind, Limit, Route } from './types.ts';
-import { formatDuration } from './units.ts';
 
 /** Judged here, or in how a row is reached and who may use it. */
 const judged = new Set([
@@ -107,12 +107,8 @@ function limitVerdict(was: Limit, is: Limit): Verdict | null {
   ]);
 }
 
-function limitText({ quota, windowMs, steps, per, onRedisDown, costAt, monitorUntil }: Limit): string {
-  const parts = per.map((part) => (part.kind === 'attribute' ? `attribute.${part.name}` : part.kind));
-  const cost = costAt === undefined ? '' : `, cost json:${costAt}#`;
-  const cut = steps === 60 ? '' : `, ${steps} steps`;
-  const rest = `${cut}${cost}, ${onRedisDown}${monitorText(monitorUntil)}`;
-  return `${quota}/${formatDuration(windowMs)} per ${parts.join('+')}${rest}`;
+function limitText(limit: Limit): string {
+  return `${formatLimit(limit)}${monitorText(limit.monitorUntil)}`;
 }
 
 function bindText({ param, attribute, refuseAs }: Bind): string {

@@ -65,6 +65,15 @@ export function formatDuration(ms: number): string {
   return `${ms}ms`;
 }
 
+/** Bytes as an operator would write them. */
+export function formatSize(bytes: number): string {
+  for (const unit of ['GiB', 'MiB', 'KiB', 'GB', 'MB', 'KB']) {
+    const size = sizeUnits[unit] ?? 1;
+    if (bytes >= size && bytes % size === 0) return `${bytes / size}${unit}`;
+  }
+  return `${bytes}B`;
+}
+
 function amount(text: string, units: Readonly<Record<string, number>>): number | null {
   const parts = /^([0-9]{1,12})([A-Za-z]+)$/.exec(text);
   const unit = parts?.[2];

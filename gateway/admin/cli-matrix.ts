@@ -11,7 +11,8 @@ import {
   printJson,
   type Shell,
 } from './cli-shell.ts';
-import { firstDifference, type Matrix, matrixMarkdown, matrixOf, matrixTable } from './matrix.ts';
+import { type Matrix, matrixOf } from './matrix.ts';
+import { firstDifference, matrixMarkdown, matrixTable } from './matrix-table.ts';
 
 type Options = {
   readonly config: string;
@@ -25,7 +26,9 @@ export function addMatrix(program: Command, shell: Shell): void {
     .command('matrix')
     .description('rows by token types, with what each asks')
     .addOption(configOption())
-    .addOption(new Option('--json', 'print {"types","rows"}').conflicts(['markdown', 'check']))
+    .addOption(
+      new Option('--json', 'print {"types","rows","token_types","cors"}').conflicts(['markdown', 'check']),
+    )
     .addOption(new Option('--markdown', 'print a Markdown table').conflicts('check'))
     .option('--check <file>', 'compare with a Markdown table that was kept; 1 where they differ')
     .action((options: Options) => print(options, shell));

@@ -2,13 +2,38 @@
 import { formatCell } from '../../policy/cells.ts';
 import { formatNetwork } from '../../policy/cidr.ts';
 import { formatUntil } from '../../policy/monitor.ts';
-import type { Bind, Limit, LimitPart, Policy, Route } from '../../policy/types.ts';
-import { formatDuration } from '../../policy/units.ts';
+import { formatBundlePin, formatLimit, formatSource } from '../../policy/rule-text.ts';
+import type { Bind, Cors, Observe, Policy, Route, TokenType } from '../../policy/types.ts';
 
 /** As `matrix --json` prints it. */
 export type Matrix = {
   readonly types: readonly string[];
   readonly rows: readonly MatrixRow[];
+  readonly token_types: readonly MatrixType[];
+  /** The blocks that rows use. */
+  readonly cors: readonly MatrixCors[];
+};
+
+/** What a kind of token can be, whatever row it asks for. */
+export type MatrixType = {
+  readonly type: string;
+  readonly scopes: readonly string[];
+  /** Whether each token has only those of `scopes` it was granted; else it has all. */
+  readonly granted: boolean;
+  readonly prefixes: readonly string[];
+  readonly sources: readonly string[];
+  /** `HEADER is token.attribute.NAME`; null: nothing is asked beside a cookie. */
+  readonly csrf: string | null;
+};
+
+export type MatrixCors = {
+  readonly cors: string;
+  readonly origins: 'any' | readonly string[];
+  readonly methods: readonly string[];
+  readonly headers: readonly string[];
+  readonly expose: readonly string[];
+  readonly credentials: boolean;
+  readonly max_age_s: number;
 };
 
 export type MatrixRow = {
@@ -31,32 +56,75 @@ export type MatrixRow = {
   /** What is in monitor mode, and until when. */
   readonly monitored: readonly string[];
   readonly bundle_pins: readonly string[];
+  /** Bytes; null: no cap. */
+  readonly body_max: number | null;
+  /** Whether a body must be JSON. */
+  readonly body_json: boolean;
+  /** Which block of `cors` it uses; null: none. */
+  readonly cors: string | null;
+  /** Whether client credentials go on; null: the row is not public. */
+  readonly credentials: 'pass' | 'strip' | null;
+  /** What a 2xx of the upstream changes. */
+  readonly observes: readonly string[];
+  /** Which style words its refusals; null: RFC 9457. */
+  readonly errors: string | null;
+  /** Whether `;` may stand in the path. */
+  readonly path_parameters: boolean;
   readonly upstream: string;
   /** Whether WebSocket handshakes are granted. */
   readonly websocket: boolean;
 };
 
-export function matrixOf(policy: Policy): Matrix {
-  return { types: [...policy.types.keys()], rows: policy.routes.map(rowOf) };
+export function matrixOf({ types, routes }: Policy): Matrix {
+  const blocks = new Map(routes.flatMap(({ cors }) => (cors === null ? [] : [[cors.name, cors] as const])));
+  return {
+    types: [...types.keys()],
+    rows: routes.map(rowOf),
+    token_types: [...types.values()].map(typeOf),
+    cors: [...blocks.values()].map(corsOf),
+  };
+}
+
+function typeOf({ name, scopes, prefixes, sources, csrf }: TokenType): MatrixType {
+  return {
+    type: name,
+    scopes: 'fixed' in scopes ? scopes.fixed : scopes.grantable,
+    granted: !('fixed' in scopes),
+    prefixes,
+    sources: sources.map(formatSource),
+    csrf: csrf === undefined ? null : `${csrf.header} is token.attribute.${csrf.attribute}`,
+  };
+}
+
+function corsOf({ name, maxAgeS, origins, methods, headers, expose, credentials }: Cors): MatrixCors {
+  return { cors: name, origins, methods, headers, expose, credentials, max_age_s: maxAgeS };
 }
 
 function rowOf(route: Route): MatrixRow {
   const { id, api, method, pattern, hosts, access, upstream, websocket } = route;
-  const cells = access === 'public' ? [] : [...access].map(([type, cell]) => [type, formatCell(cell)]);
+  const isPublic = access === 'public';
+  const cells = isPublic ? [] : [...access].map(([type, cell]) => [type, formatCell(cell)]);
   return {
     row: id,
     api,
     method,
     pattern,
     hosts,
-    public: access === 'public',
+    public: isPublic,
     cells: Object.fromEntries(cells),
     bind: route.bind.map(formatBind),
-    limits: route.limits.map(formatLimit),
-    origin_pin: access === 'public' ? null : formatPin(route),
+    limits: route.limits.map((limit) => `${limit.name} ${formatLimit(limit)}`),
+    origin_pin: isPublic ? null : formatPin(route),
     address_pin: formatAddressPin(route),
     monitored: monitoredOf(route),
-    bundle_pins: route.bundlePins.map(({ name }) => name),
+    bundle_pins: route.bundlePins.map((pin) => `${pin.name}, ${formatBundlePin(pin)}`),
+    body_max: route.bodyBytesMax,
+    body_json: route.body !== null,
+    cors: route.cors?.name ?? null,
+    credentials: isPublic ? route.credentials : null,
+    observes: route.observe.map(formatObserve),
+    errors: route.errors?.name ?? null,
+    path_parameters: route.pathParameters,
     upstream,
     websocket,
   };
@@ -66,13 +134,8 @@ function formatBind({ param, attribute, refuseAs }: Bind): string {
   return `{${param}} is token.attribute.${attribute}${refuseAs === 404 ? ' else 404' : ''}`;
 }
 
-function formatLimit({ name, quota, windowMs, per, costAt }: Limit): string {
-  const cost = costAt === undefined ? '' : ` cost json:${costAt}#`;
-  return `${name} ${quota}/${formatDuration(windowMs)} per ${per.map(formatPart).join('+')}${cost}`;
-}
-
-function formatPart(part: LimitPart): string {
-  return part.kind === 'attribute' ? `attribute.${part.name}` : part.kind;
+function formatObserve({ pin, param, pointer }: Observe): string {
+  return `pin ${pin} of {${param}} from json:/${pointer.join('/')}`;
 }
 
 function formatPin({ originPin }: Route): string {
@@ -86,67 +149,13 @@ function formatAddressPin({ addressPin }: Route): string | null {
 
 /** In words that do not depend on the day they are read. */
 function monitoredOf(route: Route): readonly string[] {
-  const { access, scopesMonitorUntil, originPin, addressPin, limits } = route;
+  const { access, scopesMonitorUntil, originPin, addressPin, bundlePins, limits } = route;
   const pins = access === 'public' ? [addressPin] : [originPin, addressPin];
   const all: readonly (readonly [name: string, until: number | undefined])[] = [
     ['scopes', scopesMonitorUntil],
     ...pins.flatMap((pin) => (pin === null ? [] : [[`pin ${pin.name}`, pin.monitorUntil] as const])),
+    ...bundlePins.map(({ name, monitorUntil }) => [`pin ${name}`, monitorUntil] as const),
     ...limits.map(({ name, monitorUntil }) => [`limit ${name}`, monitorUntil] as const),
   ];
   return all.flatMap(([name, until]) => (until === undefined ? [] : [`${name} until ${formatUntil(until)}`]));
-}
-
-/** Header and rows of the matrix as text cells. What few rows have gets a column where there are any. */
-export function matrixTable({ types, rows }: Matrix): readonly (readonly string[])[] {
-  const named = rows.some(({ hosts }) => hosts.length > 0);
-  const bound = rows.some(({ bind }) => bind.length > 0);
-  const fenced = rows.some(({ address_pin }) => address_pin !== null);
-  const watched = rows.some(({ monitored }) => monitored.length > 0);
-  const pinned = rows.some(({ bundle_pins }) => bundle_pins.length > 0);
-  const optional = (shown: boolean, text: string) => (shown ? [text] : []);
-  const header = [
-    'Row',
-    ...optional(named, 'Hosts'),
-    ...types,
-    ...optional(bound, 'Bind'),
-    'Limits',
-    'Origin pin',
-    ...optional(fenced, 'Address pin'),
-    ...optional(watched, 'Monitored'),
-    ...optional(pinned, 'Bundle pins'),
-    'Upstream',
-  ];
-  const lines = rows.map((row) => [
-    row.websocket ? `${row.row} (WebSocket)` : row.row,
-    ...optional(named, row.hosts.join(', ') || 'any'),
-    ...types.map((type) => (row.public ? 'public' : (row.cells[type] ?? '-'))),
-    ...optional(bound, row.bind.join(', ') || '-'),
-    row.limits.join(', ') || '-',
-    row.origin_pin ?? '-',
-    ...optional(fenced, row.address_pin ?? '-'),
-    ...optional(watched, row.monitored.join(', ') || '-'),
-    ...optional(pinned, row.bundle_pins.join(', ') || '-'),
-    row.upstream,
-  ]);
-  return [header, ...lines];
-}
-
-/** GitHub-flavoured; `|` in a cell is escaped. Ends with a line break. */
-export function matrixMarkdown(matrix: Matrix): string {
-  const [header = [], ...rows] = matrixTable(matrix);
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
-  return line(header) + line(header.map(() => '---')) + rows.map(line).join('');
-}
-
-/** The first line in which two texts differ; null: they are the same, however lines end. */
-export function firstDifference(
-  expected: string,
-  found: string,
-): { readonly line: number; readonly expected: string | null; readonly found: string | null } | null {
-  const [a, b] = [expected, found].map((text) => text.replaceAll('\r\n', '\n').split('\n'));
-  for (let i = 0; i < Math.max(a?.length ?? 0, b?.length ?? 0); i++) {
-    if (a?.[i] !== b?.[i]) return { line: i + 1, expected: a?.[i] ?? null, found: b?.[i] ?? null };
-  }
-  return null;
 }

@@ -8,7 +8,7 @@ describe('postern matrix', () => {
     expect(stdout.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
       ['Row', 'project', 'user', 'legacy', 'Bind', 'Limits', 'Origin pin', 'Upstream'],
       [
-        ...['main POST /events', 'events:write', '-', 'events:write', '-', 'ingest 600/1m per token'],
+        ...['main POST /events', 'events:write', '-', 'events:write', '-', 'ingest 600/1m per token, local'],
         ...['origin, deny without Origin', 'app'],
       ],
       [
@@ -37,15 +37,22 @@ describe('postern matrix', () => {
       public: false,
       cells: { project: 'events:write', legacy: 'events:write' },
       bind: [],
-      limits: ['ingest 600/1m per token'],
+      limits: ['ingest 600/1m per token, local'],
       origin_pin: 'origin, deny without Origin',
       address_pin: null,
       monitored: [],
       bundle_pins: [],
+      body_max: 10 * 1024 * 1024,
+      body_json: false,
+      cors: null,
+      credentials: null,
+      observes: [],
+      errors: null,
+      path_parameters: false,
       upstream: 'app',
       websocket: false,
     });
-    expect(rows[3]).toMatchObject({ public: true, cells: {}, origin_pin: null });
+    expect(rows[3]).toMatchObject({ public: true, cells: {}, origin_pin: null, credentials: 'pass' });
   });
 
   test('shows who is kept out by address, and what only watches', async () => {
@@ -80,6 +87,41 @@ describe('postern matrix', () => {
     expect(reading).toBe(
       '| main GET /events | a.example | - | events:read \\| events:write | - | - | - | origin, deny without Origin | app |',
     );
+  });
+
+  test('shows what few rows have, in a column of its own', async () => {
+    const text = deskConfig
+      .replace(
+        'POST /events: {',
+        'POST /events: { cors: web, errors: plain, pins: [app], path_parameters: allow, body: { max: 64KiB },',
+      )
+      .replace('allow: public', 'allow: public, credentials: strip')
+      .concat(`cors: { web: { origins: [https://a.example], credentials: true, max_age: 1h } }
+errors: { plain: { body: { message: "{detail}" } } }
+pins: { app: { kind: bundle_id, from: [json:/app_id, header:X-App], belongs_to: token, when_missing: deny, mode: monitor, until: 2999-01-01 } }
+`);
+    const terminal = new Terminal(text);
+    const lines = (await terminal.run('matrix', '--markdown')).stdout.split('\n');
+    const [header = '', , events = ''] = lines;
+    const cells = Object.fromEntries(
+      header.split(' | ').map((name, index) => [name.replace('| ', ''), events.split(' | ')[index]]),
+    );
+    expect(cells).toMatchObject({
+      Row: '| main POST /events (path parameters)',
+      'Bundle pins': 'app, json:/app_id header:x-app of token, first use deny, deny when missing',
+      Monitored: 'pin app until 2999-01-01',
+      Body: '64KiB, JSON',
+      CORS: 'web',
+      Credentials: '-',
+      Errors: 'plain',
+    });
+    expect(lines.find((line) => line.startsWith('| main GET /status'))).toContain(' | strip | ');
+    expect(lines.filter((line) => line.startsWith('| web '))).toEqual([
+      '| web | https://a.example | GET, HEAD, POST | - | - | yes | 1h |',
+    ]);
+    expect(lines.filter((line) => line.startsWith('| Type '))).toEqual([
+      '| Type | Scopes | Prefixes | Sources | CSRF |',
+    ]);
   });
 
   test('that was kept is compared line by line', async () => {
