@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { run } from '../gateway/admin/cli.ts';
 import { loadConfig } from '../gateway/config/load.ts';
 import { formatProblem } from '../gateway/config/problems.ts';
 import { type RefusalCode, statusOf } from '../gateway/refusals.ts';
@@ -61,6 +62,60 @@ describe('the pages', () => {
     const page = read('docs/decisions/0005-dependencies.md');
     const { dependencies } = JSON.parse(read('package.json'));
     expect(Object.keys(dependencies).filter((name) => !page.includes(`| \`${name}\` |`))).toEqual([]);
+  });
+});
+
+describe('docs/cli.md', () => {
+  const page = read('docs/cli.md');
+  const shellOf = (out: (text: string) => void) => ({
+    env: {},
+    out,
+    err: out,
+    colours: false,
+    now: Date.now,
+  });
+  const help = async (...words: readonly string[]) => {
+    let said = '';
+    await run(
+      [...words, '--help'],
+      shellOf((text) => (said += text)),
+    );
+    return said;
+  };
+  const listed = (said: string) =>
+    [...said.slice(said.indexOf('Commands:')).matchAll(/^ {2}([a-z]+) /gm)].map(([, name = '']) => name);
+
+  test('has a chapter for every command, with its words', async () => {
+    const commands = listed(await help()).filter((name) => name !== 'help');
+    expect(commands.length).toBeGreaterThan(8);
+    for (const command of commands) {
+      const [, chapter = ''] = page.split(`\n## ${command}\n`);
+      const own = chapter.split('\n## ')[0] ?? '';
+      expect(own, command).toContain(`postern ${command}`);
+      const said = await help(command);
+      const under = said.includes('Commands:') ? listed(said) : [];
+      expect(under.filter((name) => name !== 'help' && !own.includes(`\`${name}\``))).toEqual([]);
+      if (!['serve', 'check', 'matrix', 'diff', 'explain'].includes(command)) continue;
+      const options = [...said.matchAll(/^ {2}(--[a-z]+)/gm)].map(([, name = '']) => name);
+      const general = ['--config', '--json', '--admin'];
+      expect(options.filter((name) => !general.includes(name) && !own.includes(name))).toEqual([]);
+    }
+  });
+
+  const lines = [...page.matchAll(/^postern (.*?) +# exits (\d+)$/gm)].map(([, words = '', code]) => ({
+    words,
+    code: Number(code),
+  }));
+
+  test.each(lines)('postern $words', async ({ words, code }) => {
+    const here = words.replaceAll(/(\S+\.(?:yaml|md))/g, join(root, '$1')).split(' ');
+    const config = here.includes('--config') ? [] : ['--config', join(root, 'gateway.config.yaml')];
+    expect(
+      await run(
+        [...here, ...config],
+        shellOf(() => {}),
+      ),
+    ).toBe(code);
   });
 });
 
