@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { chmodSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { deskConfig, Terminal } from './terminal.ts';
 
@@ -60,20 +61,30 @@ closed     main GET /status   cell legacy   public -> refused
     expect(stdout).toMatch(/^changed {2}- {2}store +… -> …$/m);
   });
 
-  test('tells that another key signs, and nothing of the keys', async () => {
-    const assertion = (file: string) =>
-      deskConfig.replace('identity:', `identity:\n  assertion: { key: { file: ${file} } }`);
-    const terminal = new Terminal(assertion('one.pem'));
-    terminal.write('new.yaml', assertion('two.pem'));
-    terminal.write('same.yaml', assertion('copy.pem'));
-    const [one, two] = [0, 1].map(() =>
-      String(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })),
+  test('tells which way the trusted proxies went', async () => {
+    const trusting = (networks: string) =>
+      deskConfig.replace('version: 1', `version: 1\nlisten: { trusted_proxies: [${networks}] }`);
+    const { stdout } = await stand(trusting('10.0.0.0/8'), trusting('10.0.0.0/8, 192.0.2.1/32'))();
+    expect(stdout).toBe('loosened  -  trusted proxies  10.0.0.0/8 -> 10.0.0.0/8 192.0.2.1/32\n');
+    expect((await stand(trusting('10.0.0.0/8'), deskConfig)()).stdout).toBe(
+      'tightened  -  trusted proxies  10.0.0.0/8 -> none\n',
     );
-    for (const [name, pem] of Object.entries({ one, copy: one, two }))
-      terminal.write(`${name}.pem`, pem ?? '');
-    const told = async (file: string) => (await terminal.spawn('diff', 'gateway.config.yaml', file)).stdout;
-    expect(await told('new.yaml')).toMatch(/^changed {2}- {2}signing keys {2}… -> …\n$/);
-    expect(await told('same.yaml')).toBe('nothing changes for callers\n');
+  });
+
+  test('tells that the signing key is another, and of neither key more', async () => {
+    const [one, other] = [0, 1].map(() =>
+      generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+    );
+    const config = (key: string) =>
+      deskConfig.replace('identity:\n', `identity:\n  assertion: { key: { file: ./${key}.pem } }\n`);
+    const terminal = new Terminal(config('one'));
+    terminal.write('new.yaml', config('other'));
+    for (const [name, pem = ''] of Object.entries({ one, other })) {
+      terminal.write(`${name}.pem`, pem);
+      chmodSync(terminal.path(`${name}.pem`), 0o600);
+    }
+    const { stdout } = await terminal.spawn('diff', 'gateway.config.yaml', 'new.yaml');
+    expect(stdout).toBe('changed  -  signing keys  … -> …\n');
   });
 
   test('a config with problems is 78, with every problem', async () => {

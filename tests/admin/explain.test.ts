@@ -82,6 +82,28 @@ refused: 403 bind_mismatch (row main GET /projects/{project})
     expect(await terminal.run(...asked, body, '--pinned', 'app')).toMatchObject({ code: 2, stdout: '' });
   });
 
+  test('takes the address of the caller, the origins of the token, and the count of the request', async () => {
+    const terminal = new Terminal(
+      deskConfig
+        .replace('POST /events: {', 'POST /events: { pins: [office],')
+        .concat('pins: { office: { kind: cidr, allow: [203.0.113.0/24] } }\n'),
+    );
+    const ask = async (...words: readonly string[]) => {
+      const told = await terminal.run('explain', 'POST', '/events', '--as', 'project', ...words);
+      return told.code === 0 ? told.stdout.trim().split('\n').at(-1) : told.stderr;
+    };
+    const office = ['--from', '203.0.113.9'];
+    expect(await ask()).toBe('refused: 403 address_not_allowed (row main POST /events)');
+    expect(await ask(...office)).toBe('forwarded to app (row main POST /events)');
+    expect(await ask(...office, '--nth', '600')).toBe('forwarded to app (row main POST /events)');
+    expect(await ask(...office, '--nth', '601')).toBe('refused: 429 rate_limited (row main POST /events)');
+    const pinned = [...office, '--origin', 'https://a.example', '--origin', 'https://b.example'];
+    expect(await ask(...pinned)).toBe('refused: 403 origin_not_allowed (row main POST /events)');
+    expect(await ask(...pinned, '--header', 'Origin: https://b.example')).toContain('forwarded to app');
+    expect(await ask('--nth', '0')).toBe('error: "0" is not a number from 1 to 1000000000\n');
+    expect(await ask('--from', 'home')).toContain('error: not an address "home"; write one address:');
+  });
+
   test('has the shape that scripts rely on', async () => {
     const told = await new Terminal().run('explain', 'GET', '/events', '--json', '--header', 'Host: a.b');
     expect(told.code).toBe(0);
