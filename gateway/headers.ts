@@ -2,6 +2,7 @@
  * The header sections that leave us, built from nothing: what may pass is copied, then ours is
  * stamped, once each, last. There is no order in which a client's field could win.
  */
+import { overridingNames } from '../policy/config-headers.ts';
 import { foldName, identityFields, isReserved } from '../policy/identity.ts';
 import type { IdentityRule, Permit, Policy } from '../policy/types.ts';
 import type { Field } from './answer.ts';
@@ -31,34 +32,6 @@ const perHop = new Set([
   'content-length',
 ]);
 
-/** Fields that would make an upstream act on another path, method or client than was judged. */
-const overriding = new Set([
-  'x-original-url',
-  'x-original-uri',
-  'x-original-method',
-  'x-original-host',
-  'x-rewrite-url',
-  'x-override-url',
-  'x-http-method-override',
-  'x-http-method',
-  'x-method-override',
-  'x-host',
-  'x-real-ip',
-  'x-client-ip',
-  'true-client-ip',
-  'client-ip',
-  'x-originating-ip',
-  'x-remote-ip',
-  'x-remote-addr',
-  'cf-connecting-ip',
-  'fastly-client-ip',
-  'x-envoy-external-address',
-  'x-envoy-original-path',
-  'x-cluster-client-ip',
-  'forwarded',
-  'x-request-id',
-]);
-
 const passable = /^[A-Za-z0-9-]+$/;
 
 /** Decides a name's fate once; header names repeat from request to request. */
@@ -82,7 +55,7 @@ export class HeaderRules {
   #judge(name: string): Fate {
     const lower = name.toLowerCase();
     if (!passable.test(name) || perHop.has(lower)) return 'drop';
-    if (overriding.has(lower) || lower.startsWith('x-forwarded')) return 'drop';
+    if (overridingNames.has(lower) || lower.startsWith('x-forwarded')) return 'drop';
     if (isReserved(this.#identity, name)) return 'drop';
     if (lower === 'cookie') return 'cookie';
     return lower === 'via' ? 'via' : 'pass';
