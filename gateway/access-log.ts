@@ -17,6 +17,8 @@ export type Account = {
   readonly reason: string | null;
   readonly tokenId: string | null;
   readonly tokenType: string | null;
+  /** Only the upstream can verify it, so nobody here knows who asked; absent: not so. */
+  readonly unverified?: true;
   readonly address: string;
   readonly durationMs: number;
   readonly aborted: boolean;

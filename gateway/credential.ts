@@ -46,12 +46,27 @@ export function readCredential(
   return denied('credential_missing', `none in ${route.sources.map(sourceName).join(', ')}`);
 }
 
-/** What is cut on a row: every source of its api, and Authorization on any row that is not public. */
-export function cutFor(route: Route, query: string | null): Cut {
+/**
+ * What is cut on a row: every source of its api, and Authorization on any row that is not public.
+ *
+ * @param kept where a credential stands that is the upstream's to verify; nothing else is spared.
+ */
+export function cutFor(route: Route, query: string | null, kept?: Source): Cut {
   if (route.access === 'public' && route.credentials === 'pass')
     return { fields: nothing, cookies: nothing, query };
-  const names = route.sources.filter((source) => source.kind === 'query').map(({ name }) => name);
-  return { ...cutOf(route), query: names.reduce<string | null>(cutFromQuery, query) };
+  const names = route.sources
+    .filter((source) => source.kind === 'query' && !(kept?.kind === 'query' && kept.name === source.name))
+    .map((source) => (source.kind === 'query' ? source.name : ''));
+  const cut = kept === undefined ? cutOf(route) : sparing(cutOf(route), kept);
+  return { ...cut, query: names.reduce<string | null>(cutFromQuery, query) };
+}
+
+function sparing({ fields, cookies }: Omit<Cut, 'query'>, kept: Source): Omit<Cut, 'query'> {
+  const field = kept.kind === 'bearer' ? 'authorization' : kept.kind === 'header' ? kept.name : null;
+  return {
+    fields: new Set([...fields].filter((name) => name !== field)),
+    cookies: new Set([...cookies].filter((name) => kept.kind !== 'cookie' || name !== kept.name)),
+  };
 }
 
 const nothing: ReadonlySet<string> = new Set();
@@ -70,7 +85,8 @@ function cutOf(route: Route): Omit<Cut, 'query'> {
   return { fields, cookies };
 }
 
-function valueFrom(
+/** What stands there; null: nothing. Refuses what could be read in two ways. */
+export function valueFrom(
   source: Source,
   rawHeaders: readonly string[],
   query: string | null,
@@ -109,6 +125,7 @@ function sortByPrefix(plaintext: string, source: Source, policy: Policy): Outcom
   }
   for (const { prefix, type } of policy.prefixes) {
     if (!plaintext.startsWith(prefix)) continue;
+    if (type === null) return denied('credential_malformed', 'signed tokens are no credentials');
     if (!reads(type, source)) {
       return denied('credential_malformed', `type ${type.name} is not read from ${sourceName(source)}`);
     }
@@ -119,6 +136,10 @@ function sortByPrefix(plaintext: string, source: Source, policy: Policy): Outcom
   }
   const bare = bareTypes(plaintext, policy).filter((type) => reads(type, source));
   if (bare.length === 0) return denied('credential_malformed', 'no token type has this prefix');
+  // No config gets this far; what Postern should verify must never be passed on unverified.
+  if (bare.length > 1 && bare.some(({ verify }) => verify !== undefined)) {
+    return denied('credential_malformed', 'nothing tells whose token it is');
+  }
   return { ok: true, value: { plaintext, source, types: bare, prefix: '' } };
 }
 

@@ -104,7 +104,7 @@ export async function exchange(visit: Visit, gate: Gate): Promise<void> {
     site?.visits.end();
     life.end();
   }
-  const { token, monitored } = footing;
+  const { token, unverified, monitored } = footing;
   gate.account({
     requestId: facts.requestId,
     method: facts.method,
@@ -113,10 +113,11 @@ export async function exchange(visit: Visit, gate: Gate): Promise<void> {
     code: ending.code ?? null,
     reason: ending.reason ?? null,
     tokenId: token?.id ?? null,
-    tokenType: token?.type ?? null,
+    tokenType: token?.type ?? unverified ?? null,
     address: facts.address,
     durationMs: performance.now() - startedMs,
     aborted: ending.aborted ?? false,
+    ...(unverified !== undefined && { unverified: true }),
     ...(monitored && { monitored }),
   });
 }
@@ -128,7 +129,8 @@ function roomsOf(site: Site, gate: Gate, visit: Visit, hold: Hold, footing: Foot
     hold.buffer = new BodyBuffer(gate.bodies);
     return readHeld(hold.buffer, visit, footing.token, { bytesMax, idleMs }, gate);
   };
-  return { policy: site.policy, tokens, limiter, failures: site.failures, body, pins, now };
+  const { triggerKeys } = site.config;
+  return { policy: site.policy, tokens, limiter, failures: site.failures, body, pins, triggerKeys, now };
 }
 
 async function carryOut(ruling: Ruling, visit: Visit, site: Site, gate: Gate): Promise<Ending> {

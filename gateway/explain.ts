@@ -12,6 +12,7 @@ import {
 import type { Policy } from '../policy/types.ts';
 import type { Field } from './answer.ts';
 import { type MadeUpRequest, type Persona, type Rehearsal, rehearse } from './rehearsal.ts';
+import type { TriggerKeys } from './trigger.ts';
 
 /** A request as an operator writes it. */
 export type Question = {
@@ -36,9 +37,14 @@ export type Question = {
 };
 
 /** @returns a complaint where the question itself cannot be understood. */
-export async function explain(policy: Policy, question: Question): Promise<Checked<Rehearsal>> {
+export async function explain(
+  policy: Policy,
+  question: Question,
+  triggerKeys?: TriggerKeys,
+): Promise<Checked<Rehearsal>> {
   const request = readQuestion(policy, question);
-  return request.ok ? { ok: true, value: await rehearse(policy, request.value) } : request;
+  if (!request.ok) return request;
+  return { ok: true, value: await rehearse(policy, request.value, Date.now(), triggerKeys) };
 }
 
 function readQuestion(policy: Policy, question: Question): Checked<MadeUpRequest> {

@@ -17,7 +17,7 @@ export async function runFixtures(config: LoadedConfig): Promise<readonly Proble
     const { body, pinned, from, nth } = fixture;
     const bytes = body === null ? null : Buffer.from(body);
     const request = { method, target, headers: [...headers], body: bytes, pinned, from, nth, as };
-    const got = await rehearse(config.policy, request, Number.POSITIVE_INFINITY);
+    const got = await rehearse(config.policy, request, Number.POSITIVE_INFINITY, config.triggerKeys);
     if (meets(fixture, got)) continue;
     const message = `fixture "${fixture.name}" expects ${expectation(fixture)} and gets ${answer(got)}`;
     const hint = `to see why: ${explainCommand(config.file, fixture)}`;

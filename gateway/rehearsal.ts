@@ -14,6 +14,7 @@ import { expectsMore, type Head } from './head.ts';
 import { type RefusalCode, statusOf } from './refusals.ts';
 import { rehearsedLimiter } from './rehearsal-limits.ts';
 import { readFacts } from './request.ts';
+import type { TriggerKeys } from './trigger.ts';
 import { type Rooms, type Ruling, walk } from './walk.ts';
 
 /** Who asks: a token of this type that is not in any store. */
@@ -67,15 +68,17 @@ export type Rehearsal = {
  * the token is alive, and nothing is pinned by it.
  *
  * @param now Unix ms: what is in monitor mode until later only watches. Infinity: all is enforced.
+ * @param triggerKeys of signed tokens; without its key none is right.
  */
 export async function rehearse(
   policy: Policy,
   request: MadeUpRequest,
   now: number = Date.now(),
+  triggerKeys: TriggerKeys = noKeys,
 ): Promise<Rehearsal> {
   const steps: Step[] = [];
   const trace = (step: string, ok: boolean, detail: string) => void steps.push({ step, ok, detail });
-  const token = request.as === null ? null : recordOf(request.as);
+  const token = request.as === null || request.as.type.verify === 'upstream' ? null : recordOf(request.as);
   trace('caller', true, describe(request.as, token));
   const { head, plaintext } = headOf(policy, request);
 
@@ -90,9 +93,11 @@ export async function rehearse(
     return refusal(facts.denial.code, statusOf(facts.denial.code, facts.denial), null, steps);
   }
   trace('request', true, `${head.method} ${facts.value.path} at host ${facts.value.host}`);
-  const rooms = roomsOf(policy, request, token, plaintext, now);
+  const rooms = { ...roomsOf(policy, request, token, plaintext, now), triggerKeys };
   return resultOf(policy, await walk(head, facts.value, rooms, trace), steps);
 }
+
+const noKeys: TriggerKeys = new Map();
 
 function resultOf(policy: Policy, ruling: Ruling, steps: readonly Step[]): Rehearsal {
   switch (ruling.kind) {
@@ -149,7 +154,7 @@ function roomsOf(
   token: TokenRecord | null,
   known: string | null,
   now: number,
-): Rooms {
+): Omit<Rooms, 'triggerKeys'> {
   const record = (key: PinKey, value: string): PinRecord => ({
     ...key,
     value,
@@ -219,6 +224,9 @@ function filled(
 }
 
 function describe(as: Persona | null, token: TokenRecord | null): string {
+  if (as?.type.verify === 'upstream') {
+    return `whoever sends what looks like a token of type ${as.type.name}, which only the upstream can verify`;
+  }
   if (as === null || token === null) return 'nobody: no token is made up';
   const words = [`a made-up token of type ${token.type}`, `scopes: ${token.scopes.join(' ') || 'none'}`];
   for (const [name, value] of token.attributes) {
@@ -269,7 +277,7 @@ function placeholderOf({ prefixes }: Policy, type: TokenType): string {
   });
   const own = texts.find((text) => {
     const claimed = prefixes.find(({ prefix }) => text.startsWith(prefix));
-    return (claimed?.type.name ?? type.name) === type.name;
+    return claimed === undefined || claimed.type?.name === type.name;
   });
   return own ?? texts[0] ?? start;
 }

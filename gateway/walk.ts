@@ -33,6 +33,7 @@ import type {
 import type { PinStore } from '../store/pin-store.ts';
 import { type Cut, cutFor, type Presented, readCredential, sourceName } from './credential.ts';
 import { fieldValues, type Head } from './head.ts';
+import { readAnnotations, type TriggerKeys } from './trigger.ts';
 import { type AskedPins, askPins, takeBody } from './walk-body.ts';
 
 /** The rooms a walk asks. `explain` brings its own. */
@@ -53,6 +54,8 @@ export type Rooms = {
   /** All bytes of the body, for rows that read theirs. @throws BodiesFull; CallerLeft */
   readonly body: (route: Route, rule: BodyRule) => Promise<Outcome<Uint8Array>>;
   readonly pins: Pick<PinStore, 'read' | 'pinFirst'>;
+  /** Of signed tokens. */
+  readonly triggerKeys: TriggerKeys;
   /** Unix ms. */
   readonly now: () => number;
 };
@@ -75,6 +78,8 @@ export type Ruling =
 export type Footing = {
   route: Route | null;
   token: TokenRecord | null;
+  /** The type of a credential that only the upstream can verify; absent: none was presented. */
+  unverified?: string;
   /** What was passed over because it only watches; absent: nothing was. */
   monitored?: readonly DenialCode[];
 };
@@ -89,13 +94,12 @@ export async function walk(
   trace?: Trace,
   footing: Footing = { route: null, token: null },
 ): Promise<Ruling> {
-  const { policy } = rooms;
-  const own = ownEndpoint(policy, facts);
+  const own = ownEndpoint(rooms.policy, facts);
   if (own !== null) {
     trace?.('own path', own.ok, own.ok ? 'answered here' : own.denial.reason);
     return own.ok ? { kind: 'own', endpoint: own.value } : refuse(own.denial);
   }
-  const rows = rowSet(policy, facts);
+  const rows = rowSet(rooms.policy, facts);
   trace?.('row set', rows.ok, rows.ok ? `rows of this path: ${rows.value.length}` : rows.denial.reason);
   if (!rows.ok) return refuse(rows.denial);
 
@@ -117,10 +121,9 @@ export async function walk(
   const found = route.access === 'public' ? nobody : lookUp(head, facts, route, rooms, trace);
   const identified = found instanceof Promise ? await found : found;
   if (!identified.ok) return refuse(identified.denial, route);
-  const { token, presented } = identified.value;
-  footing.token = token;
+  const { token, presented } = noteCaller(footing, identified.value);
 
-  const decided = decide(policy, match.value, facts, token, rooms.now(), trace, presented);
+  const decided = decide(rooms.policy, match.value, facts, token, rooms.now(), trace, presented);
   if (!decided.ok) {
     if (decided.denial.monitored !== undefined) footing.monitored = decided.denial.monitored;
     return refuse(decided.denial, route);
@@ -150,14 +153,21 @@ export async function walk(
   if (!pins.ok) return refuse(itemised(pins.denial, claim, reading), route, states);
   noteWatched(footing, pins.value.monitored);
 
-  const permit = admit(claim, states, reading, pins.value.evidence);
-  return { kind: 'forward', permit, cut: cutFor(route, facts.query), body: bytes };
+  const annotations = readAnnotations(head, facts.query, route, rooms, trace);
+  const permit = admit(claim, states, reading, pins.value.evidence, annotations);
+  return { kind: 'forward', permit, cut: cutFor(route, facts.query, permit.unverified?.source), body: bytes };
 }
 
 /** Who asks, as far as it is known; `token` null: nobody, or no record stands for what was presented. */
 type Caller = { readonly token: TokenRecord | null; readonly presented?: Presentation | undefined };
 
 const nobody: Outcome<Caller> = { ok: true, value: { token: null } };
+
+function noteCaller(footing: Footing, caller: Caller): Caller {
+  footing.token = caller.token;
+  if (caller.presented?.unverified !== undefined) footing.unverified = caller.presented.unverified;
+  return caller;
+}
 
 /** Counts what only watches: each alone, so that a no of one changes nothing. What cannot be counted is let be. */
 async function watchLimits(
@@ -196,6 +206,7 @@ function lookUp(
   const presented = readCredential(head.rawHeaders, facts.query, route, rooms.policy);
   trace?.('credential', presented.ok, presented.ok ? readAs(presented.value) : presented.denial.reason);
   if (!presented.ok && presented.denial.code !== 'credential_malformed') return presented;
+  if (presented.ok && presented.value.types[0]?.verify === 'upstream') return leftToUpstream(presented.value);
   const tooMany = failuresSpent(presented.ok ? presented.value : null, facts, rooms);
   if (tooMany !== null) {
     trace?.('failure budget', false, tooMany.reason);
@@ -215,6 +226,14 @@ function lookUp(
   };
   const found = rooms.tokens.find(plaintext, types);
   return found instanceof Promise ? found.then(known) : known(found);
+}
+
+/** Nothing is looked up, so nothing can be guessed here: the failure budget is neither asked nor spent. */
+function leftToUpstream({ types, source }: Presented): Outcome<Caller> {
+  const [type, second] = types;
+  if (type === undefined || second !== undefined)
+    throw new Error('more than one type to leave to the upstream');
+  return { ok: true, value: { token: null, presented: { source, csrf: noValues, unverified: type.name } } };
 }
 
 const noValues: readonly string[] = [];

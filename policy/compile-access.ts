@@ -48,7 +48,7 @@ function checkCell(
   cell: Cell,
   type: TokenType | undefined,
 ): void {
-  if (cell.kind === 'any') return;
+  if (cell.kind === 'any' || type?.verify === 'upstream') return;
   for (const scope of cell.scopes) {
     if (!resolves(at, 'scopes', scope, where)) continue;
     if (type === undefined) continue;
@@ -140,10 +140,12 @@ function checkLimitKey(at: Compilation, where: ConfigPath, row: RowConfig, limit
   }
 }
 
-/** The row's types that are defined and whole. */
+/** The row's types that are defined and whole, and whose tokens Postern verifies. */
 export function typesOf(row: RowConfig, types: ReadonlyMap<string, TokenType>): readonly TokenType[] {
   if (row.allow === 'public') return [];
-  return Object.keys(row.allow).flatMap((name) => types.get(name) ?? []);
+  return Object.keys(row.allow)
+    .flatMap((name) => types.get(name) ?? [])
+    .filter(({ verify }) => verify === undefined);
 }
 
 /** The types whose sources an api reads: as written, else all that its rows name, in order of definition. */

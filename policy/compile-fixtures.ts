@@ -1,4 +1,5 @@
 /** From `fixtures` to requests that can be run: types, attributes and scopes resolved. Never runs one. */
+import { isAnnotation } from './compile-annotations.ts';
 import { type Compilation, errorInKey, errorInValue, resolves } from './compile-context.ts';
 import type { FixtureExpectation } from './config-fixtures.ts';
 import { type ConfigPath, suggest } from './config-problem.ts';
@@ -95,7 +96,13 @@ function compileToken(
   const [type, values] = entry;
   const where = [...path, type];
   const known = resolves(at, 'token_types', type, where, 'key') ? types.get(type) : undefined;
-  if (known === undefined) return null;
+  if (known === undefined) {
+    if (isAnnotation(at, type)) {
+      const hint = 'write such a token under headers, and as: for who asks';
+      errorInKey(at, where, `tokens of type "${type}" only annotate, and nobody asks with one`, hint);
+    }
+    return null;
+  }
   const { scopes, origins, ...attributes } = values;
   for (const [name, value] of Object.entries(attributes))
     checkAttribute(at, [...where, name], name, value, known);

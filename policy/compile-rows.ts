@@ -1,6 +1,8 @@
 /** From `apis` to Routes, and to the paths the matcher is prepared with. */
 
+import type { AnnotationType } from './annotation-types.ts';
 import { apiTypeNames, compileAccess, compileBinds, compileRowLimits } from './compile-access.ts';
+import { checkOpensNothing } from './compile-annotations.ts';
 import { compileBody, compileBundlePinsOf } from './compile-bundle-pins.ts';
 import {
   type Compilation,
@@ -14,6 +16,7 @@ import { namedStyle } from './compile-errors.ts';
 import { compileScopesMonitor } from './compile-monitor.ts';
 import { compileObserve } from './compile-observe.ts';
 import { compileRowPins, type Pins } from './compile-pins.ts';
+import { checkUnverifiedRow } from './compile-unverified.ts';
 import { checkWebsocket } from './compile-websocket.ts';
 import type { ConfigPath } from './config-problem.ts';
 import { parseRowKey, type RowKey } from './config-rows.ts';
@@ -26,6 +29,7 @@ import type { Cors, Limit, Route, Source, TokenType } from './types.ts';
 /** What rows refer to, compiled before them. */
 export type Parts = {
   readonly types: ReadonlyMap<string, TokenType>;
+  readonly annotations: ReadonlyMap<string, AnnotationType>;
   readonly limits: ReadonlyMap<string, Limit>;
   readonly cors: ReadonlyMap<string, Cors>;
   readonly errors: ReadonlyMap<string, ErrorStyle>;
@@ -45,6 +49,8 @@ type ApiFrame = {
   readonly config: ApiConfig;
   readonly hosts: readonly string[];
   readonly sources: readonly Source[];
+  /** As a part of each route. */
+  readonly annotate: Pick<Route, 'annotate'>;
   /** Of rows that name none. */
   readonly errors: ErrorStyle | null;
 };
@@ -83,7 +89,9 @@ function compileApi(at: Compilation, name: string, config: ApiConfig, parts: Par
   if (config.cors !== undefined) resolves(at, 'cors', config.cors, [...path, 'cors']);
   const types = apiTypeNames(at, Object.values(config.routes), config.types);
   const errors = namedStyle(at, path, config.errors, parts.errors);
-  const frame = { name, config, hosts: config.hosts ?? [], sources: sourcesOf(types, parts), errors };
+  const sources = sourcesOf(types, parts);
+  const annotate = annotateOf(types, parts);
+  const frame = { name, config, hosts: config.hosts ?? [], sources, annotate, errors };
   return rows.flatMap(([key, row]) => {
     const parsedKey = parseRowKey(key);
     return parsedKey.ok ? [compileRow(at, frame, key, parsedKey.value, row, parts)] : [];
@@ -108,6 +116,8 @@ function compileRow(
   const paths = api.config.prefixes.map((prefix) => [...prefix.segments, ...segments]);
   const limits = compileRowLimits(at, path, row, known);
   const bundlePins = compileBundlePinsOf(at, path, row, parts.pins.bundle, parts.types);
+  checkOpensNothing(at, path, row);
+  checkUnverifiedRow(at, path, row, { types: parts.types, limits, bundlePins });
   const route: Route = {
     id: `${api.name} ${method} ${pattern}`,
     api: api.name,
@@ -118,6 +128,7 @@ function compileRow(
     upstream: chooseUpstream(at, path, api, row),
     access,
     sources: api.sources,
+    ...api.annotate,
     bind: compileBinds(at, path, row, segments, known),
     ...compileRowPins(at, path, row, parts.pins),
     ...compileScopesMonitor(at, path, row),
@@ -152,6 +163,12 @@ function sourcesOf(typeNames: readonly string[], parts: Parts): readonly Source[
     ...ordered.filter(({ kind }) => kind !== 'cookie'),
     ...ordered.filter(({ kind }) => kind === 'cookie'),
   ];
+}
+
+/** Only what `types` lists: no row names it. */
+function annotateOf(typeNames: readonly string[], parts: Parts): Pick<Route, 'annotate'> {
+  const annotate = typeNames.flatMap((name) => parts.annotations.get(name) ?? []);
+  return annotate.length === 0 ? {} : { annotate };
 }
 
 function chooseUpstream(at: Compilation, path: ConfigPath, api: ApiFrame, row: RowConfig): string {

@@ -1,4 +1,5 @@
 /** From `limits`, `cors`, `identity` to what rows point at. */
+import { checkAnnotates } from './compile-annotations.ts';
 import { compileAssertion } from './compile-assertion.ts';
 import { type Compilation, errorInKey, errorInValue, hasBroken } from './compile-context.ts';
 import { compileMonitor } from './compile-monitor.ts';
@@ -110,6 +111,7 @@ export function compileIdentity(at: Compilation): IdentityRule {
     seen.set(folded, name);
     reservedNames.add(folded);
     if (from.kind === 'token.attribute') checkAttributeExists(at, path, from.name);
+    if (from.kind === 'annotation') checkAnnotates(at, path, from.type);
     fields.push({ name, from });
   }
   const assertion = compileAssertion(at, new Set(seen.keys()));

@@ -1,11 +1,15 @@
 /** From `token_types` to TokenType: prefixes apart, lengths within bounds, scopes declared. */
+
+import type { AnnotationType } from './annotation-types.ts';
 import { type Compilation, errorInKey, errorInValue, resolves, warnInKey } from './compile-context.ts';
 import { compileCsrf } from './compile-csrf.ts';
 import { checkIdsApart, compileFormat, compilePepper, fixedChars } from './compile-formats.ts';
+import { annotates } from './compile-type-keys.ts';
+import { compileUnverified } from './compile-unverified.ts';
 import type { ConfigPath } from './config-problem.ts';
 import type { TokenTypeConfig } from './config-schema.ts';
 import { isReserved } from './identity.ts';
-import type { AttributeRule, HashRule, IdentityRule, TokenType } from './types.ts';
+import type { AttributeRule, HashRule, IdentityRule, Policy, TokenType } from './types.ts';
 
 const tokenBytesMin = 16;
 const tokenBytesMax = 512;
@@ -24,7 +28,7 @@ const attributeRules: Readonly<Record<string, AttributeRule>> = {
 export function compileTypes(at: Compilation, identity: IdentityRule): ReadonlyMap<string, TokenType> {
   const types = new Map<string, TokenType>();
   for (const [name, type] of Object.entries(at.config.token_types)) {
-    types.set(name, compileType(at, name, type, identity));
+    if (!annotates(type)) types.set(name, compileType(at, name, type, identity));
   }
   checkPrefixesApart(at);
   checkIdsApart(at);
@@ -34,10 +38,15 @@ export function compileTypes(at: Compilation, identity: IdentityRule): ReadonlyM
 /** Every accepted prefix with its type, longest first, so that `pio_live_` wins over `pio_`. */
 export function prefixTable(
   types: ReadonlyMap<string, TokenType>,
-): readonly { prefix: string; type: TokenType }[] {
-  return [...types.values()]
-    .flatMap((type) => type.prefixes.map((prefix) => ({ prefix, type })))
-    .sort((a, b) => b.prefix.length - a.prefix.length || (a.prefix < b.prefix ? -1 : 1));
+  annotations: ReadonlyMap<string, AnnotationType>,
+): Policy['prefixes'] {
+  const credentials = [...types.values()].flatMap((type) =>
+    type.prefixes.map((prefix) => ({ prefix, type })),
+  );
+  const others = [...annotations.values()].map(({ prefix }) => ({ prefix, type: null }));
+  return [...credentials, ...others].sort(
+    (a, b) => b.prefix.length - a.prefix.length || (a.prefix < b.prefix ? -1 : 1),
+  );
 }
 
 function compileType(
@@ -47,20 +56,19 @@ function compileType(
   identity: IdentityRule,
 ): TokenType {
   const path = ['token_types', name];
-  checkLengths(at, path, type);
+  checkAliases(at, path, type);
   checkSources(at, path, type, identity);
   const prefixes = type.prefix === '' ? [...type.aliases] : [type.prefix, ...type.aliases];
+  const { prefix, issue, sources } = type;
+  const shape = { name, prefix, prefixes, issue, sources, ...compileFormat(at, path, type) };
+  if (type.verify === 'upstream') return { ...shape, ...compileUnverified(at, name, type) };
+  checkLengths(at, path, type);
   return {
-    name,
-    prefix: type.prefix,
-    prefixes,
-    issue: type.issue,
+    ...shape,
     hash: compileHash(at, path, type),
-    sources: type.sources,
     scopes: compileScopes(at, path, type),
     attributes: compileAttributes(at, path, type),
     ...compileCsrf(at, name, type, identity),
-    ...compileFormat(at, path, type),
   };
 }
 
@@ -81,6 +89,9 @@ function checkLengths(at: Compilation, path: ConfigPath, type: TokenTypeConfig):
     const message = `new tokens carry ${bits} random bits, fewer than ${randomBitsAdvised}`;
     warnInKey(at, path, message, `make issue.length ${needed} or more`);
   }
+}
+
+function checkAliases(at: Compilation, path: ConfigPath, type: TokenTypeConfig): void {
   for (const [index, alias] of type.aliases.entries()) {
     if (alias === '') {
       const hint = 'leave the alias out; a type without prefix has no aliases';

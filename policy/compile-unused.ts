@@ -1,4 +1,5 @@
 /** Warnings about what is defined and never used: usually a row that was meant to use it. */
+import { isAnnotation } from './compile-annotations.ts';
 import { type Compilation, type NamedSection, warnInKey } from './compile-context.ts';
 
 const wordings: Readonly<Record<NamedSection, readonly [what: string, hint: string]>> = {
@@ -10,9 +11,12 @@ const wordings: Readonly<Record<NamedSection, readonly [what: string, hint: stri
   pins: ['pin', 'no row uses it; use it or remove it'],
 };
 
+const unreadHint = 'no api lists it, so nobody looks for its tokens; add it to types: of an api or remove it';
+
 export function warnUnused(at: Compilation): void {
   const inRows = new Set<string>();
   for (const api of Object.values(at.config.apis)) {
+    for (const type of api.types ?? []) if (isAnnotation(at, type)) inRows.add(`token_types/${type}`);
     for (const row of Object.values(api.routes)) {
       if (row.allow !== 'public')
         for (const type of Object.keys(row.allow)) inRows.add(`token_types/${type}`);
@@ -26,8 +30,9 @@ export function warnUnused(at: Compilation): void {
     for (const name of Object.keys(at.config[section])) {
       // The only origin pin stands on every row.
       if (section === 'pins' && name === standing && second === undefined) continue;
-      if (!used.has(`${section}/${name}`))
-        warnInKey(at, [section, name], `${what} "${name}" is not used`, hint);
+      if (used.has(`${section}/${name}`)) continue;
+      const unread = section === 'token_types' && isAnnotation(at, name);
+      warnInKey(at, [section, name], `${what} "${name}" is not used`, unread ? unreadHint : hint);
     }
   }
 }

@@ -1,4 +1,5 @@
 /** From a config of the right shape to the Policy, or to every cross-rule it breaks. */
+import { compileAnnotations } from './compile-annotations.ts';
 import { findConflicts } from './compile-conflicts.ts';
 import { type Compilation, isBroken, type Surroundings, startCompilation } from './compile-context.ts';
 import { compileErrors } from './compile-errors.ts';
@@ -34,9 +35,11 @@ export function compilePolicy(config: PolicyConfig, around: Surroundings): Compi
   const at = startCompilation(config, around);
   const identity = compileIdentity(at);
   const types = compileTypes(at, identity);
+  const annotations = compileAnnotations(at, identity);
   const limits = compileLimits(at);
   const parts = {
     types,
+    annotations,
     limits,
     cors: compileCors(at),
     pins: compilePins(at, identity),
@@ -53,7 +56,8 @@ export function compilePolicy(config: PolicyConfig, around: Surroundings): Compi
   const budget = config.failure_budget;
   const policy: Policy = {
     types,
-    prefixes: prefixTable(types),
+    annotations,
+    prefixes: prefixTable(types, annotations),
     scopes: new Map(Object.entries(config.scopes)),
     routes: rows.map(({ route }) => route),
     find: prepareMatcher(rows.flatMap(({ paths }) => paths)),

@@ -10,13 +10,17 @@ import { parseDuration, parseRate, parseSize } from './units.ts';
 /**
  * An object that has these keys and no others. Built on `objectWithRest`, which reports every
  * unknown key where `strictObject` stops at the first; typed as the strict object it is. The hint of
- * an unknown key is the list of those that are known, for whoever looks for the nearest spelling.
+ * an unknown key is the list of those that are known, for whoever looks for the nearest spelling. `notAMap` words
+ * what is no map at all, where that must not be repeated: it may be a secret.
  */
 export function closed<const Entries extends v.ObjectEntries>(
   entries: Entries,
+  notAMap?: string,
 ): v.StrictObjectSchema<Entries, undefined> {
   const never = v.never(wording('unknown key', Object.keys(entries).join(' ')));
-  return v.objectWithRest(entries, never) as unknown as v.StrictObjectSchema<Entries, undefined>;
+  const schema =
+    notAMap === undefined ? v.objectWithRest(entries, never) : v.objectWithRest(entries, never, notAMap);
+  return schema as unknown as v.StrictObjectSchema<Entries, undefined>;
 }
 
 /** As an issue's message carries them. */

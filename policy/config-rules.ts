@@ -125,9 +125,11 @@ function parseIdentityField(value: string): Parsed<IdentityField> {
   if (kind !== undefined) return parsed({ kind });
   const [, attribute] = /^token\.attribute\.([A-Za-z0-9_.-]+)$/.exec(value) ?? [];
   if (attribute !== undefined) return parsed({ kind: 'token.attribute', name: attribute });
+  const [, type, field] = /^annotation\.([A-Za-z0-9_.-]+)\.([A-Za-z0-9_-]+)$/.exec(value) ?? [];
+  if (type !== undefined && field !== undefined) return parsed({ kind: 'annotation', type, field });
   return unreadable(
     `"${value}" is nothing an upstream can be told`,
-    `write ${identitySources.join(', ')} or token.attribute.NAME`,
+    `write ${identitySources.join(', ')}, token.attribute.NAME or annotation.TYPE.FIELD`,
   );
 }
 

@@ -5,6 +5,7 @@ import { closed, list, name, named, oneOf, plain, some, text, whole, wording } f
 import { hasFixedMeaning } from './config-headers.ts';
 import { pepperSchema } from './config-pepper.ts';
 import { type Parsed, parsed, unreadable } from './config-problem.ts';
+import { signedEntries } from './config-signed.ts';
 import type { Source } from './types.ts';
 
 const sourceHint = 'write bearer, header:NAME, query:NAME or cookie:NAME';
@@ -131,8 +132,15 @@ export const tokenTypeSchema = closed({
     '',
   ),
   format: v.optional(
-    oneOf('id_pipe_random: ID|RANDOM, found by its id and compared by what follows the first |.', [
-      'id_pipe_random',
+    oneOf(
+      'id_pipe_random: ID|RANDOM, found by its id and compared by what follows the first |. signed: PAYLOAD.SIGNATURE, kept nowhere.',
+      ['id_pipe_random', 'signed'],
+    ),
+  ),
+  ...signedEntries,
+  verify: v.optional(
+    oneOf('upstream: only the upstream can verify it; judged here by its shape, and forwarded as it came.', [
+      'upstream',
     ]),
   ),
   checksum: v.optional(

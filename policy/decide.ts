@@ -2,6 +2,8 @@
  * The decision: who may use a row, what is owed before it is a yes, and the yes itself. Proxy, `explain`,
  * fixtures and `check` all call these functions and no others.
  */
+
+import type { Annotations, Unverified } from './annotation-types.ts';
 import type { PinEvidence, Reading } from './body-types.ts';
 import { pinsOwed } from './bundle-pin.ts';
 import { checkAddressPin } from './checks/address-pin.ts';
@@ -13,6 +15,7 @@ import { checkScopes } from './checks/scope.ts';
 import { checkSocketOrigin } from './checks/socket-origin.ts';
 import { checkState } from './checks/state.ts';
 import { checkType } from './checks/type.ts';
+import { checkUnverified } from './checks/unverified.ts';
 import { denied } from './denial.ts';
 import { chargesFor } from './limits.ts';
 import { assertOnlyWatched, codesOf, isWatched, isWatching } from './monitor.ts';
@@ -74,6 +77,15 @@ const steps: readonly Step<Question>[] = [
 /** Public rows know no token: only the caller itself is judged. */
 const publicSteps = [socketOrigin, address];
 
+type UnverifiedQuestion = Pick<Question, 'match' | 'facts'> & { readonly unverified: Unverified };
+
+/** Nothing is known of the token, so the row must not ask anything of it. */
+const unverifiedSteps: readonly Step<UnverifiedQuestion>[] = [
+  { name: 'type', check: ({ match, unverified }) => checkUnverified(match.route, unverified.type) },
+  socketOrigin,
+  address,
+];
+
 /** Of what nobody says how it was presented, the worst is taken to be true. */
 const unsaid: Presentation = { source: { kind: 'cookie', name: '' }, csrf: [] };
 
@@ -98,14 +110,38 @@ export function decide(
     const passed = walkSteps(publicSteps, { match, facts }, now, trace);
     return passed.ok ? claimed(match, facts, null, [], passed.value, now) : passed;
   }
+  if (presented.unverified !== undefined) {
+    return decideUnverified(policy, match, facts, token, now, trace, presented);
+  }
   const type = token === null ? undefined : policy.types.get(token.type);
-  if (token === null || type === undefined) {
+  // A record of a type that is not verified here any more stands for nothing either.
+  if (token === null || type === undefined || type.verify !== undefined) {
     trace?.('token', false, 'no record stands for what was presented');
     return denied('token_unknown', 'no record stands for what was presented');
   }
   const scopes = effectiveScopes(token, type);
   const passed = walkSteps(steps, { match, facts, token, type, scopes, presented, now }, now, trace);
   return passed.ok ? claimed(match, facts, token, scopes, passed.value, now) : passed;
+}
+
+/** Of a credential that only the upstream can verify: whether the row hands such ones on. */
+function decideUnverified(
+  policy: Policy,
+  match: Match,
+  facts: RequestFacts,
+  token: TokenRecord | null,
+  now: number,
+  trace: Trace | undefined,
+  { unverified: type = '', source }: Presentation,
+): Outcome<Claim> {
+  if (token !== null || policy.types.get(type)?.verify !== 'upstream') {
+    trace?.('token', false, 'its type is not left to the upstream');
+    return denied('token_unknown', 'its type is not left to the upstream');
+  }
+  trace?.('token', true, `not verified here: tokens of type ${type} are for the upstream to verify`);
+  const unverified = { type, source };
+  const passed = walkSteps(unverifiedSteps, { match, facts, unverified }, now, trace);
+  return passed.ok ? claimed(match, facts, null, [], passed.value, now, unverified) : passed;
 }
 
 const noRefusals: readonly Denial[] = [];
@@ -144,13 +180,14 @@ function claimed(
   scopes: readonly string[],
   refusals: readonly Denial[],
   now: number,
+  unverified?: Unverified,
 ): Outcome<Claim> {
   const { route } = match;
   const all = chargesFor(route, token, facts);
   const isApart = ({ limit }: Charge) => isWatched(limit, now);
   const hasApart = refusals.length > 0 || all.some(isApart);
   const charges = hasApart ? all.filter((charge) => !isApart(charge)) : all;
-  const claim = {
+  const known = {
     match,
     facts,
     token,
@@ -160,6 +197,7 @@ function claimed(
     body: route.body,
     pins: pinsOwed(route, token),
   };
+  const claim = unverified === undefined ? known : { ...known, unverified };
   if (!hasApart) return { ok: true, value: claim };
   return { ok: true, value: { ...claim, watched: { refusals, charges: all.filter(isApart), now } } };
 }
@@ -169,7 +207,8 @@ function claimed(
  *
  * @param states one per charge of the claim; what is watched is none of them.
  * @param reading of the body, where the claim owes one. @param pins the evidence of each pin, in order.
- * @throws Error where the evidence is not whole: a charge without an answer, or one that was refused; a body that
+ * @param annotations what right signed tokens say; they say it, and decide nothing.
+ * @throws Error where nobody is known and the row is not public, unless it hands on what the upstream verifies; and where the evidence is not whole: a charge without an answer, or one that was refused; a body that
  *   was not read, a cost that was not; a pin that was not asked; a refusal passed over whose check is in force. Only
  *   a mistake of ours comes this far, and it must not end in a yes.
  */
@@ -178,8 +217,11 @@ export function admit(
   states: readonly LimitState[],
   reading: Reading | null = null,
   pins: readonly PinEvidence[] = noPins,
+  annotations?: Annotations,
 ): Permit {
-  const { match, facts, token, scopes, charges, watched } = claim;
+  const { match, facts, token, scopes, charges, watched, unverified } = claim;
+  if (token === null) assertNobodyNeeded(claim);
+  else if (unverified !== undefined) throw new Error('a token that is verified and is not');
   if (claim.body !== null && reading?.rule !== claim.body) throw new Error('the body was not read');
   if (!claim.isPriced) throw new Error('a cost was not read');
   if (pins.length !== claim.pins.length || pins.some(({ owed }, index) => owed !== claim.pins[index])) {
@@ -189,5 +231,17 @@ export function admit(
   if (states.some(({ counted, allowed }) => counted && !allowed)) throw new Error('a limit said no');
   if (watched !== undefined) assertOnlyWatched(watched);
   const observations = observationsOf(match);
-  return { route: match.route, facts, token, scopes, states, observations } as unknown as Permit;
+  const permit = { route: match.route, facts, token, scopes, states, observations };
+  if (unverified === undefined && annotations === undefined) return permit as unknown as Permit;
+  const more = { ...(unverified && { unverified }), ...(annotations && { annotations }) };
+  return { ...permit, ...more } as unknown as Permit;
+}
+
+/** Without a record the row is public, or names the type whose tokens it hands on. */
+function assertNobodyNeeded({ match: { route }, unverified }: Claim): void {
+  if (unverified === undefined) {
+    if (route.access !== 'public') throw new Error('nobody, on a row that is not public');
+  } else if (route.access === 'public' || checkUnverified(route, unverified.type) !== null) {
+    throw new Error('a token nobody verified, on a row that does not hand it on');
+  }
 }

@@ -41,7 +41,9 @@ export function diffPolicies(before: Policy, after: Policy): readonly Change[] {
     else if (is === undefined) changes.push(about(`type ${name}`, 'defined', 'none'));
     else changes.push(...compareTypes(was, is));
   }
-  const rest = ({ identity, failureBudget, scopes }: Policy) => ({ identity, failureBudget, scopes });
+  const rest = ({ identity, failureBudget, scopes, annotations }: Policy) => {
+    return { identity, failureBudget, scopes, annotations };
+  };
   changes.push(...compareValues(null, '', rest(before), rest(after)));
   return once(changes);
 }

@@ -2,6 +2,8 @@
 import type { IdentityField, IdentityRule, Permit } from './types.ts';
 
 const printable = /^[\x20-\x7e]+$/;
+/** The same as for attributes: an annotation is written by whoever holds its key. */
+const annotationCharsMax = 200;
 
 /** Names and values to stamp, as configured. A value that is not printable ASCII is left out. */
 export function identityFields(rule: IdentityRule, permit: Permit): readonly (readonly [string, string])[] {
@@ -32,6 +34,10 @@ function fieldValue(from: IdentityField, permit: Permit): string | null {
       const value = token?.attributes.get(from.name);
       if (value === undefined) return null;
       return typeof value === 'string' ? value : value.join(',');
+    }
+    case 'annotation': {
+      const value = permit.annotations?.get(from.type)?.get(from.field);
+      return value === undefined || value.length > annotationCharsMax ? null : value;
     }
   }
 }

@@ -13,6 +13,9 @@ import type { Denial, Policy, TokenRecord } from './types.ts';
  */
 export function lostStanding(policy: Policy, token: TokenRecord | undefined, now: number): Denial | null {
   if (token === undefined) return denial('token_unknown', 'the record is gone');
-  if (!policy.types.has(token.type)) return denial('token_unknown', `type ${token.type} is gone`);
+  const type = policy.types.get(token.type);
+  if (type === undefined) return denial('token_unknown', `type ${token.type} is gone`);
+  if (type.verify !== undefined)
+    return denial('token_unknown', `type ${token.type} is not verified here any more`);
   return checkState({ token, now });
 }

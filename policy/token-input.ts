@@ -37,8 +37,24 @@ export function complain(message: string, given: string | null, hint: string): C
 export function typeNamed(policy: Policy, name: string): Checked<TokenType> {
   const type = policy.types.get(name);
   if (type !== undefined) return { ok: true, value: type };
+  if (policy.annotations.has(name)) {
+    const hint = 'whoever has the key signs them';
+    return complain(
+      `tokens of type ${name} only annotate: they stand for nobody, and are not issued here`,
+      null,
+      hint,
+    );
+  }
   const hint = suggest(name, policy.types.keys(), 'the config defines no token types');
   return complain('unknown token type', name, hint);
+}
+
+/** A type whose tokens are Postern's to issue, because it verifies them too. */
+export function ownTypeNamed(policy: Policy, name: string): Checked<TokenType> {
+  const type = typeNamed(policy, name);
+  if (!type.ok || type.value.verify === undefined) return type;
+  const hint = 'get one there; a type without verify: upstream has tokens issued and verified here';
+  return complain(`tokens of type ${name} are issued and verified by the upstream`, null, hint);
 }
 
 /** Whether tokens of the type can hold these scopes; each comes out once. */

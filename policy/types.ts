@@ -1,4 +1,5 @@
 /** The nouns every room speaks. Types only: nothing here runs. */
+import type { Annotations, AnnotationType, Unverified } from './annotation-types.ts';
 import type { BodyRule, BundlePin, PinOwed } from './body-types.ts';
 import type { ErrorStyle } from './error-style.ts';
 
@@ -33,6 +34,8 @@ export type CsrfRule = { readonly header: string; readonly attribute: string };
 /** What is known of how a credential was presented. */
 export type Presentation = {
   readonly source: Source;
+  /** Its type leaves verifying to the upstream: no record stands behind it. Absent: Postern looked for one. */
+  readonly unverified?: string;
   /** Every value of the header that `csrf` of the type names; empty where it names none. */
   readonly csrf: readonly string[];
 };
@@ -48,6 +51,8 @@ export type TokenType = {
   readonly prefixes: readonly string[];
   /** `<id>|<random>`: found by the id, which the store knows as external id. Absent: opaque after the prefix. */
   readonly format?: 'id_pipe_random';
+  /** `upstream`: judged by its shape alone, and forwarded as it came. Absent: Postern verifies it. */
+  readonly verify?: 'upstream';
   /** Every token ends in the CRC32 of what stands before it; one that does not is refused unread. */
   readonly checksum?: true;
   /** For minting only; what follows the prefix is opaque on verify. */
@@ -200,6 +205,8 @@ export type Route = {
   readonly access: 'public' | ReadonlyMap<string, Cell>;
   /** Where this row's api looks for a credential, in order; cookies last. */
   readonly sources: readonly Source[];
+  /** The signed tokens that are looked for here; absent: none. */
+  readonly annotate?: readonly AnnotationType[];
   readonly bind: readonly Bind[];
   /** How an origin list on the token is enforced here; null: this row opted out. */
   readonly originPin: OriginPin | null;
@@ -236,7 +243,8 @@ export type Match = { readonly route: Route; readonly params: ReadonlyMap<string
 export type IdentityField =
   | { readonly kind: 'token.id' | 'token.type' | 'token.scopes' | 'token.label' }
   | { readonly kind: 'route.id' | 'api' }
-  | { readonly kind: 'token.attribute'; readonly name: string };
+  | { readonly kind: 'token.attribute'; readonly name: string }
+  | { readonly kind: 'annotation'; readonly type: string; readonly field: string };
 
 export type IdentityRule = {
   /** Folded prefixes (`x-postern-`) nobody but Postern may speak under. */
@@ -264,9 +272,12 @@ export type FailureBudget = { readonly quota: number; readonly windowMs: number 
 
 /** The compiled policy: frozen, replaced whole on reload, never edited. */
 export type Policy = {
+  /** What may be a credential. */
   readonly types: ReadonlyMap<string, TokenType>;
-  /** Every accepted prefix with its type, longest first. */
-  readonly prefixes: readonly { readonly prefix: string; readonly type: TokenType }[];
+  /** What may never be one. */
+  readonly annotations: ReadonlyMap<string, AnnotationType>;
+  /** Every accepted prefix with its type, longest first; null: of tokens that only annotate. */
+  readonly prefixes: readonly { readonly prefix: string; readonly type: TokenType | null }[];
   /** Scope name to its sentence. */
   readonly scopes: ReadonlyMap<string, string>;
   readonly routes: readonly Route[];
@@ -376,8 +387,10 @@ export type Outcome<T> =
 export type Claim = {
   readonly match: Match;
   readonly facts: RequestFacts;
-  /** null on a public row. */
+  /** null on a public row, and beside `unverified`. */
   readonly token: TokenRecord | null;
+  /** Absent: what lets the caller in is the token, or the row is public. */
+  readonly unverified?: Unverified;
   /** Effective scopes of the token; empty on a public row. */
   readonly scopes: readonly string[];
   readonly charges: readonly Charge[];
@@ -408,6 +421,10 @@ export type Permit = {
   readonly route: Route;
   readonly facts: RequestFacts;
   readonly token: TokenRecord | null;
+  /** As in the claim: this one credential goes on to the upstream. */
+  readonly unverified?: Unverified;
+  /** Absent: no right signed token came with the request. */
+  readonly annotations?: Annotations;
   readonly scopes: readonly string[];
   readonly states: readonly LimitState[];
   /** What the upstream's success is to change; empty: nothing. */

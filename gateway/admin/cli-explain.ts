@@ -54,13 +54,17 @@ export function addExplain(program: Command, shell: Shell): void {
 }
 
 async function answer(method: string, target: string, options: Options, shell: Shell): Promise<void> {
-  const { policy } = configOf(options.config, shell);
+  const { policy, triggerKeys } = configOf(options.config, shell);
   const { attribute: attributes, header: headers, pinned, origin: origins } = options;
   const { from = null, nth = null } = options;
   const body = options.bodyFile === undefined ? null : readBody(options.bodyFile);
   const as = options.as ?? null;
   const rehearsal = understood(
-    await explain(policy, { method, target, as, attributes, origins, headers, body, pinned, from, nth }),
+    await explain(
+      policy,
+      { method, target, as, attributes, origins, headers, body, pinned, from, nth },
+      triggerKeys,
+    ),
   );
   if (options.json) printJson(shell, rehearsal);
   else shell.out(`${inWords(rehearsal, shell).join('\n')}\n`);

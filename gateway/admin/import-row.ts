@@ -9,7 +9,7 @@ import {
   labelOf,
   lacksNothing,
   originsOf,
-  typeNamed,
+  ownTypeNamed,
 } from '../../policy/token-input.ts';
 import type { AttributeValue, Policy, TokenType } from '../../policy/types.ts';
 import { isPipeId } from '../../store/token-format.ts';
@@ -59,7 +59,7 @@ const rowKeys = Object.keys(rowSchema.entries);
 export function readImportRow(policy: Policy, text: string, by: string): Checked<ImportedToken> {
   const row = shapeOf(text);
   if (!row.ok) return row;
-  const type = typeNamed(policy, row.value.type);
+  const type = ownTypeNamed(policy, row.value.type);
   if (!type.ok) return type;
   const id = idOf(policy, type.value, row.value);
   return id.ok ? tokenOf(type.value, row.value, id.value, by) : id;
@@ -99,7 +99,8 @@ function idOf(policy: Policy, type: TokenType, { external_id: id = null }: Row):
     ({ prefix }) => `${id}|`.startsWith(prefix) || prefix.startsWith(`${id}|`),
   );
   if (claimed === undefined) return { ok: true, value: id };
-  const message = `external_id begins like a token of type ${claimed.type.name}, so nobody could use the token`;
+  const whose = claimed.type === null ? 'that only annotates' : `of type ${claimed.type.name}`;
+  const message = `external_id begins like a token ${whose}, so nobody could use the token`;
   return complain(message, null, 'leave the row out and issue a new token');
 }
 

@@ -3,7 +3,7 @@ import { formatCell } from '../../policy/cells.ts';
 import { formatNetwork } from '../../policy/cidr.ts';
 import { formatUntil } from '../../policy/monitor.ts';
 import { formatBundlePin, formatLimit, formatSource } from '../../policy/rule-text.ts';
-import type { Bind, Cors, Observe, Policy, Route, TokenType } from '../../policy/types.ts';
+import type { Bind, Cell, Cors, Observe, Policy, Route, TokenType } from '../../policy/types.ts';
 
 /** As `matrix --json` prints it. */
 export type Matrix = {
@@ -75,11 +75,12 @@ export type MatrixRow = {
   readonly websocket: boolean;
 };
 
-export function matrixOf({ types, routes }: Policy): Matrix {
+export function matrixOf(policy: Policy): Matrix {
+  const { types, routes } = policy;
   const blocks = new Map(routes.flatMap(({ cors }) => (cors === null ? [] : [[cors.name, cors] as const])));
   return {
     types: [...types.keys()],
-    rows: routes.map(rowOf),
+    rows: routes.map((route) => rowOf(route, policy)),
     token_types: [...types.values()].map(typeOf),
     cors: [...blocks.values()].map(corsOf),
   };
@@ -100,10 +101,10 @@ function corsOf({ name, maxAgeS, origins, methods, headers, expose, credentials 
   return { cors: name, origins, methods, headers, expose, credentials, max_age_s: maxAgeS };
 }
 
-function rowOf(route: Route): MatrixRow {
+function rowOf(route: Route, { types }: Policy): MatrixRow {
   const { id, api, method, pattern, hosts, access, upstream, websocket } = route;
   const isPublic = access === 'public';
-  const cells = isPublic ? [] : [...access].map(([type, cell]) => [type, formatCell(cell)]);
+  const cells = isPublic ? [] : [...access].map(([type, cell]) => [type, cellText(cell, types.get(type))]);
   return {
     row: id,
     api,
@@ -128,6 +129,11 @@ function rowOf(route: Route): MatrixRow {
     upstream,
     websocket,
   };
+}
+
+/** What the upstream verifies is let in by its shape alone. */
+function cellText(cell: Cell, type: TokenType | undefined): string {
+  return type?.verify === 'upstream' ? `${formatCell(cell)}, not verified here` : formatCell(cell);
 }
 
 function formatBind({ param, attribute, refuseAs }: Bind): string {

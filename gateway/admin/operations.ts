@@ -12,7 +12,7 @@ import {
   labelOf,
   lacksNothing,
   originsOf,
-  typeNamed,
+  ownTypeNamed,
 } from '../../policy/token-input.ts';
 import type { AttributeValue, Policy, TokenRecord } from '../../policy/types.ts';
 import type { AuditStore } from '../../store/audit-store.ts';
@@ -48,7 +48,7 @@ const importChunk = 500;
 
 /** @throws StoreFault */
 export async function createToken(desk: Desk, request: TokenRequest): Promise<Checked<CreatedToken>> {
-  const type = typeNamed(desk.policy, request.type);
+  const type = ownTypeNamed(desk.policy, request.type);
   if (!type.ok) return type;
   const label = labelOf(request.label);
   if (!label.ok) return label;

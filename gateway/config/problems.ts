@@ -87,7 +87,9 @@ function fromIssue(issue: Issue, above: ConfigPath): readonly ConfigProblem[] {
  */
 function fromUnion(issue: Issue, path: ConfigPath): readonly ConfigProblem[] {
   const inner = issue.issues ?? [];
-  const meant = inner.filter(({ path: below, kind }) => below !== undefined || kind !== 'schema');
+  const deep = inner.filter(({ path: below, kind }) => below !== undefined || kind !== 'schema');
+  const asList = deep.filter(({ path: below }) => below?.[0].type === 'array');
+  const meant = asList.length > 0 ? asList : deep;
   if (meant.length > 0) return meant.flatMap((deeper) => fromIssue(deeper, path));
   const [words = '', hint = ''] = issue.message.split('\n');
   if (!words.startsWith('Invalid ')) return [{ path, at: 'value', message: words, hint }];

@@ -3,10 +3,12 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type ConfigPath, type ConfigProblem, inKey, inValue } from '../../policy/config-problem.ts';
 import type { Network } from '../../policy/types.ts';
+import type { TriggerKeys } from '../trigger.ts';
 import { type Address, formatAddress, parseUpstreamUrl, reachesListener } from './address.ts';
 import { type PepperSettings, resolvePeppers } from './peppers.ts';
 import type { FileConfig } from './schema.ts';
 import { resolveSigningKeys, type SigningKey } from './signing-keys.ts';
+import { resolveTriggerKeys } from './trigger-keys.ts';
 
 export type ListenSettings = Address & {
   /** Whose word about the caller is believed. */
@@ -54,6 +56,8 @@ export type Settings = {
   /** Of the assertion; the first signs. Empty: there is none. */
   readonly signingKeys: readonly SigningKey[];
   readonly peppers: PepperSettings;
+  /** Of signed token types. */
+  readonly triggerKeys: TriggerKeys;
 };
 
 export type ResolvedSettings = {
@@ -95,6 +99,10 @@ export function resolveSettings(config: FileConfig, file: string, env: Environme
     upstreams: resolveUpstreams(at),
     signingKeys: resolveSigningKeys({ ...at, warnings, mayCreate: 'path' in store }),
     peppers: resolvePeppers({ ...at, dereference: (path, reference) => dereference(at, path, reference) }),
+    triggerKeys: resolveTriggerKeys({
+      ...at,
+      dereference: (path, reference) => dereference(at, path, reference),
+    }),
   };
   return { settings, errors: at.errors, warnings };
 }

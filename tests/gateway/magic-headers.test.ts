@@ -68,6 +68,7 @@ test('H8 no magic header opens a protected row', async () => {
     tokens: { find: () => null, verifiedBefore: () => false },
     limiter: { consume: () => [] },
     failures: null,
+    triggerKeys: new Map(),
     body: () => Promise.reject(new Error('no row reads a body')),
     pins: memoryPins(),
     now: () => 0,

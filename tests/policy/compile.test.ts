@@ -228,7 +228,7 @@ describe('token types', () => {
     const policy = policyOf(
       smallConfig.replace('{ prefix: pio_live_,', '{ prefix: pio_live_, aliases: [pio_, pio_live_v2_],'),
     );
-    expect(policy.prefixes.map(({ prefix, type }) => [prefix, type.name])).toEqual([
+    expect(policy.prefixes.map(({ prefix, type }) => [prefix, type?.name])).toEqual([
       ['pio_live_v2_', 'project'],
       ['pio_live_', 'project'],
       ['pio_', 'project'],

@@ -110,6 +110,7 @@ export const assertionOf = (fields: Partial<AssertionRule> = {}): AssertionRule 
 export function policyOf(types: readonly TokenType[], fields: Partial<Policy> = {}): Policy {
   return {
     types: new Map(types.map((type) => [type.name, type])),
+    annotations: new Map(),
     prefixes: types
       .flatMap((type) => type.prefixes.map((prefix) => ({ prefix, type })))
       .sort((a, b) => b.prefix.length - a.prefix.length),

@@ -1,5 +1,8 @@
 /** A config with every kind of row that there is, for comparing two answers about the same request. */
 
+/** What signs triggers there; its file is the test's to write. */
+export const triggerSecret = 'the key that signs triggers, kept here';
+
 /** `origin` is the upstream behind every row. */
 export const agreementConfig = (origin: string): string => `
 upstreams:
@@ -10,6 +13,9 @@ token_types:
   service: { prefix: svc_, aliases: [oldsvc_], grantable: [items:read, items:write, reports:read, events:write, admin:all], attributes: { tenant: required, regions: list } }
   sdk: { prefix: sdk_, sources: [header:X-Sdk-Token, query:token], scopes: [events:write], attributes: { project: required } }
   session: { sources: [cookie:session], grantable: [items:read, people:read, people:write], attributes: { csrf: required }, csrf: { header: X-CSRF-Token, equals: token.attribute.csrf } }
+  guest: { verify: upstream, prefix: gst_, sources: [header:X-Guest, query:guest] }
+  visitor: { verify: upstream, sources: [cookie:visitor] }
+  probe: { prefix: prb_, format: signed, use: annotate, sources: [header:X-Probe, query:probe], key: { env: AGREEMENT_PROBE_KEY } }
   partner: { prefix: prt_, sources: [query:key], grantable: [reports:read, items:read], attributes: { tenant: optional } }
 scopes:
   items:read: Read items
@@ -48,6 +54,7 @@ identity:
     X-Acme-User: token.attribute.user
     X-Postern-Route: route.id
     X-Postern-Api: api
+    X-Postern-Probe: annotation.probe.label
 apis:
   main:
     hosts: [api.test, api.example.com]
@@ -71,7 +78,7 @@ apis:
       POST /auth/logout: { allow: public, credentials: strip }
   reports:
     hosts: [api.test, reports.test]
-    types: [service, partner, user]
+    types: [service, partner, user, guest, probe]
     to: deep
     errors: coded
     routes:
@@ -79,7 +86,7 @@ apis:
       GET /tenants/{tenant}/regions/{region}: { allow: { service: any_scope }, bind: { tenant: token.attribute.tenant, region: token.attribute.regions } }
       POST /tenants/{tenant}/exports: { allow: { service: reports:read + events:write } }
       GET /tenants: { allow: { service: admin:all }, scopes: { mode: monitor, until: 2999-01-01 }, pins: [soon], limits: [seldom] }
-      GET /: { allow: { partner: any_scope, service: any_scope } }
+      GET /: { allow: { partner: any_scope, service: any_scope, guest: any_scope } }
   events:
     hosts: [ingest.test, api.test]
     prefixes: ["", /api]
@@ -116,7 +123,10 @@ apis:
       OPTIONS /people: { allow: { session: any_scope } }
   open:
     to: app
+    types: [partner, guest, visitor, probe]
     routes:
+      GET /visits/{visit}: { allow: { visitor: any_scope, guest: any_scope }, limits: [visitors] }
+      POST /visits: { allow: { visitor: any_scope } }
       GET /status: { allow: public, limits: [visitors] }
       GET /status/{what}: { allow: public }
       POST /hooks/{name...}: { allow: public, body: { max: 32B } }

@@ -1,8 +1,9 @@
 /** Makes up requests: half of them near the rows of a config, half from the path grammar and beyond it. */
 import type { Field } from '../../gateway/answer.ts';
+import { signTrigger } from '../../gateway/trigger.ts';
 import type { Route } from '../../policy/types.ts';
 import type { Chance } from '../fixtures/random.ts';
-import { hostsAsked, prefixesOf } from './agreement-config.ts';
+import { hostsAsked, prefixesOf, triggerSecret } from './agreement-config.ts';
 
 export type RandomRequest = {
   readonly method: string;
@@ -137,6 +138,7 @@ const badCredentials: readonly Field[] = [
   ['Cookie', 'session='],
 ];
 const extraFields: readonly Field[] = [
+  ...triggerFields(),
   ['X-Postern-Token-Id', 'tok_forged'],
   ['x_postern_scopes', 'admin:all'],
   ['X-Acme-User', 'root'],
@@ -175,6 +177,25 @@ const oddFraming: readonly Field[][] = [
     ['Expect', '100-continue'],
   ],
 ];
+
+/** A right one several times, so that it is not rare, and what is wrong in each way. */
+function triggerFields(): readonly Field[] {
+  const payload = { label: 'a.*', trigger_expires_at: '2999-01-01T00:00:00Z' };
+  const right = signTrigger('prb_', triggerSecret, payload);
+  const past = signTrigger('prb_', triggerSecret, { ...payload, trigger_expires_at: '2020-01-01T00:00:00Z' });
+  const sent = [
+    right,
+    right,
+    right,
+    right,
+    past,
+    `${right}x`,
+    'prb_x.y',
+    signTrigger('prb_', 'another', payload),
+  ];
+  const fields = sent.map((trigger): Field => ['X-Probe', trigger]);
+  return [...fields, ['Authorization', `Bearer ${right}`], ['X-Postern-Probe', 'forged']];
+}
 
 /** @param tokens the type of each minted token. */
 export function randomRequest(

@@ -9,7 +9,7 @@ import { KeepAlive, type WireAnswer } from '../fixtures/keep-alive.ts';
 import { type Chance, chanceOf } from '../fixtures/random.ts';
 import { type Seen, startUpstream, type UpstreamFixture } from '../fixtures/upstream.ts';
 import { fuzz } from '../support/fuzz.ts';
-import { agreementConfig } from './agreement-config.ts';
+import { agreementConfig, triggerSecret } from './agreement-config.ts';
 import { type RandomRequest, randomRequest } from './agreement-requests.ts';
 
 type Holder = {
@@ -39,12 +39,14 @@ let policy: Policy;
 let holders: readonly Holder[];
 
 beforeAll(async () => {
+  process.env.AGREEMENT_PROBE_KEY = triggerSecret;
   upstream = await startUpstream();
   gateway = await startTestGateway(agreementConfig(upstream.url));
   policy = gateway.running.config().policy;
   holders = await mintSome(chanceOf(seed + 1), 60);
 });
 afterAll(async () => {
+  delete process.env.AGREEMENT_PROBE_KEY;
   await gateway.stop();
   await upstream.stop();
 });
@@ -61,6 +63,11 @@ async function mintSome(chance: Chance, count: number): Promise<readonly Holder[
       if (!required && chance.happens(0.3)) continue;
       const values = ['acme', 'globex', 'eu', 'u1', 'café'];
       attributes.set(name, list ? values.filter(() => chance.happens(0.5)) : chance.one(values.slice(0, 4)));
+    }
+    if (type.verify !== undefined) {
+      const filler = 'abcdefghijklmnopqrstuvwxyz'.slice(i % 10);
+      minted.push({ id: '', plaintext: `${type.prefix}${filler}`, type, scopes, attributes });
+      continue;
     }
     const { id, token } = await gateway.mint(type.name, {
       scopes,
@@ -96,7 +103,8 @@ function onTheWire(request: RandomRequest): Buffer {
 async function rehearsed(request: RandomRequest): Promise<Verdict> {
   const holder = request.token === null ? undefined : holders[request.token];
   const as = holder ?? null;
-  const said: Rehearsal = await rehearse(policy, { ...request, body: null, as });
+  const { triggerKeys } = gateway.running.config();
+  const said: Rehearsal = await rehearse(policy, { ...request, body: null, as }, Date.now(), triggerKeys);
   const identity = Object.fromEntries(
     Object.entries(said.identity).map(([name, value]) => [
       name.toLowerCase(),
@@ -158,7 +166,8 @@ test(`explain and the wire give the same status, code, row and identity to ${num
       const said = await rehearsed(request);
       const seen = await connection.ask(onTheWire(request)).then(observed, String);
       const kind = said.code ?? said.outcome;
-      for (const name of [kind, `${said.status} ${kind}`]) outcomes.set(name, (outcomes.get(name) ?? 0) + 1);
+      const kinds = [kind, `${said.status} ${kind}`, ...furtherKinds(request, said)];
+      for (const name of kinds) outcomes.set(name, (outcomes.get(name) ?? 0) + 1);
       if (JSON.stringify(sorted(said)) === JSON.stringify(sorted(seen))) continue;
       disagreements.push({ request, said, seen });
     }
@@ -168,6 +177,13 @@ test(`explain and the wire give the same status, code, row and identity to ${num
   expect(disagreements.slice(0, 5), `${disagreements.length} disagreements, seed ${seed}`).toEqual([]);
   expectVariety(outcomes);
 }, 60_000);
+
+function furtherKinds({ token }: RandomRequest, { outcome, identity, row }: Verdict): readonly string[] {
+  const handsOn = outcome === 'forward' && token !== null && holders[token]?.type.verify !== undefined;
+  const isOpen = policy.routes.find(({ id }) => id === row)?.access === 'public';
+  const annotated = 'x-postern-probe' in identity ? ['annotated'] : [];
+  return handsOn && !isOpen ? ['handed on', ...annotated] : annotated;
+}
 
 /** An identity is a set; a text is an error. */
 function sorted(verdict: Verdict | string): unknown {
@@ -194,5 +210,6 @@ function expectVariety(outcomes: ReadonlyMap<string, number>): void {
   for (const kind of ['400 cors_origin_not_allowed', '404 scope_missing', '401 bind_mismatch']) {
     expect(share(kind), kind).toBeGreaterThan(0);
   }
+  for (const kind of ['annotated', 'handed on']) expect(share(kind), kind).toBeGreaterThan(0.001);
   for (const code of ['uri_too_long', 'expectation_failed']) expect(share(code), code).toBeGreaterThan(0);
 }
