@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import type { TokenType } from '../policy/types.ts';
-import type { SqliteTokenStore } from '../store/tokens-sqlite.ts';
+import type { TokenStore } from '../store/token-store.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { createEcho } from './echo.ts';
 import { closeServer, listenOn, urlOf } from './listeners.ts';
@@ -55,7 +55,7 @@ function adapted(config: LoadedConfig, upstream: string, folder: string): Loaded
   return { ...config, listen, upstreams, redis: null, store: { path: join(folder, 'postern.db') } };
 }
 
-async function mintOneEach(config: LoadedConfig, store: SqliteTokenStore): Promise<Record<string, string>> {
+async function mintOneEach(config: LoadedConfig, store: TokenStore): Promise<Record<string, string>> {
   const tokens: Record<string, string> = {};
   for (const type of config.policy.types.values()) {
     if (type.verify !== undefined) continue;

@@ -6,7 +6,7 @@ import { createFailureBudget } from '../store/failure-budget.ts';
 import type { Limiter } from '../store/limiter.ts';
 import { createMemoryLimiter } from '../store/limiter-memory.ts';
 import { createRedisLimiter } from '../store/limiter-redis.ts';
-import { openSqliteTokens, type SqliteTokenStore } from '../store/tokens-sqlite.ts';
+import type { OpenTokens } from '../store/tokens.ts';
 import { createAccessLog } from './access-log.ts';
 import { BodyBudget } from './body-buffer.ts';
 import type { LoadedConfig } from './config/load.ts';
@@ -16,6 +16,7 @@ import type { Readiness } from './health.ts';
 import { Life } from './life.ts';
 import { closeServer, healthListener, listenOn, urlOf } from './listeners.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { openStore } from './open-store.ts';
 import { type Placement, readConfig } from './read-config.ts';
 import { type Reloading, reloader } from './reload.ts';
 import { createFrontDoor } from './server.ts';
@@ -44,7 +45,7 @@ export type ServeOptions = Placement & {
 export type Running = {
   readonly listen: string;
   readonly health: string;
-  readonly tokens: SqliteTokenStore;
+  readonly tokens: OpenTokens;
   readonly config: () => LoadedConfig;
   readonly life: Life;
   readonly bodies: BodyBudget;
@@ -63,13 +64,7 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   const log = options.log ?? openLog();
   const config = await readConfig(options);
   const signer = await openSigner(config);
-  const tokens = await openSqliteTokens({
-    path: config.store.path,
-    peppers: config.peppers,
-    now: Date.now,
-    onAlert: ({ code, detail }) => log.error({ event: 'store_alert', code, detail }),
-    ...(options.verifier === undefined ? {} : { verifier: options.verifier }),
-  });
+  const tokens = await openTokens(config, options, log);
   const life = new Life();
   const metrics: Metrics = createMetrics({
     inFlight: () => life.inFlight,
@@ -79,6 +74,7 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
       [...site.upstreams.values()].flatMap(({ settings, targets }) =>
         targets.all.map((target) => [settings.name, target.origin, targets.isIn(target)] as const),
       ),
+    storeUp: () => tokens.health().reason === null,
   });
   const limiter = openLimiter(config, log, metrics);
   if (config.redis?.required === true) await untilCounted(limiter);
@@ -130,7 +126,7 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
 }
 
 type Parts = {
-  readonly tokens: SqliteTokenStore;
+  readonly tokens: OpenTokens;
   readonly limiter: Limiter;
   readonly bodies: BodyBudget;
   readonly life: Life;
@@ -179,6 +175,23 @@ async function openSigner({ policy, signingKeys }: LoadedConfig): Promise<Signer
   if (rule === null) return null;
   const keys = signingKeys.map((one) => (one.kind === 'read' ? one.key : createSigningKey(one.file)));
   return createSigner({ rule, keys, cache: createAssertionCache(), now: Date.now });
+}
+
+/** How long a database server may take to answer at the start: it may be starting beside us. */
+const storeStartMs = 5000;
+
+function openTokens(config: LoadedConfig, options: ServeOptions, log: Logger): Promise<OpenTokens> {
+  return openStore(config.store, {
+    peppers: config.peppers,
+    now: Date.now,
+    startWaitMs: storeStartMs,
+    onAlert: ({ code, detail }) => log.error({ event: 'store_alert', code, detail }),
+    onStateChange: (ok, reason) => {
+      if (ok) log.info({ event: 'store_up' });
+      else log.error({ event: 'store_down', reason });
+    },
+    ...(options.verifier === undefined ? {} : { verifier: options.verifier }),
+  });
 }
 
 /** How long a required Redis may take to answer at the start. */

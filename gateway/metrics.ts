@@ -8,6 +8,7 @@ export type Gauges = {
   readonly limiterUp: () => boolean;
   /** Each url of each upstream, and whether it takes its share of requests. */
   readonly targets: () => readonly (readonly [upstream: string, url: string, isIn: boolean])[];
+  readonly storeUp: () => boolean;
 };
 
 export type Metrics = {
@@ -77,6 +78,7 @@ export function createMetrics(gauges: Gauges): Metrics {
       for (const [name, url, isIn] of gauges.targets()) this.labels(name, url).set(+isIn);
     },
   });
+  gauge(register, 'postern_store_up', '1: the store is read for every request.', () => +gauges.storeUp());
   return {
     count: ({ route, tokenType, code, status, monitored }) => {
       const key = `${route ?? 'none'}\n${tokenType ?? 'none'}\n${code ?? 'passed'}\n${status}`;

@@ -1,14 +1,7 @@
 /** Audit rows in the SQLite file they tell of. */
-
 import { askWith } from './ask.ts';
-import type {
-  AuditAction,
-  AuditEntry,
-  AuditEvent,
-  AuditFilter,
-  AuditPage,
-  AuditStore,
-} from './audit-store.ts';
+import { auditPageOf } from './audit-rows.ts';
+import type { AuditEvent, AuditFilter, AuditPage, AuditStore } from './audit-store.ts';
 import { insertAudit } from './audit-writes.ts';
 import { type AuditTable, builder, statementOf } from './schema.ts';
 import type { SqliteLink } from './sqlite-link.ts';
@@ -28,18 +21,13 @@ export function openSqliteAudit({ connection, broken, write, rowOf }: SqliteLink
     const rows = ask(() =>
       subject === null ? all.all(after ?? '', limit + 1) : ofSubject.all(after ?? '', subject, limit + 1),
     );
-    const entries = rows.slice(0, limit).map(entryOf);
-    return { entries, next: rows.length > limit ? (entries.at(-1)?.id ?? null) : null };
+    return auditPageOf(rows, limit);
   };
 
   return {
     list,
     record: async (event: AuditEvent) => {
-      await write([insertAudit(rowOf(event))]);
+      await write([statementOf(insertAudit(rowOf(event)))]);
     },
   };
-}
-
-function entryOf({ id, at, actor, action, subject, detail }: AuditTable): AuditEntry {
-  return { id, at, actor, action: action as AuditAction, subject, detail: JSON.parse(detail) };
 }

@@ -2,6 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import type { TokenType } from '../policy/types.ts';
 import { type BcryptVerifier, fitsBcrypt } from './bcrypt-verifier.ts';
+import { allOf, andThen, type Eventually } from './eventually.ts';
 import { StoreFault } from './fault.ts';
 import { CANDIDATES_MAX, type Candidate, type TokenReads } from './token-reads.ts';
 
@@ -39,11 +40,14 @@ export class BcryptLookup {
    * @param key the token's keyed digest.
    * @throws StoreFault `store_unavailable` if more than 8 rows would have to be tried; `verifier_busy`.
    */
-  match(plaintext: string, key: string, types: readonly TokenType[]): Promise<BcryptMatch | null> | null {
+  match(plaintext: string, key: string, types: readonly TokenType[]): Eventually<BcryptMatch | null> {
     if (!fitsBcrypt(plaintext)) return null;
-    const suspects = this.#suspects(plaintext, types);
-    if (suspects.length === 0) return null;
+    return andThen(this.#suspects(plaintext, types), (suspects) =>
+      suspects.length === 0 ? null : this.#share(plaintext, key, suspects),
+    );
+  }
 
+  #share(plaintext: string, key: string, suspects: readonly Suspect[]): Promise<BcryptMatch | null> {
     const name = [key, ...suspects.map((suspect) => suspect.id)].join(' ');
     let comparison = this.#comparing.get(name);
     if (comparison === undefined) {
@@ -53,16 +57,21 @@ export class BcryptLookup {
     return comparison;
   }
 
-  #suspects(plaintext: string, types: readonly TokenType[]): readonly Suspect[] {
-    const suspects: Suspect[] = [];
-    for (const { name, hash } of types) {
-      if (hash.use !== 'bcrypt') continue;
+  #suspects(plaintext: string, types: readonly TokenType[]): Eventually<readonly Suspect[]> {
+    const asked = types.flatMap(({ name, hash }) => {
+      if (hash.use !== 'bcrypt') return [];
       const { thenSha256 } = hash;
       const rows = this.#options.reads.candidates(plaintext.slice(0, hash.lookupChars), name);
-      for (const { id, bcrypt } of rows) suspects.push({ id, bcrypt, thenSha256 });
-      if (suspects.length > CANDIDATES_MAX) throw this.#overfull(name, rows);
-    }
-    return suspects;
+      return [andThen(rows, (found) => ({ type: name, thenSha256, rows: found }))];
+    });
+    return andThen(allOf(asked), (answers) => {
+      const suspects: Suspect[] = [];
+      for (const { type, thenSha256, rows } of answers) {
+        for (const { id, bcrypt } of rows) suspects.push({ id, bcrypt, thenSha256 });
+        if (suspects.length > CANDIDATES_MAX) throw this.#overfull(type, rows);
+      }
+      return suspects;
+    });
   }
 
   /** Trying only some would make a good token unknown by chance; trying all would let one caller stop the rest. */

@@ -16,21 +16,9 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { LEDGER, MIGRATIONS, unknownMigrations } from './migrations.ts';
+import { DatabaseRefused } from './refused.ts';
 
 export type Connection = Database.Database;
-
-export type DatabaseRefusedCode = 'missing' | 'corrupt' | 'newer_schema' | 'unreadable';
-
-/** The file was not opened, and not changed. The message names it and says what to do. */
-export class DatabaseRefused extends Error {
-  readonly code: DatabaseRefusedCode;
-
-  constructor(code: DatabaseRefusedCode, message: string, options?: { cause: unknown }) {
-    super(message, options);
-    this.name = 'DatabaseRefused';
-    this.code = code;
-  }
-}
 
 /** "Post": marks a file as ours (SQLite's `application_id`). */
 const APPLICATION_ID = 0x506f7374;

@@ -22,3 +22,11 @@ export class StoreFault extends Error {
     this.retryAfterMs = options.retryAfterMs ?? null;
   }
 }
+
+/** The database gave no answer: it is away, hung or cut off. What it did answer, however badly, is no such thing. */
+export class StoreUnreachable extends StoreFault {
+  constructor(message: string, cause?: unknown) {
+    super('store_unavailable', message, { cause });
+    this.name = 'StoreUnreachable';
+  }
+}

@@ -3,8 +3,8 @@
  * request while Redis is away. Never decides what an uncounted limit means.
  */
 import type { Charge, LimitState } from '../policy/types.ts';
+import { createBatch } from './batch.ts';
 import type { Limiter, LimiterHealth } from './limiter.ts';
-import { createBatch } from './limiter-batch.ts';
 import { createFallback } from './limiter-fallback.ts';
 import { openLink } from './limiter-link.ts';
 import { createRefusals } from './limiter-refusals.ts';

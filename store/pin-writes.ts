@@ -1,11 +1,8 @@
-/** The changes made to the pins table, as statements for the writer; it never runs one. */
+/** The changes made to the pins table, as statements for SQLite's writer; it never runs one. */
 import { type RawBuilder, sql } from 'kysely';
-import { type AuditRow, insertAuditWhere } from './audit-writes.ts';
+import type { AuditRow } from './audit-rows.ts';
 import type { PinKey } from './pin-store.ts';
-import { builder, type PinsTable, type Statement, statementOf } from './schema.ts';
-
-/** A row with something pinned. */
-export type PinRow = PinsTable & { readonly value: string };
+import { builder, type Statement, statementOf } from './schema.ts';
 
 /** Who changed a pin, and when in Unix ms. */
 export type PinStamp = { readonly by: string; readonly atMs: number };
@@ -70,5 +67,19 @@ export function clearPin({ pin, subject }: PinKey, { by, atMs }: PinStamp): Stat
  */
 export function insertPinAudit(row: AuditRow, { pin, subject }: PinKey, after: string | null): Statement {
   const before = sql<string | null>`(select value from pins where pin = ${pin} and subject = ${subject})`;
-  return insertAuditWhere(row, sql<boolean>`${before} is not ${after}`, { before });
+  const detail = sql<string>`json_set(${row.detail}, '$.before', ${before})`;
+  const columns = [
+    sql<string>`${row.id}`.as('id'),
+    sql<number>`${row.at}`.as('at'),
+    sql<string>`${row.actor}`.as('actor'),
+    sql<string>`${row.action}`.as('action'),
+    sql<string>`${row.subject}`.as('subject'),
+    detail.as('detail'),
+  ];
+  return statementOf(
+    builder
+      .insertInto('audit')
+      .columns(['id', 'at', 'actor', 'action', 'subject', 'detail'])
+      .expression(builder.selectNoFrom(columns).where(sql<boolean>`${before} is not ${after}`)),
+  );
 }

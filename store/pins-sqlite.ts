@@ -1,17 +1,11 @@
 /** Pins in one SQLite file: read on the event loop per request, written by the writer thread. */
 import { askWith } from './ask.ts';
-import { insertAuditIfChanged } from './audit-writes.ts';
+import { insertAudit } from './audit-writes.ts';
 import { StoreFault } from './fault.ts';
+import { keyOfCursor, type PinRow, pinOf, pinPageOf } from './pin-rows.ts';
 import type { PinFilter, PinKey, PinPage, PinRecord, PinStore } from './pin-store.ts';
-import {
-  clearPin,
-  insertPinAudit,
-  insertPinIfFree,
-  type PinRow,
-  replacePin,
-  selectPin,
-} from './pin-writes.ts';
-import { builder, statementOf } from './schema.ts';
+import { clearPin, insertPinAudit, insertPinIfFree, replacePin, selectPin } from './pin-writes.ts';
+import { builder, ifChanged, statementOf } from './schema.ts';
 import type { SqliteLink } from './sqlite-link.ts';
 
 /** Answers reads at once. */
@@ -44,7 +38,7 @@ export function openSqlitePins({ connection, broken, write, now, rowOf }: Sqlite
   return {
     read: ({ pin, subject }) => {
       const row = ask(() => reading.get(pin, subject));
-      return row === undefined ? null : recordOf(row);
+      return row === undefined ? null : pinOf(row);
     },
 
     pinFirst: async (key, value, by) => {
@@ -52,12 +46,12 @@ export function openSqlitePins({ connection, broken, write, now, rowOf }: Sqlite
       const row = rowOf({ actor: by, action: 'pin.first_use', subject: key.subject, detail });
       const results = await write([
         insertPinIfFree(key, value, { by, atMs: now() }),
-        insertAuditIfChanged(row),
+        statementOf(ifChanged(insertAudit(row))),
         selectPin(key),
       ]);
       const pinned = results[2]?.rows[0] as PinRow | undefined;
       if (pinned === undefined) throw new StoreFault('store_unavailable', 'a pin was not written');
-      return recordOf(pinned);
+      return pinOf(pinned);
     },
 
     change: async (key, value, by, reason) => {
@@ -70,37 +64,15 @@ export function openSqlitePins({ connection, broken, write, now, rowOf }: Sqlite
         value === null ? clearPin(key, stamp) : replacePin(key, value, stamp),
       ]);
       const before = results[0]?.rows[0] as PinRow | undefined;
-      return before === undefined ? null : recordOf(before);
+      return before === undefined ? null : pinOf(before);
     },
 
     list: (filter) => {
       const limit = Math.min(1_000, Math.max(1, Math.trunc(filter.limit)));
       const { pin, subject } = filter;
-      const [afterPin, afterSubject] = keyOf(filter.after);
+      const [afterPin, afterSubject] = keyOfCursor(filter.after);
       const rows = ask(() => paging.all(pin, pin, subject, subject, afterPin, afterSubject, limit + 1));
-      const pins = rows.slice(0, limit).map(recordOf);
-      const last = rows.length > limit ? pins.at(-1) : undefined;
-      return { pins, next: last === undefined ? null : cursorOf(last) };
+      return pinPageOf(rows, limit);
     },
   };
-}
-
-function recordOf({ pin, subject, value, pinned_at, pinned_by, version }: PinRow): PinRecord {
-  return { pin, subject, value, pinnedAt: pinned_at, pinnedBy: pinned_by, version };
-}
-
-/** Opaque outside, and fit for a command line. */
-function cursorOf({ pin, subject }: PinKey): string {
-  return Buffer.from(JSON.stringify([pin, subject])).toString('base64url');
-}
-
-/** What is no cursor of ours starts from the beginning. */
-function keyOf(cursor: string | null): readonly [string, string] {
-  try {
-    const [pin, subject]: unknown[] = JSON.parse(Buffer.from(cursor ?? '', 'base64url').toString());
-    if (typeof pin === 'string' && typeof subject === 'string') return [pin, subject];
-  } catch {
-    // Falls through to the beginning.
-  }
-  return ['', ''];
 }

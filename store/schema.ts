@@ -3,6 +3,7 @@ import {
   type CompiledQuery,
   DummyDriver,
   Kysely,
+  type RootOperationNode,
   SqliteAdapter,
   SqliteIntrospector,
   SqliteQueryCompiler,
@@ -71,10 +72,22 @@ export type AuditTable = {
 
 export type Schema = { tokens: TokensTable; pins: PinsTable; audit: AuditTable };
 
-/** A compiled statement: plain data that may cross to the writer thread. */
-export type Statement = { readonly sql: string; readonly parameters: readonly unknown[] };
+/** A change as a query tree: what it means, before any database's SQL. */
+export type Change = {
+  compile(): CompiledQuery;
+  toOperationNode(): RootOperationNode;
+  readonly ifChanged?: true;
+};
 
-/** Builds SQLite's SQL; executing on it is an error by construction (it has no driver). */
+/** A compiled statement: plain data that may cross to the writer thread. */
+export type Statement = {
+  readonly sql: string;
+  readonly parameters: readonly unknown[];
+  /** Left out where nothing before it in its batch changed anything. */
+  readonly ifChanged?: true;
+};
+
+/** Builds query trees, and SQLite's SQL of them; executing on it is an error by construction (it has no driver). */
 export const builder = new Kysely<Schema>({
   dialect: {
     createAdapter: () => new SqliteAdapter(),
@@ -85,7 +98,16 @@ export const builder = new Kysely<Schema>({
 });
 
 /** Only what the driver needs: Kysely's own result also carries the query tree. */
-export function statementOf(query: { compile(): CompiledQuery }): Statement {
+export function statementOf(query: Pick<Change, 'compile' | 'ifChanged'>): Statement {
   const { sql, parameters } = query.compile();
-  return { sql, parameters };
+  return query.ifChanged === true ? { sql, parameters, ifChanged: true } : { sql, parameters };
+}
+
+/** The change, left out where nothing before it in its batch changed anything. */
+export function ifChanged(change: Change): Change {
+  return {
+    compile: () => change.compile(),
+    toOperationNode: () => change.toOperationNode(),
+    ifChanged: true,
+  };
 }

@@ -1,6 +1,5 @@
 /** What the stores in one SQLite file share: its reader, its writer, its clock, and whether it is still that file. */
-import type { AuditEvent } from './audit-store.ts';
-import type { AuditRow } from './audit-writes.ts';
+import type { AuditRows } from './audit-rows.ts';
 import type { Connection } from './database.ts';
 import type { Statement } from './schema.ts';
 import type { StatementResult } from './writer-thread.ts';
@@ -14,6 +13,5 @@ export type SqliteLink = {
   readonly write: (batch: readonly Statement[]) => Promise<readonly StatementResult[]>;
   /** Unix ms. */
   readonly now: () => number;
-  /** Gives an event its id and time. */
-  readonly rowOf: (event: AuditEvent) => AuditRow;
+  readonly rowOf: AuditRows;
 };

@@ -1,7 +1,7 @@
-/** The questions asked of the tokens table, prepared once and answered at once; it never writes. */
-
+/** The questions asked of the tokens table, and SQLite's answers to them: prepared once, given at once; it never writes. */
 import { askWith } from './ask.ts';
 import type { Connection } from './database.ts';
+import type { Eventually } from './eventually.ts';
 import { builder, statementOf } from './schema.ts';
 import type { DigestRow } from './token-digests.ts';
 import { RECORD_COLUMNS, type RecordRow } from './token-rows.ts';
@@ -9,14 +9,15 @@ import { RECORD_COLUMNS, type RecordRow } from './token-rows.ts';
 /** A row that only bcrypt can tell: it has no digest yet. */
 export type Candidate = { readonly id: string; readonly bcrypt: string };
 
+/** Each is read from the database after it was asked. @throws StoreFault if it cannot be told. */
 export interface TokenReads {
-  byDigest(digest: string): RecordRow | undefined;
-  byId(id: string): RecordRow | undefined;
-  byExternalId(type: string, externalId: string): DigestRow | undefined;
+  byDigest(digest: string): Eventually<RecordRow | undefined>;
+  byId(id: string): Eventually<RecordRow | undefined>;
+  byExternalId(type: string, externalId: string): Eventually<DigestRow | undefined>;
   /** Oldest first, at most `CANDIDATES_MAX + 1`: one too many shows that there are too many. */
-  candidates(lookup: string, type: string): readonly Candidate[];
+  candidates(lookup: string, type: string): Eventually<readonly Candidate[]>;
   /** In order of id, after the given one; any type if null. */
-  page(after: string, type: string | null, limit: number): readonly RecordRow[];
+  page(after: string, type: string | null, limit: number): Eventually<readonly RecordRow[]>;
 }
 
 /** How many rows may share their first characters: each costs a whole bcrypt per unknown token. */
@@ -51,7 +52,7 @@ const PAGE_OF_TYPE = statementOf(
  *
  * @param broken why the file must not be believed; null: it may.
  */
-export function prepareReads(connection: Connection, broken: () => string | null): TokenReads {
+export function prepareReads(connection: Connection, broken: () => string | null) {
   const byDigest = connection.prepare<[string], RecordRow>(BY_DIGEST);
   const byId = connection.prepare<[string], RecordRow>(BY_ID);
   const byExternalId = connection.prepare<[string, string], DigestRow>(BY_EXTERNAL_ID);
@@ -68,5 +69,5 @@ export function prepareReads(connection: Connection, broken: () => string | null
     candidates: (lookup, type) => ask(() => candidates.all(lookup, type, CANDIDATES_MAX + 1)),
     page: (after, type, limit) =>
       ask(() => (type === null ? page.all(after, limit) : pageOfType.all(after, type, limit))),
-  };
+  } satisfies TokenReads;
 }

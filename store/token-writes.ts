@@ -1,64 +1,58 @@
-/** The changes made to the tokens table, as statements for the writer; it never runs one. */
+/** The changes made to the tokens table, as query trees that every database compiles for itself; it never runs one. */
 
 import type { TokensTable } from './schema.ts';
-import { builder, type Statement, statementOf } from './schema.ts';
+import { builder, type Change } from './schema.ts';
 import { RECORD_COLUMNS } from './token-rows.ts';
 
-export function insertToken(row: TokensTable): Statement {
-  return statementOf(builder.insertInto('tokens').values(row));
+export function insertToken(row: TokensTable): Change {
+  return builder.insertInto('tokens').values(row);
 }
 
 /** Adds nothing where the digest, the bcrypt hash or the external id is there already. */
-export function insertTokenIfNew(row: TokensTable): Statement {
-  return statementOf(
-    builder
-      .insertInto('tokens')
-      .values(row)
-      .onConflict((conflict) => conflict.doNothing()),
-  );
+export function insertTokenIfNew(row: TokensTable): Change {
+  return builder
+    .insertInto('tokens')
+    .values(row)
+    .onConflict((conflict) => conflict.doNothing());
 }
 
 /** Changes only a row that is not revoked: the first revoke's time, author and reason stay. */
-export function markRevoked(id: string, atMs: number, by: string, reason: string | null): Statement {
-  return statementOf(
-    builder
-      .updateTable('tokens')
-      .set((row) => ({
-        revoked_at: atMs,
-        revoked_by: by,
-        revoked_reason: reason,
-        version: row('version', '+', 1),
-      }))
-      .where('id', '=', id)
-      .where('revoked_at', 'is', null),
-  );
+export function markRevoked(id: string, atMs: number, by: string, reason: string | null): Change {
+  return builder
+    .updateTable('tokens')
+    .set((row) => ({
+      revoked_at: atMs,
+      revoked_by: by,
+      revoked_reason: reason,
+      version: row('version', '+', 1),
+    }))
+    .where('id', '=', id)
+    .where('revoked_at', 'is', null);
 }
 
-export function selectRecord(id: string): Statement {
-  return statementOf(builder.selectFrom('tokens').select(RECORD_COLUMNS).where('id', '=', id));
+export function selectRecord(id: string): Change {
+  return builder.selectFrom('tokens').select(RECORD_COLUMNS).where('id', '=', id);
 }
 
 /** `then: sha256`: from now on the row is found by digest. Not a change of the record: its version stays. */
-export function writeDigest(id: string, digest: string): Statement {
-  return statementOf(
-    builder.updateTable('tokens').set({ digest }).where('id', '=', id).where('digest', 'is', null),
-  );
+export function writeDigest(id: string, digest: string): Change {
+  return builder.updateTable('tokens').set({ digest }).where('id', '=', id).where('digest', 'is', null);
 }
 
 /** The row is found by another digest of the same token from now on. Changes only what was read: a race changes it once. */
-export function replaceDigest(id: string, before: string, after: string): Statement {
-  return statementOf(
-    builder.updateTable('tokens').set({ digest: after }).where('id', '=', id).where('digest', '=', before),
-  );
+export function replaceDigest(id: string, before: string, after: string): Change {
+  return builder
+    .updateTable('tokens')
+    .set({ digest: after })
+    .where('id', '=', id)
+    .where('digest', '=', before);
 }
 
 /** Forward only: a late flush of one process never undoes a newer one of another. */
-export function markUsed(id: string, atMs: number): Statement {
-  return statementOf(
-    builder
-      .updateTable('tokens')
-      .set({ last_used_at: atMs })
-      .where('id', '=', id)
-      .where((row) => row.or([row('last_used_at', 'is', null), row('last_used_at', '<', atMs)])),
-  );
+export function markUsed(id: string, atMs: number): Change {
+  return builder
+    .updateTable('tokens')
+    .set({ last_used_at: atMs })
+    .where('id', '=', id)
+    .where((row) => row.or([row('last_used_at', 'is', null), row('last_used_at', '<', atMs)]));
 }

@@ -30,6 +30,8 @@ export type WriterReport =
   | { readonly kind: 'failed'; readonly id: number; readonly code: string; readonly message: string };
 
 const PREPARED_MAX = 200;
+/** The result of a statement whose `ifChanged` did not hold. */
+const LEFT_OUT: StatementResult = { changes: 0, rows: [] };
 
 if (parentPort !== null) serve(parentPort, workerData);
 
@@ -129,7 +131,15 @@ function batchRunner(connection: Database.Database) {
     return { changes: 0, rows };
   };
 
-  const transaction = connection.transaction((batch: readonly Statement[]) => batch.map(runOne));
+  const transaction = connection.transaction((batch: readonly Statement[]) => {
+    let changed = false;
+    return batch.map((statement) => {
+      if (statement.ifChanged === true && !changed) return LEFT_OUT;
+      const result = runOne(statement);
+      changed ||= result.changes > 0;
+      return result;
+    });
+  });
 
   /** The whole batch or none of it. @throws SQLITE_BUSY if no lock was had before the deadline. */
   return (batch: readonly Statement[], deadlineNs: bigint): readonly StatementResult[] => {

@@ -1,7 +1,7 @@
 /** The test runner's own promises: no silent skips, no silent failures, and a remedy in one line. */
 import { describe, expect, test } from 'vitest';
 import { countTests, describeSkipped } from './support/report.ts';
-import { type Machine, openServers, provideRedisServer } from './support/servers.ts';
+import { type Machine, openServers, providePostgres, provideRedisServer } from './support/servers.ts';
 
 /** A machine that knows only what it is told, and writes down what it is asked to run. */
 function machineWith(programs: readonly string[], isRoot: boolean, installs = true) {
@@ -13,6 +13,7 @@ function machineWith(programs: readonly string[], isRoot: boolean, installs = tr
     run: (command, args) => {
       ran.push([command, ...args].join(' '));
       if (installs && args.includes('redis-server')) known.add('redis-server');
+      if (installs && args.includes('postgresql')) known.add('postgres');
       return installs;
     },
   };
@@ -41,14 +42,36 @@ describe('a redis-server', () => {
     ['an install that fails', machineWith(['apt-get'], true, false), /^apt-get update && apt-get install/],
   ])('with %s is missing, and the remedy is one line', async (_, { machine }, remedy) => {
     expect(provideRedisServer(machine)).toEqual({ state: 'missing', remedy: expect.stringMatching(remedy) });
-    await expect(openServers({}, machine)).rejects.toThrow(/^the tests need a real Redis: [^\n]+$/);
+    const opening = openServers({ DATABASE_URL: 'postgres://h:2' }, machine);
+    await expect(opening).rejects.toThrow(/^the tests need a real Redis: [^\n]+$/);
   });
 
-  test('is not started where REDIS_URL names one', async () => {
-    const { machine } = machineWith([], false);
-    const servers = await openServers({ REDIS_URL: 'redis://h:1' }, machine);
-    expect(servers.env).toEqual({ REDIS_URL: 'redis://h:1' });
+  test('is not started where REDIS_URL and DATABASE_URL name one', async () => {
+    const { machine, ran } = machineWith([], false);
+    const named = { REDIS_URL: 'redis://h:1', DATABASE_URL: 'postgres://h:2' };
+    const servers = await openServers(named, machine);
+    expect(servers.env).toEqual(named);
     await servers.stop();
+    expect(ran).toEqual([]);
+  });
+});
+
+describe('a PostgreSQL', () => {
+  test("is taken as it is, or installed from Debian's where we are root", () => {
+    expect(providePostgres(machineWith(['postgres'], true).machine)).toEqual({ state: 'found' });
+    const { machine, ran } = machineWith(['apt-get'], true);
+    expect(providePostgres(machine)).toEqual({ state: 'installed' });
+    expect(ran).toContain('apt-get install -y -qq --no-install-recommends postgresql');
+  });
+
+  test.each([
+    ['not root', machineWith(['apt-get'], false), /^sudo sh -c 'apt-get .* postgresql'$/],
+    ['no Debian', machineWith([], true), /^put postgres and initdb on PATH, or set DATABASE_URL$/],
+    ['an install that fails', machineWith(['apt-get'], true, false), /^apt-get update && apt-get install/],
+  ])('with %s is missing, and the remedy is one line', async (_, { machine }, remedy) => {
+    expect(providePostgres(machine)).toEqual({ state: 'missing', remedy: expect.stringMatching(remedy) });
+    const opening = openServers({ REDIS_URL: 'redis://h:1' }, machine);
+    await expect(opening).rejects.toThrow(/^the tests need a real PostgreSQL: [^\n]+$/);
   });
 });
 

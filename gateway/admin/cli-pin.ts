@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { Checked } from '../../policy/token-input.ts';
 import type { PinKey, PinRecord } from '../../store/pin-store.ts';
+import { storeName } from '../config/store-settings.ts';
 import {
   allowed,
   CommandFailed,
@@ -121,7 +122,7 @@ async function done<T>(
   const config = configOf(file, shell);
   const answer = await atDesk(config, access, shell, work);
   if (answer !== null) return allowed(answer);
-  throw new CommandFailed(exitCodes.refused, `there is no database yet at ${config.store.path}`);
+  throw new CommandFailed(exitCodes.refused, `there is no database yet at ${storeName(config.store)}`);
 }
 
 /** As the outside sees it. */

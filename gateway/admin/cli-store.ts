@@ -1,7 +1,9 @@
 /** Opens the config's token store beside a gateway that may be running, for one command. */
 import { existsSync } from 'node:fs';
 import { StoreFault } from '../../store/fault.ts';
+import { DatabaseRefused } from '../../store/refused.ts';
 import type { LoadedConfig } from '../config/load.ts';
+import { openStore } from '../open-store.ts';
 import { CommandFailed, exitCodes, type Shell } from './cli-shell.ts';
 import type { Desk } from './operations.ts';
 
@@ -23,14 +25,11 @@ export async function atDesk<T>(
   shell: Shell,
   work: (desk: Desk) => T | Promise<T>,
 ): Promise<T | null> {
-  const { path } = config.store;
-  const { peppers } = config;
-  if (access !== 'create' && !existsSync(path)) return null;
-  // Loaded here: commands that need no store need not wait for its drivers.
-  const { DatabaseRefused } = await import('../../store/database.ts');
-  const { openSqliteTokens } = await import('../../store/tokens-sqlite.ts');
+  const { store, peppers } = config;
+  const isFile = 'path' in store;
+  if (isFile && access !== 'create' && !existsSync(store.path)) return null;
   try {
-    const tokens = await openSqliteTokens({ path, peppers, now: shell.now, readonly: access === 'read' });
+    const tokens = await openStore(store, { peppers, now: shell.now, readonly: access === 'read' });
     try {
       const { pins, audit } = tokens;
       return await work({ policy: config.policy, tokens, pins, audit, now: shell.now, by: 'cli' });
@@ -38,6 +37,8 @@ export async function atDesk<T>(
       await tokens.close();
     }
   } catch (error) {
+    // A server is there before its tables are.
+    if (!isFile && error instanceof DatabaseRefused && error.code === 'missing') return null;
     if (error instanceof DatabaseRefused || error instanceof StoreFault) {
       throw new CommandFailed(exitCodes.refused, error.message);
     }

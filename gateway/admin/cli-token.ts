@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { attributesOfPairs, typeNamed } from '../../policy/token-input.ts';
 import { parseDuration } from '../../policy/units.ts';
+import { storeName } from '../config/store-settings.ts';
 import { addImport } from './cli-import.ts';
 import {
   allowed,
@@ -106,7 +107,7 @@ async function list(options: ListOptions, shell: Shell): Promise<void> {
   // Tokens may outlive their type; a type that neither has is a slip of the pen.
   if (tokens.length === 0 && type !== null) allowed(typeNamed(config.policy, type));
   if (options.json) return printJson(shell, { tokens, next: page?.next ?? null });
-  if (page === null) shell.err(`there is no database yet at ${config.store.path}\n`);
+  if (page === null) shell.err(`there is no database yet at ${storeName(config.store)}\n`);
   if (tokens.length === 0) return shell.err('no tokens\n');
   const [header = '', ...lines] = formatTable([
     ['ID', 'TYPE', 'LABEL', 'TOKEN', 'STATE', 'SCOPES', 'CREATED', 'LAST USED', 'EXPIRES'],

@@ -93,19 +93,40 @@ const listenSchema = v.pipe(
   v.description('Where requests come in.'),
 );
 
-const storeUrl = text(
-  'sqlite:PATH; relative to this file.',
-  (value) => {
-    const [, scheme, path] = /^([a-z]+):(.*)$/.exec(value) ?? [];
-    const hint = 'write sqlite:./data/postern.db';
-    if (scheme === undefined || path === undefined) return unreadable('not a store url', hint);
-    if (scheme !== 'sqlite') return unreadable(`a store cannot be ${scheme}: yet; only sqlite for now`, hint);
-    if (path === '' || path.startsWith(':memory:') || /[?#]/.test(path)) {
-      return unreadable('the store needs a plain file path', hint);
-    }
-    return parsed(path.replace(/^\/\/(?=\/)/, ''));
-  },
-  ['sqlite:./data/postern.db'],
+const storeSchema = v.pipe(
+  closed({
+    url: v.optional(
+      v.pipe(
+        v.union([plain('sqlite:PATH, or postgres://HOST/DATABASE without a password.'), fromElsewhere]),
+        v.description(
+          'sqlite:PATH, relative to this file; or postgres://HOST/DATABASE, as { env: DATABASE_URL } wherever there is a password.',
+        ),
+        v.examples(['sqlite:./data/postern.db']),
+      ),
+      'sqlite:./data/postern.db',
+    ),
+    when_down: v.optional(
+      v.pipe(
+        v.union([
+          v.literal('refuse', wording('', 'write when_down: refuse, or { serve_known_for: 5m }')),
+          closed({
+            serve_known_for: v.pipe(
+              duration('How old what is known of a token may be; 1s to 1h.', '5m'),
+              v.check(
+                (ms) => ms >= 1000 && ms <= 3_600_000,
+                wording('known tokens are served for 1s to 1h', 'write serve_known_for: 5m'),
+              ),
+            ),
+          }),
+        ]),
+        v.description(
+          'What callers get while tokens cannot be read: 503, or, on PostgreSQL, what was known of their token.',
+        ),
+      ),
+      'refuse',
+    ),
+  }),
+  v.description('Where tokens are kept.'),
 );
 
 const redisSchema = v.pipe(
@@ -194,28 +215,7 @@ export const fileSchema = closed({
       v.description('The admin listener. Accepted for later: it has no effect in this version.'),
     ),
   ),
-  store: v.optional(
-    v.pipe(
-      closed({
-        url: v.optional(storeUrl, 'sqlite:./data/postern.db'),
-        when_down: v.optional(
-          v.pipe(
-            v.literal(
-              'refuse',
-              wording(
-                'a store that cannot be read can only refuse in this version',
-                'write when_down: refuse',
-              ),
-            ),
-            v.description('What callers get while tokens cannot be read: 503.'),
-          ),
-          'refuse',
-        ),
-      }),
-      v.description('Where tokens are kept.'),
-    ),
-    {},
-  ),
+  store: v.optional(storeSchema, {}),
   redis: v.optional(redisSchema),
   upstreams: v.optional(named('The services behind the gate.', upstreamSchema), {}),
   ...policyEntries,

@@ -8,6 +8,7 @@ import { type Address, formatAddress, parseUpstreamUrl, reachesListener } from '
 import { type PepperSettings, resolvePeppers } from './peppers.ts';
 import type { FileConfig } from './schema.ts';
 import { resolveSigningKeys, type SigningKey } from './signing-keys.ts';
+import { readStore, type StoreSettings } from './store-settings.ts';
 import { resolveTriggerKeys } from './trigger-keys.ts';
 
 export type ListenSettings = Address & {
@@ -50,7 +51,7 @@ export type Settings = {
   readonly listen: ListenSettings;
   readonly health: Address;
   readonly admin: Address | null;
-  readonly store: { readonly path: string };
+  readonly store: StoreSettings;
   readonly redis: RedisSettings | null;
   readonly upstreams: ReadonlyMap<string, UpstreamSettings>;
   /** Of the assertion; the first signs. Empty: there is none. */
@@ -80,7 +81,7 @@ export function resolveSettings(config: FileConfig, file: string, env: Environme
   const at: Resolution = { config, folder, env, errors: [] };
   const { listen } = config;
   checkListenersApart(at);
-  const store = { path: resolve(folder, config.store.url) };
+  const store = resolveStore(at);
   const warnings: ConfigProblem[] = [...settingWarnings(config)];
   const settings: Settings = {
     listen: {
@@ -123,6 +124,15 @@ function checkListenersApart(at: Resolution): void {
     const message = `${one.key} and ${twin.key} would both listen on port ${one.address.port}`;
     at.errors.push(inValue([one.key, 'address'], message, 'give each listener a port of its own'));
   }
+}
+
+function resolveStore(at: Resolution): StoreSettings {
+  const { url, when_down } = at.config.store;
+  const text = dereference(at, ['store', 'url'], url);
+  if (text === null) return { path: '' };
+  const { store, errors } = readStore(text, typeof url === 'string', when_down, at.folder);
+  at.errors.push(...errors);
+  return store;
 }
 
 function resolveRedis(at: Resolution): RedisSettings | null {

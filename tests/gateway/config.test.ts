@@ -117,6 +117,16 @@ describe('a right config', () => {
     });
   });
 
+  test('may keep its tokens in PostgreSQL, by reference or without a password', () => {
+    const url = 'postgres://postern:pw@db.internal:5432/postern?sslmode=verify-full';
+    const referred = `${smallConfig}store: { url: { env: DATABASE_URL }, when_down: { serve_known_for: 5m } }\n`;
+    expect(loaded(referred, { DATABASE_URL: url }).store).toEqual({ url, serveKnownForMs: 300_000 });
+    const literal = `${smallConfig}store: { url: "postgresql://postern@db/postern" }\n`;
+    expect(loaded(literal).store).toEqual({ url: 'postgresql://postern@db/postern', serveKnownForMs: null });
+    const sqlite = `${smallConfig}store: { url: { env: DATABASE_URL } }\n`;
+    expect(loaded(sqlite, { DATABASE_URL: 'sqlite:p.db' }).store).toEqual({ path: '/etc/postern/p.db' });
+  });
+
   test('says what it says: addresses, references, base paths, timeouts', () => {
     writeFileSync(join(scratch, 'redis-url'), 'rediss://:pw@cache.internal:6380\n');
     const text = `${smallConfig
@@ -132,7 +142,7 @@ redis: { url: { file: redis-url }, required: true, instances: 3 }
     );
     expect(config.listen).toMatchObject({ host: '::1', port: 0 });
     expect(config.health).toEqual({ host: 'localhost', port: 0 });
-    expect(config.store.path).toBe(join(scratch, 'state/p.db'));
+    expect(config.store).toEqual({ path: join(scratch, 'state/p.db') });
     expect(config.redis).toEqual({ url: 'rediss://:pw@cache.internal:6380', required: true, instances: 3 });
     expect(config.upstreams.get('app')).toMatchObject({
       urls: [{ origin: 'https://app.internal', basePath: '/v2' }],

@@ -2,7 +2,8 @@
 import { hashSync } from 'bcryptjs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { BcryptVerifier, type VerifierOptions } from '../../store/bcrypt-verifier.ts';
-import { openSqliteTokens, type StoreAlert } from '../../store/tokens-sqlite.ts';
+import type { StoreAlert } from '../../store/tokens.ts';
+import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
 import { longestGapMs } from './event-loop.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { bcryptRule, importedToken, NOW, newToken, PROJECT, tokenType, UPGRADING } from './token-types.ts';

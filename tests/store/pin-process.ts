@@ -1,6 +1,7 @@
 /** Another process on the same pins, driven over IPC by the tests; it never decides what is tested. */
 import type { PinKey, PinRecord } from '../../store/pin-store.ts';
 import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
+import { openPostgresTokens } from './postgres-tokens.ts';
 
 export type PinOrder =
   | { readonly do: 'pinFirst'; readonly key: PinKey; readonly value: string; readonly by: string }
@@ -12,8 +13,10 @@ export type PinOrder =
 export type AcknowledgedPin = { readonly key: PinKey; readonly value: string };
 
 const [kind = '', place = ''] = process.argv.slice(2);
-if (kind !== 'sqlite') throw new Error(`no pins on ${kind}`);
-const store = await openSqliteTokens({ path: place, now: Date.now });
+const store =
+  kind === 'postgres'
+    ? await openPostgresTokens(place)
+    : await openSqliteTokens({ path: place, now: Date.now });
 const { pins } = store;
 
 process.on('message', async (order: PinOrder) => answer(await obey(order)));

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync, renameSync, statSync, truncateSync } from 'n
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { openSqliteTokens, type SqliteTokensOptions, type StoreAlert } from '../../store/tokens-sqlite.ts';
+import type { StoreAlert } from '../../store/tokens.ts';
+import { openSqliteTokens, type SqliteTokensOptions } from '../../store/tokens-sqlite.ts';
 import { longestGapMs } from './event-loop.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { NOW, newToken, PROJECT, UPGRADING, USER } from './token-types.ts';

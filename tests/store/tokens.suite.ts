@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { hashSync } from 'bcryptjs';
 import { describe, expect, test } from 'vitest';
+import { describeTokenAudit } from './audit.suite.ts';
 import { type CreateDatabase, freshStore } from './token-database.ts';
 import { bcryptRule, importedToken, NOW, newToken, PROJECT, UPGRADING, USER } from './token-types.ts';
 import { describeBcryptRows } from './tokens-bcrypt.suite.ts';
@@ -75,6 +76,7 @@ export function describeTokenStore(name: string, createDatabase: CreateDatabase)
       // Cost 10: the comparison with the neighbour must outlast the import.
       await store.import([row('prj_abcdefgh-another', 10)]);
       const earlier = store.find(plaintext, [PROJECT]);
+      await expect.poll(() => store.verifierDepth(), { interval: 1 }).toBe(1);
       await store.import([row(plaintext, 4)]);
       expect(await store.find(plaintext, [PROJECT])).not.toBeNull();
       expect(await earlier).toBeNull();
@@ -98,13 +100,15 @@ export function describeTokenStore(name: string, createDatabase: CreateDatabase)
       const { plaintext, record } = await store.create(newToken(UPGRADING));
       await store.find(plaintext, [UPGRADING]);
       await store.close();
-      // A digest is answered without a promise; bcrypt never is.
-      expect((await open()).find(plaintext, [UPGRADING])).toStrictEqual(record);
+      const later = await open();
+      expect(await later.find(plaintext, [UPGRADING])).toStrictEqual(record);
+      expect(later.verifierCompleted()).toBe(0);
     });
   });
 
   describeBcryptRows(name, createDatabase);
   describeTokenFormats(name, createDatabase);
+  describeTokenAudit(name, createDatabase);
 
   describe(`a token store on ${name}: changing`, () => {
     test.each([USER, PROJECT])('a revoke is seen by the next find of any process ($name)', async (type) => {
@@ -210,7 +214,7 @@ export function describeTokenStore(name: string, createDatabase: CreateDatabase)
         { externalId: '17', createdAt: 1_000, expiresAt: 2_000, scopes: ['events:read'] },
       );
       expect(await store.import([row])).toEqual({ imported: 1, skipped: 0 });
-      expect(store.find('usr_old', [USER])).toMatchObject({
+      expect(await store.find('usr_old', [USER])).toMatchObject({
         externalId: '17',
         createdAt: 1_000,
         expiresAt: 2_000,
@@ -258,7 +262,7 @@ export function describeTokenStore(name: string, createDatabase: CreateDatabase)
       await store.close();
       await store.close();
       const fault = expect.objectContaining({ name: 'StoreFault', code: 'store_unavailable' });
-      expect(() => store.find(plaintext, [USER])).toThrow(fault);
+      await expect((async () => store.find(plaintext, [USER]))()).rejects.toThrow(fault);
       await expect((async () => store.byId(record.id))()).rejects.toThrow(fault);
       await expect(store.revoke(record.id, 'operator', null)).rejects.toEqual(fault);
       expect(store.health().ok).toBe(false);

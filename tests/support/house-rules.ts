@@ -11,17 +11,24 @@ export function roomOf(path: string): Room | null {
 
 /** npm packages that belong to one room; gateway has every other dependency, but none of the store's. */
 const policyPackages = ['valibot'];
-const storePackages = ['kysely', 'better-sqlite3', 'ioredis', 'piscina', 'bcryptjs', 'lru-cache'];
+const storePackages = ['kysely', 'better-sqlite3', 'pg', 'ioredis', 'piscina', 'bcryptjs', 'lru-cache'];
 
 /** Modules of the store that open nothing: its interfaces, its faults, what a token's text shows, the arithmetic of limits. */
-const storeInterfaces = ['token-store', 'limiter', 'fault', 'id', 'token-format', 'sliding-window'].map(
-  (name) => `store/${name}.ts`,
-);
+const storeInterfaces = [
+  'token-store',
+  'pin-store',
+  'limiter',
+  'fault',
+  'refused',
+  'id',
+  'token-format',
+  'sliding-window',
+].map((name) => `store/${name}.ts`);
 /** The only files that open concrete stores. */
-const openers = /^gateway\/(?:main|demo)\.ts$|^gateway\/admin\/(?:cli|operations)[a-z-]*\.ts$/;
+const openers = /^gateway\/(?:main|demo|open-store)\.ts$|^gateway\/admin\/(?:cli|operations)[a-z-]*\.ts$/;
 /** What decides about requests or carries them, and is none of the operators' business. */
 const adminNever = ['walk', 'forward', 'exchange', 'server'].map((name) => `gateway/${name}.ts`);
-const adminMay = /^gateway\/(?:config\/[a-z-]+|refusals|explain|rehearsal|fixtures)\.ts$/;
+const adminMay = /^gateway\/(?:config\/[a-z-]+|open-store|refusals|explain|rehearsal|fixtures)\.ts$/;
 const adminLazily = ['gateway/main.ts', 'gateway/demo.ts'];
 
 /** Who may import whom, and how. `packages`: the dependencies that package.json declares. */

@@ -50,14 +50,20 @@ beforeEach(async () => {
 });
 
 /** Values by `pin subject`, as the store has them. */
-function pinned(): Record<string, string> {
-  const { pins } = gateway.running.tokens.pins.list({ pin: null, subject: null, after: null, limit: 1000 });
+async function pinned(): Promise<Record<string, string>> {
+  const { pins } = await gateway.running.tokens.pins.list({
+    pin: null,
+    subject: null,
+    after: null,
+    limit: 1000,
+  });
   return Object.fromEntries(pins.map(({ pin, subject, value }) => [`${pin} ${subject}`, value]));
 }
 
 async function forget(): Promise<void> {
   const { pins } = gateway.running.tokens;
-  for (const key of pins.list({ pin: null, subject: null, after: null, limit: 1000 }).pins) {
+  const listed = await pins.list({ pin: null, subject: null, after: null, limit: 1000 });
+  for (const key of listed.pins) {
     await pins.change(key, null, 'test', null);
   }
 }
@@ -88,7 +94,7 @@ describe('a first use', () => {
   test('pins for the whole project, and from then on nothing else passes', async () => {
     const [one, other, stranger] = [await holderOf('p1'), await holderOf('p1'), await holderOf('p2')];
     expect((await one.send('POST /ingest', {})).status).toBe(passed);
-    expect(pinned()).toEqual({});
+    expect(await pinned()).toEqual({});
     expect((await one.send('POST /ingest', { app_id: 'com.acme.app' })).status).toBe(passed);
     expect((await other.send('POST /ingest', { app_id: 'com.acme.app' })).status).toBe(passed);
     upstream.seen.length = 0;
@@ -100,7 +106,7 @@ describe('a first use', () => {
     expect(upstream.seen).toEqual([]);
     expect((await stranger.send('POST /ingest', { app_id: 'com.evil' })).status).toBe(passed);
     expect((await one.send('POST /free', { app_id: 'com.evil' })).status).toBe(passed);
-    expect(pinned()).toEqual({ 'app project=p1': 'com.acme.app', 'app project=p2': 'com.evil' });
+    expect(await pinned()).toEqual({ 'app project=p1': 'com.acme.app', 'app project=p2': 'com.evil' });
     expect(gateway.logText()).not.toMatch(/com\.(?:acme|evil)/);
   });
 
@@ -112,7 +118,7 @@ describe('a first use', () => {
         return { id, status: (await send('POST /ingest', { app_id: id })).status };
       }),
     );
-    const winner = pinned()['app project=race'];
+    const winner = (await pinned())['app project=race'];
     expect(winner).toMatch(/^com\.app\d$/);
     for (const { id, status } of answers) expect([id, status]).toEqual([id, id === winner ? passed : 403]);
     expect(upstream.seen.map(({ body }) => JSON.parse(body).app_id)).toEqual(Array(5).fill(winner));
@@ -131,15 +137,15 @@ describe('a first use', () => {
       415,
       'body_encoding',
     ]);
-    expect(pinned()).toEqual({});
+    expect(await pinned()).toEqual({});
     expect((await send('POST /both', { app_id: 'com.acme', own: 'a' }, 'X-Own: a')).status).toBe(passed);
-    expect(pinned()).toEqual({ 'app project=p3': 'com.acme', [`own token=${id}`]: 'a' });
+    expect(await pinned()).toEqual({ 'app project=p3': 'com.acme', [`own token=${id}`]: 'a' });
   });
 
   test('stays pinned where the upstream fails it', async () => {
     const { send } = await holderOf('p4');
     expect((await send('POST /dead', { app_id: 'com.acme' })).status).toBe(502);
-    expect(pinned()).toEqual({ 'app project=p4': 'com.acme' });
+    expect(await pinned()).toEqual({ 'app project=p4': 'com.acme' });
   });
 });
 
@@ -150,7 +156,7 @@ test('one that only watches says what it would refuse, and lets it through', asy
     statuses.push((await send('POST /soon', body)).status);
   }
   expect(statuses).toEqual([passed, passed, passed]);
-  expect(pinned()).toEqual({ 'soon project=p7': 'com.acme' });
+  expect(await pinned()).toEqual({ 'soon project=p7': 'com.acme' });
   const monitored = gateway.lines.flatMap((line) => (line.monitored === undefined ? [] : [line.monitored]));
   expect(monitored).toEqual([['bundle_mismatch'], ['bundle_missing']]);
 });

@@ -65,8 +65,8 @@ function says({ status = 200, headers = {}, body = {} }: Says): void {
 let projects = 0;
 const newProject = () => `prj_${projects++}`;
 const keyOf = (project: string, pin = 'app') => ({ pin, subject: `project=${project}` });
-const pinned = (project: string, pin = 'app') => {
-  return gateway.running.tokens.pins.read(keyOf(project, pin))?.value ?? null;
+const pinned = async (project: string, pin = 'app') => {
+  return (await gateway.running.tokens.pins.read(keyOf(project, pin)))?.value ?? null;
 };
 
 function send(project: string, method = 'PATCH', token = admin.token) {
@@ -84,13 +84,13 @@ describe('a 2xx', () => {
     const project = newProject();
     says({ status: 201, headers: { 'x-own': 'yes' }, body: { bundle_id: 'com.example.a', more: 'é' } });
     const answer = await send(project);
-    expect(pinned(project)).toBe('com.example.a');
+    expect(await pinned(project)).toBe('com.example.a');
     expect(answer.status).toBe(201);
     expect(answer.headers.get('x-own')).toBe('yes');
     expect(await answer.json()).toEqual({ bundle_id: 'com.example.a', more: 'é' });
     says({ body: { bundle_id: 'com.example.b' } });
     await send(project);
-    expect(gateway.running.tokens.pins.read(keyOf(project))).toMatchObject({
+    expect(await gateway.running.tokens.pins.read(keyOf(project))).toMatchObject({
       value: 'com.example.b',
       pinnedBy: admin.id,
       version: 2,
@@ -106,7 +106,7 @@ describe('a 2xx', () => {
     await gateway.running.tokens.pins.pinFirst(keyOf(project), 'com.example.a', 'tok_1');
     says({ body: { bundle_id: nothing } });
     expect((await send(project)).status).toBe(200);
-    expect(pinned(project)).toBeNull();
+    expect(await pinned(project)).toBeNull();
   });
 
   test.each([[{}], [[]], ['"text"'], ['null'], [{ bundle: { bundle_id: 'x' } }], [{ Bundle_id: 'x' }]])(
@@ -116,7 +116,7 @@ describe('a 2xx', () => {
       await gateway.running.tokens.pins.pinFirst(keyOf(project), 'com.example.a', 'tok_1');
       says({ body });
       expect((await send(project)).status).toBe(200);
-      expect(pinned(project)).toBe('com.example.a');
+      expect(await pinned(project)).toBe('com.example.a');
       expect(await auditOf(project)).toHaveLength(1);
     },
   );
@@ -125,14 +125,17 @@ describe('a 2xx', () => {
     const project = newProject();
     says({ body: { bundles: [{ ios: 'com.example.ios' }, { 'web/x': 'com.example.web' }] } });
     expect((await send(project, 'PUT')).status).toBe(200);
-    expect([pinned(project, 'app'), pinned(project, 'web')]).toEqual(['com.example.ios', 'com.example.web']);
+    expect([await pinned(project, 'app'), await pinned(project, 'web')]).toEqual([
+      'com.example.ios',
+      'com.example.web',
+    ]);
   });
 
   test('changes none of several where one cannot be read', async () => {
     const project = newProject();
     says({ body: { bundles: [{ ios: 'com.example.ios' }, { 'web/x': 7 }] } });
     expect((await send(project, 'PUT')).status).toBe(502);
-    expect([pinned(project, 'app'), pinned(project, 'web')]).toEqual([null, null]);
+    expect([await pinned(project, 'app'), await pinned(project, 'web')]).toEqual([null, null]);
   });
 
   test('sent in chunks is read whole', async () => {
@@ -146,7 +149,7 @@ describe('a 2xx', () => {
     };
     const answer = await send(project);
     expect(await answer.text()).toBe(text);
-    expect(pinned(project)).toBe('com.example.é');
+    expect(await pinned(project)).toBe('com.example.é');
   });
 
   test('is asked for without a content coding, and the request is otherwise as it was', async () => {
@@ -160,7 +163,7 @@ describe('a 2xx', () => {
     const project = newProject();
     says({ body: { bundle_id: 'com.example.a' } });
     expect((await send(project, 'POST')).status).toBe(200);
-    expect(pinned(project)).toBeNull();
+    expect(await pinned(project)).toBeNull();
   });
 
   test('that its caller did not wait for changes the pin all the same', async () => {
@@ -176,7 +179,7 @@ describe('a 2xx', () => {
     await closed;
     res.writeHead(200).write('{"bundle_id":');
     res.end('"com.example.a"}');
-    await eventually('the pin is changed', async () => pinned(project) === 'com.example.a');
+    await eventually('the pin is changed', async () => (await pinned(project)) === 'com.example.a');
     await eventually('nobody is being served', async () => gateway.running.life.inFlight === 0);
   });
 });
@@ -190,7 +193,7 @@ describe('an answer that is no 2xx', () => {
     const answer = await fetch(url, { method: 'PATCH', headers, redirect: 'manual' });
     expect(answer.status).toBe(status);
     expect(await answer.json()).toEqual({ bundle_id: 'com.example.a' });
-    expect(pinned(project)).toBeNull();
+    expect(await pinned(project)).toBeNull();
     expect(await auditOf(project)).toEqual([]);
   });
 
@@ -200,7 +203,7 @@ describe('an answer that is no 2xx', () => {
     const other = await gateway.mint('project', { attributes: { project } });
     expect((await send(project, 'PATCH', other.token)).status).toBe(403);
     expect((await send(project, 'PATCH', 'adm_aaaaaaaaaaaaaaaaaaaaaaaaaaa')).status).toBe(401);
-    expect(pinned(project)).toBeNull();
+    expect(await pinned(project)).toBeNull();
   });
 });
 
@@ -230,7 +233,7 @@ describe('a 2xx that cannot be read is 502, with nothing of it relayed and a row
     expect(got.status).toBe(502);
     expect(got.headers.get('x-upstream')).toBeNull();
     expect(await got.json()).toMatchObject({ code: 'upstream_protocol_error' });
-    expect(pinned(project)).toBe('com.example.old');
+    expect(await pinned(project)).toBe('com.example.old');
     await eventually('it is in the audit', async () => (await auditOf(project)).length === 2);
     expect((await auditOf(project))[1]).toMatchObject({
       action: 'pin.observe_failed',
@@ -248,7 +251,7 @@ describe('a 2xx that cannot be read is 502, with nothing of it relayed and a row
     };
     const got = await send(project);
     expect(got.status).toBe(502);
-    expect(pinned(project)).toBeNull();
+    expect(await pinned(project)).toBeNull();
     await eventually('it is in the audit', async () => (await auditOf(project)).length === 1);
   });
 });
@@ -265,9 +268,9 @@ test('a change that cannot be committed is 503, and nothing of the answer is rel
   expect(answer.headers.get('x-upstream')).toBeNull();
   expect(JSON.parse(text)).toMatchObject({ code: 'store_unavailable' });
   expect(text).not.toContain('com.example');
-  expect(pinned(project)).toBeNull();
+  expect(await pinned(project)).toBeNull();
   other.close();
   await eventually('it is in the audit', async () => (await auditOf(project)).length === 1);
   expect((await send(project)).status).toBe(200);
-  expect(pinned(project)).toBe('com.example.a');
+  expect(await pinned(project)).toBe('com.example.a');
 }, 10_000);

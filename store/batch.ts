@@ -1,6 +1,6 @@
 /**
  * Gathers what waits while calls are in flight, and sends it in one. Idle, a job goes out at once and
- * alone: waiting for company would only cost latency. Knows nothing of limits or Redis.
+ * alone: waiting for company would only cost latency. Knows nothing of what it sends.
  */
 
 export type BatchOptions<Job> = {

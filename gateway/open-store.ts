@@ -1,0 +1,22 @@
+/** Opens the store a config names. Its driver is loaded here and no earlier: a config that names another never needs it. */
+import type { OpenTokens, TokensOptions } from '../store/tokens.ts';
+import type { StoreSettings } from './config/store-settings.ts';
+
+export type StoreOptions = TokensOptions & {
+  /** How long a server that does not answer yet is waited for at the start; default 0. */
+  readonly startWaitMs?: number;
+  /** A server was lost or came back; called once per change. A file has no such thing. */
+  readonly onStateChange?: (ok: boolean, reason: string | null) => void;
+};
+
+/** Makes or updates the schema where it has to be, unless `readonly`. @throws DatabaseRefused */
+export async function openStore(store: StoreSettings, options: StoreOptions): Promise<OpenTokens> {
+  if ('path' in store) {
+    const { openSqliteTokens } = await import('../store/tokens-sqlite.ts');
+    return openSqliteTokens({ ...options, path: store.path });
+  }
+  const { openPostgres } = await import('../store/postgres/open.ts');
+  const { createPostgresTokens } = await import('../store/tokens-postgres.ts');
+  const link = await openPostgres({ ...options, url: store.url });
+  return createPostgresTokens({ ...options, link, serveKnownForMs: store.serveKnownForMs });
+}

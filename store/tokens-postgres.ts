@@ -1,0 +1,73 @@
+/** Tokens in one PostgreSQL primary: each request's row is read after the request came, for many requests at once. */
+import { sql } from 'kysely';
+import { createPostgresAudit } from './audit-postgres.ts';
+import { createAuditRows } from './audit-rows.ts';
+import { StoreFault } from './fault.ts';
+import { createKnownTokens } from './known-tokens.ts';
+import { createPostgresPins } from './pins-postgres.ts';
+import { postgresStatement } from './postgres/compile.ts';
+import type { PostgresLink } from './postgres/link.ts';
+import { createTokenReads } from './postgres/token-reads.ts';
+import type { Statement } from './schema.ts';
+import { type OpenTokens, Tokens, type TokensOptions, type Uses } from './tokens.ts';
+
+export type PostgresTokensOptions = TokensOptions & {
+  /** To a database whose schema is up to date; closed with the store. */
+  readonly link: PostgresLink;
+  /** `when_down: serve_known_for`, in ms; null: refuse. */
+  readonly serveKnownForMs: number | null;
+};
+
+/** Pins and audit are in the same database, on the same connections. */
+export function createPostgresTokens(options: PostgresTokensOptions): OpenTokens {
+  const { now, serveKnownForMs } = options;
+  const link = options.readonly === true ? readOnly(options.link) : options.link;
+  const known = serveKnownForMs === null ? null : createKnownTokens(serveKnownForMs);
+  const rowOf = createAuditRows(now);
+  const database = { link, now, rowOf };
+
+  return new Tokens(options, {
+    known,
+    reads: createTokenReads(link),
+    pins: createPostgresPins(database),
+    audit: createPostgresAudit(database),
+    auditRow: rowOf,
+    write: (batch) => link.write(batch.map(postgresStatement)),
+    writeUses: async (uses) => {
+      await link.write([markAllUsed(uses)]);
+    },
+    health() {
+      const { ok, reason } = link.health();
+      const leftMs = ok ? 0 : (known?.leftMs() ?? 0);
+      if (leftMs === 0) return { ok, reason };
+      return {
+        ok: true,
+        reason: `${reason}; known tokens are served for ${Math.ceil(leftMs / 1000)} s more`,
+      };
+    },
+    close: () => link.close(),
+  });
+}
+
+function readOnly(link: PostgresLink): PostgresLink {
+  const refuse = () =>
+    Promise.reject(new StoreFault('store_unavailable', 'the store was opened to read only'));
+  return {
+    read: (statement) => link.read(statement),
+    write: refuse,
+    transact: refuse,
+    health: () => link.health(),
+    close: () => link.close(),
+  };
+}
+
+/** In order of id: two processes that note uses of the same tokens do not wait for each other in a ring. */
+function markAllUsed(uses: Uses): Statement {
+  const sorted = [...uses].sort(([one], [other]) => (one < other ? -1 : 1));
+  const ids = sorted.map(([id]) => id);
+  const times = sorted.map(([, atMs]) => atMs);
+  return postgresStatement(sql`
+    update tokens set last_used_at = used.at
+    from unnest(${sql.val(ids)}::text[], ${sql.val(times)}::bigint[]) as used (id, at)
+    where tokens.id = used.id and (tokens.last_used_at is null or tokens.last_used_at < used.at)`);
+}

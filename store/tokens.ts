@@ -1,0 +1,336 @@
+/** What a token store does on any database: mints, finds, revokes, imports. The database's own part is handed to it. */
+import { LRUCache } from 'lru-cache';
+import type { TokenRecord, TokenType } from '../policy/types.ts';
+import type { AuditRows } from './audit-rows.ts';
+import type { AuditStore } from './audit-store.ts';
+import { BcryptLookup, type BcryptMatch } from './bcrypt-lookup.ts';
+import { BcryptVerifier, type VerifierOptions } from './bcrypt-verifier.ts';
+import { allOf, andThen, type Eventually } from './eventually.ts';
+import { createTokenIds } from './id.ts';
+import type { KnownTokens } from './known-tokens.ts';
+import { createLastUsed, type LastUsed } from './last-used.ts';
+import { createSecretMaker } from './new-secret.ts';
+import type { PinStore } from './pin-store.ts';
+import { createRedigest } from './redigest.ts';
+import type { Change } from './schema.ts';
+import { createKeyedDigest, digestOf, previewOf } from './secret.ts';
+import { auditCreated, auditImported, auditRevoked } from './token-audit.ts';
+import { type Ask, type Form, isPlain, type Peppers, recognise, TokenDigests } from './token-digests.ts';
+import { importRow } from './token-import.ts';
+import type { TokenReads } from './token-reads.ts';
+import { type RecordRow, recordOf, rowOf } from './token-rows.ts';
+import type {
+  CreatedToken,
+  ImportedToken,
+  ListFilter,
+  NewToken,
+  TokenPage,
+  TokenStore,
+} from './token-store.ts';
+import {
+  insertToken,
+  insertTokenIfNew,
+  markRevoked,
+  markUsed,
+  replaceDigest,
+  selectRecord,
+  writeDigest,
+} from './token-writes.ts';
+import type { StatementResult } from './writer-thread.ts';
+
+/** Something an operator should know; `detail` holds ids and type names, never a token. */
+export type StoreAlert = {
+  readonly code: 'lookup_overfull' | 'digest_not_written' | 'uses_not_written';
+  readonly detail: string;
+  readonly cause?: unknown;
+};
+
+/** What every token store is opened with. */
+export type TokensOptions = {
+  /** Only reads: the database must be there and up to date, and every write is a StoreFault. */
+  readonly readonly?: boolean;
+  /** Unix ms. */
+  readonly now: () => number;
+  readonly onAlert?: (alert: StoreAlert) => void;
+  /** How often uses are written; default 5,000. */
+  readonly flushEveryMs?: number;
+  readonly verifier?: VerifierOptions;
+  /** Of every type whose hash rule names peppers: without them its tokens can be neither found nor made. */
+  readonly peppers?: Peppers;
+};
+
+export interface OpenTokens extends TokenStore {
+  /** In the same database. */
+  readonly pins: PinStore;
+  readonly audit: AuditStore;
+  /** Writes what `touch` noted, now. Never throws: what could not be written stays noted. */
+  flush(): Promise<void>;
+  /** Bcrypt jobs finished since the start, for metrics. */
+  verifierCompleted(): number;
+}
+
+export type Uses = readonly (readonly [id: string, atMs: number])[];
+
+/** One database's part. */
+export type TokensDatabase = {
+  readonly reads: TokenReads;
+  readonly pins: PinStore;
+  readonly audit: AuditStore;
+  readonly auditRow: AuditRows;
+  /** All of the batch in one transaction, or none; durable when it resolves. @throws StoreFault */
+  readonly write: (batch: readonly Change[]) => Promise<readonly StatementResult[]>;
+  /** Notes last uses forward only, where the database has a better way than one change a row. */
+  readonly writeUses?: (uses: Uses) => Promise<void>;
+  readonly health: () => { readonly ok: boolean; readonly reason: string | null };
+  readonly close: () => Promise<void>;
+  /** What may be served while the database cannot be reached; null: nothing. */
+  readonly known: KnownTokens | null;
+};
+
+const FLUSH_EVERY_MS = 5_000;
+const CHUNK = 500;
+const VERIFIED_MAX = 100_000;
+
+export class Tokens implements OpenTokens {
+  readonly pins: PinStore;
+  readonly audit: AuditStore;
+  readonly #now: () => number;
+  readonly #alert: (alert: StoreAlert) => void;
+  readonly #database: TokensDatabase;
+  readonly #reads: TokenReads;
+  readonly #verifier: BcryptVerifier;
+  readonly #lookup: BcryptLookup;
+  readonly #lastUsed: LastUsed;
+  readonly #nextId: () => string;
+  readonly #digests: TokenDigests;
+  readonly #newSecret: ReturnType<typeof createSecretMaker>;
+  readonly #redigest: (id: string, form: Form) => void;
+  readonly #keyedDigest = createKeyedDigest();
+  /** Keyed digest to id. Says which row a token stands for, never whether it may pass: the row is read each time. */
+  readonly #verified = new LRUCache<string, string>({ max: VERIFIED_MAX });
+  #closed: Promise<void> | null = null;
+
+  constructor(options: TokensOptions, database: TokensDatabase) {
+    this.#now = options.now;
+    this.#alert = options.onAlert ?? (() => {});
+    this.#database = database;
+    this.#reads = database.reads;
+    this.pins = database.pins;
+    this.audit = database.audit;
+    this.#nextId = createTokenIds(options.now);
+    this.#digests = new TokenDigests(options.peppers ?? new Map());
+    this.#redigest = createRedigest({
+      write: (id, { digest, newest }) => database.write([replaceDigest(id, digest, newest)]),
+      onFailure: (id, cause) => this.#alert({ code: 'digest_not_written', detail: id, cause }),
+    });
+    this.#verifier = new BcryptVerifier(options.verifier);
+    this.#newSecret = createSecretMaker({
+      reads: database.reads,
+      verifier: this.#verifier,
+      digests: this.#digests,
+    });
+    this.#lookup = new BcryptLookup({
+      reads: this.#reads,
+      verifier: this.#verifier,
+      onMatch: (match, plaintext) => {
+        if (match.thenSha256) this.#sendDigest(match.id, plaintext);
+      },
+      onOverfull: (type, ids) =>
+        this.#alert({ code: 'lookup_overfull', detail: `${type}: ${ids.join(' ')}` }),
+    });
+    this.#lastUsed = createLastUsed({
+      everyMs: options.flushEveryMs ?? FLUSH_EVERY_MS,
+      write: (uses) => this.#writeUses(uses),
+      onFailure: (cause) =>
+        this.#alert({ code: 'uses_not_written', detail: 'kept for the next flush', cause }),
+    });
+  }
+
+  find(plaintext: string, types: readonly TokenType[]): Eventually<TokenRecord | null> {
+    const key = this.#keyedDigest(plaintext);
+    const { known } = this.#database;
+    return known === null
+      ? this.#find(plaintext, key, types)
+      : known.through(key, types, () => this.#find(plaintext, key, types));
+  }
+
+  #find(plaintext: string, key: string, types: readonly TokenType[]): Eventually<TokenRecord | null> {
+    const id = types.some(isBcrypt) ? this.#verified.get(key) : undefined;
+    if (id === undefined) return this.#findAnew(plaintext, key, types);
+    return andThen(this.#reads.byId(id), (row) => {
+      const record = row === undefined ? null : recordIfOf(types, row);
+      return record ?? this.#findAnew(plaintext, key, types);
+    });
+  }
+
+  #findAnew(plaintext: string, key: string, types: readonly TokenType[]): Eventually<TokenRecord | null> {
+    const row = types.every(isPlain)
+      ? this.#rowOfDigest(plaintext, types)
+      : this.#firstAnswer(this.#digests.asksFor(plaintext, types));
+    return andThen(row, (found) => {
+      if (found !== null) {
+        this.#verified.set(key, found.id);
+        return recordOf(found);
+      }
+      if (!types.some(isBcrypt)) return null;
+      return andThen(this.#lookup.match(plaintext, key, types), (match) => this.#afterComparison(key, match));
+    });
+  }
+
+  /** What `#firstAnswer` would find where there is one question only: the way of nearly every request. */
+  #rowOfDigest(plaintext: string, types: readonly TokenType[]): Eventually<RecordRow | null> {
+    return andThen(this.#reads.byDigest(digestOf(plaintext)), (row) =>
+      row !== undefined && types.some(({ name }) => name === row.type) ? row : null,
+    );
+  }
+
+  /** A row found by another form of its digest gets the newest one, in the background. */
+  #firstAnswer(asks: readonly Ask[], at = 0): Eventually<RecordRow | null> {
+    const ask = asks[at];
+    if (ask === undefined) return null;
+    const answer: Eventually<RecordRow | undefined> =
+      ask.by === 'digest' ? this.#reads.byDigest(ask.digest) : this.#reads.byExternalId(ask.type, ask.id);
+    return andThen(answer, (row) => {
+      const found = row === undefined ? null : recognise(ask, row);
+      if (row === undefined || found === null) return this.#firstAnswer(asks, at + 1);
+      if (found.stale !== null) this.#redigest(row.id, found.stale);
+      return row;
+    });
+  }
+
+  /** Reads the row anew: while bcrypt ran, it may have been revoked. */
+  #afterComparison(key: string, match: BcryptMatch | null): Eventually<TokenRecord | null> {
+    if (match === null) return null;
+    return andThen(this.#reads.byId(match.id), (row) => {
+      if (row === undefined) return null;
+      this.#verified.set(key, row.id);
+      return recordOf(row);
+    });
+  }
+
+  verifiedBefore(plaintext: string): boolean {
+    return this.#verified.has(this.#keyedDigest(plaintext));
+  }
+
+  byId(id: string): Eventually<TokenRecord | null> {
+    return andThen(this.#reads.byId(id), (row) => (row === undefined ? null : recordOf(row)));
+  }
+
+  byIds(ids: readonly string[]): Eventually<readonly TokenRecord[]> {
+    const { known } = this.#database;
+    const read = () =>
+      andThen(allOf(ids.map((id) => this.byId(id))), (records) => records.filter((one) => one !== null));
+    return known === null ? read() : known.throughIds(ids, read);
+  }
+
+  list(filter: ListFilter): Eventually<TokenPage> {
+    const limit = Math.min(1_000, Math.max(1, Math.trunc(filter.limit)));
+    return andThen(this.#reads.page(filter.after ?? '', filter.type ?? null, limit + 1), (rows) => {
+      const tokens = rows.slice(0, limit).map(recordOf);
+      return { tokens, next: rows.length > limit ? (tokens.at(-1)?.id ?? null) : null };
+    });
+  }
+
+  async create(token: NewToken): Promise<CreatedToken> {
+    const { type } = token;
+    const id = this.#nextId();
+    const externalId = type.format === 'id_pipe_random' ? id.slice(id.indexOf('_') + 1) : null;
+    const { plaintext, columns } = await this.#newSecret(type, externalId);
+    const row = rowOf({
+      ...token,
+      id,
+      type: type.name,
+      preview: previewOf(type, plaintext),
+      secret: columns,
+      externalId,
+      createdAt: this.#now(),
+    });
+    await this.#database.write([insertToken(row), auditCreated(this.#database.auditRow, row)]);
+    return { record: recordOf(row), plaintext };
+  }
+
+  async revoke(id: string, by: string, reason: string | null): Promise<TokenRecord | null> {
+    const results = await this.#database.write([
+      markRevoked(id, this.#now(), by, reason),
+      auditRevoked(this.#database.auditRow, id, by, reason),
+      selectRecord(id),
+    ]);
+    const row = results[2]?.rows[0] as RecordRow | undefined;
+    return row === undefined ? null : recordOf(row);
+  }
+
+  async import(rows: readonly ImportedToken[]): Promise<{ imported: number; skipped: number }> {
+    const made = rows.map((row) => importRow(row, this.#nextId(), this.#now(), this.#digests));
+    let imported = 0;
+    for (const chunk of chunksOf(made)) {
+      const audit = auditImported(this.#database.auditRow, chunk);
+      const results = await this.#database.write([...chunk.map(insertTokenIfNew), audit]);
+      for (const { changes } of results.slice(0, chunk.length)) imported += changes;
+    }
+    return { imported, skipped: rows.length - imported };
+  }
+
+  touch(id: string, atMs: number): void {
+    this.#lastUsed.touch(id, atMs);
+  }
+
+  flush(): Promise<void> {
+    return this.#lastUsed.flush();
+  }
+
+  health(): { readonly ok: boolean; readonly reason: string | null } {
+    return this.#database.health();
+  }
+
+  verifierDepth(): number {
+    return this.#verifier.depth;
+  }
+
+  verifierCompleted(): number {
+    return this.#verifier.completed;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    await this.#verifier.close();
+    await this.#lastUsed.close();
+    await this.#database.close();
+  }
+
+  /**
+   * Not waited for by the answer, and not needed for it: this process remembers the token anyway.
+   * Closing finishes it: the database takes what it was handed in order.
+   */
+  #sendDigest(id: string, plaintext: string): void {
+    this.#database
+      .write([writeDigest(id, digestOf(plaintext))])
+      .catch((cause) => this.#alert({ code: 'digest_not_written', detail: id, cause }));
+  }
+
+  async #writeUses(uses: Uses): Promise<void> {
+    const { write, writeUses } = this.#database;
+    for (const chunk of chunksOf(uses)) {
+      if (writeUses === undefined) await write(chunk.map(([id, atMs]) => markUsed(id, atMs)));
+      else await writeUses(chunk);
+    }
+  }
+}
+
+/** Large work must not hold the lock, nor be lost whole, so each chunk commits by itself. */
+function chunksOf<T>(items: readonly T[]): readonly (readonly T[])[] {
+  const chunks: (readonly T[])[] = [];
+  for (let start = 0; start < items.length; start += CHUNK) chunks.push(items.slice(start, start + CHUNK));
+  return chunks;
+}
+
+function isBcrypt({ hash }: TokenType): boolean {
+  return hash.use === 'bcrypt';
+}
+
+function recordIfOf(types: readonly TokenType[], row: RecordRow): TokenRecord | null {
+  return types.some((type) => type.name === row.type) ? recordOf(row) : null;
+}
