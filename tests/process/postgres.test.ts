@@ -35,7 +35,7 @@ let knowing: PosternProcess;
 
 beforeAll(async () => {
   [server, upstream] = await Promise.all([startPostgres(), startUpstream()]);
-  upstream.answer = (_req, res) => void res.end('ok');
+  upstream.answer = (req, res) => void (req.url === '/feed' ? res.write('open') : res.end('ok'));
   database = await createTestDatabase(server);
   const yaml = `
 upstreams:
@@ -49,6 +49,7 @@ apis:
     to: app
     routes:
       GET /items: { allow: { user: items:read } }
+      GET /feed: { allow: { user: items:read } }
       GET /free: { allow: public }
 `;
   for (const down of ['refuse', '{ serve_known_for: 2s }']) {
@@ -83,6 +84,21 @@ function caller({ port }: PosternProcess, token: string): Caller {
     const { status, body } = await client.get(path, { Authorization: `Bearer ${token}` });
     return { status, code: status === 200 ? null : JSON.parse(body).code, ms: performance.now() - beganMs };
   };
+}
+
+/** A stream that nobody ends; `cut` resolves when it is. */
+async function openFeed({ url }: PosternProcess, token: string) {
+  const { body } = await fetch(`${url}/feed`, { headers: { Authorization: `Bearer ${token}` } });
+  const reader = body?.getReader();
+  await reader?.read();
+  const feed = { isCut: false, cut: Promise.resolve() };
+  feed.cut = (reader?.read() ?? Promise.resolve()).then(
+    () => {},
+    () => {
+      feed.isCut = true;
+    },
+  );
+  return feed;
 }
 
 function tokenOf(label: string): NewToken {
@@ -224,7 +240,7 @@ test('a commit whose wait for its standby is cancelled is not acknowledged, and 
 });
 
 describe('with serve_known_for, while PostgreSQL is away', () => {
-  test('known tokens are served for that long and no longer, dead ones stay dead, others are 503', async () => {
+  test('known tokens are served for that long and no longer, dead ones stay dead, others are 503; streams go on', async () => {
     const [known, dead, unseen] = await Promise.all([mint(), mint(), mint()]);
     const [call, deadCall, unseenCall, stranger] = [known.token, dead.token, unseen.token, unknownToken].map(
       (token) => caller(knowing, token),
@@ -233,6 +249,7 @@ describe('with serve_known_for, while PostgreSQL is away', () => {
     await store.revoke(dead.id, 't', null);
     expect((await deadCall()).status).toBe(401);
     expect((await call()).status).toBe(200);
+    const feeds = await Promise.all([refusing, knowing].map((gateway) => openFeed(gateway, known.token)));
     const lastReadMs = performance.now();
     await server.shutDown();
     expect((await call()).status).toBe(200);
@@ -243,12 +260,17 @@ describe('with serve_known_for, while PostgreSQL is away', () => {
     await eventually('refused', async () => (await call()).status === 503);
     const servedMs = performance.now() - lastReadMs;
     expect(servedMs).toBeGreaterThan(1_000);
-    expect(servedMs).toBeLessThan(2_500);
+    expect(servedMs).toBeLessThan(3_000);
     expect((await ready(knowing)).status).toBe(503);
+    // Nobody can tell whether they may: they go on, and are looked at again when it is back.
+    expect(feeds.map(({ isCut }) => isCut)).toEqual([false, false]);
     await server.start();
     await eventually('served again', async () => (await call()).status === 200);
     expect((await stranger()).status).toBe(401);
     await upAgain();
+    await store.revoke(known.id, 't', null);
+    await Promise.all(feeds.map(({ cut }) => cut));
+    expect(feeds.map(({ isCut }) => isCut)).toEqual([true, true]);
   });
 });
 
