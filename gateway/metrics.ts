@@ -60,6 +60,22 @@ export function createMetrics(gauges: Gauges): Metrics {
     labelNames: ['state'],
     registers: [register],
   });
+  openGauges(register, gauges);
+  return {
+    count: ({ route, tokenType, code, status, monitored }) => {
+      const key = `${route ?? 'none'}\n${tokenType ?? 'none'}\n${code ?? 'passed'}\n${status}`;
+      tallies.set(key, (tallies.get(key) ?? 0) + 1);
+      for (const would of monitored ?? []) watched.labels(would, route ?? 'none').inc();
+    },
+    upstreamSeconds: (name, seconds) => upstream.labels(name).observe(seconds),
+    reloaded: (ok) => reloads.labels(ok ? 'ok' : 'failed').inc(),
+    limiterChanged: (ok) => limiter.labels(ok ? 'up' : 'down').inc(),
+    text: () => register.metrics(),
+    contentType: register.contentType,
+  };
+}
+
+function openGauges(register: Registry, gauges: Gauges): void {
   gauge(register, 'postern_in_flight', 'Requests being handled.', gauges.inFlight);
   gauge(register, 'postern_bcrypt_queue', 'Bcrypt checks waiting or running.', gauges.verifierDepth);
   gauge(
@@ -79,18 +95,6 @@ export function createMetrics(gauges: Gauges): Metrics {
     },
   });
   gauge(register, 'postern_store_up', '1: the store is read for every request.', () => +gauges.storeUp());
-  return {
-    count: ({ route, tokenType, code, status, monitored }) => {
-      const key = `${route ?? 'none'}\n${tokenType ?? 'none'}\n${code ?? 'passed'}\n${status}`;
-      tallies.set(key, (tallies.get(key) ?? 0) + 1);
-      for (const would of monitored ?? []) watched.labels(would, route ?? 'none').inc();
-    },
-    upstreamSeconds: (name, seconds) => upstream.labels(name).observe(seconds),
-    reloaded: (ok) => reloads.labels(ok ? 'ok' : 'failed').inc(),
-    limiterChanged: (ok) => limiter.labels(ok ? 'up' : 'down').inc(),
-    text: () => register.metrics(),
-    contentType: register.contentType,
-  };
 }
 
 function gauge(register: Registry, name: string, help: string, read: () => number): void {
