@@ -117,16 +117,6 @@ describe('a right config', () => {
     });
   });
 
-  test('may keep its tokens in PostgreSQL, by reference or without a password', () => {
-    const url = 'postgres://postern:pw@db.internal:5432/postern?sslmode=verify-full';
-    const referred = `${smallConfig}store: { url: { env: DATABASE_URL }, when_down: { serve_known_for: 5m } }\n`;
-    expect(loaded(referred, { DATABASE_URL: url }).store).toEqual({ url, serveKnownForMs: 300_000 });
-    const literal = `${smallConfig}store: { url: "postgresql://postern@db/postern" }\n`;
-    expect(loaded(literal).store).toEqual({ url: 'postgresql://postern@db/postern', serveKnownForMs: null });
-    const sqlite = `${smallConfig}store: { url: { env: DATABASE_URL } }\n`;
-    expect(loaded(sqlite, { DATABASE_URL: 'sqlite:p.db' }).store).toEqual({ path: '/etc/postern/p.db' });
-  });
-
   test('says what it says: addresses, references, base paths, timeouts', () => {
     writeFileSync(join(scratch, 'redis-url'), 'rediss://:pw@cache.internal:6380\n');
     const text = `${smallConfig
