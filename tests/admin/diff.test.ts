@@ -7,7 +7,8 @@ import { deskConfig, Terminal } from './terminal.ts';
 function stand(before: string, after: string) {
   const terminal = new Terminal(before);
   terminal.write('new.yaml', after);
-  return (...args: string[]) => terminal.spawn('diff', 'gateway.config.yaml', 'new.yaml', ...args);
+  return (...args: string[]) =>
+    terminal.here('diff', terminal.path('gateway.config.yaml'), terminal.path('new.yaml'), ...args);
 }
 
 const wider = deskConfig

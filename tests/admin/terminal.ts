@@ -69,10 +69,15 @@ export class Terminal {
   }
 
   /** In this process, with the folder's config; the folder reads `.` in what is told. */
-  async run(...args: string[]): Promise<Told> {
+  run(...args: string[]): Promise<Told> {
+    return this.here(...args, '--config', this.path('gateway.config.yaml'));
+  }
+
+  /** As `run`, for commands that name their files themselves. */
+  async here(...args: string[]): Promise<Told> {
     let stdout = '';
     let stderr = '';
-    const code = await run([...args, '--config', this.path('gateway.config.yaml')], {
+    const code = await run(args, {
       env: {},
       out: (text) => {
         stdout += text;
