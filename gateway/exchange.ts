@@ -22,6 +22,7 @@ import { rateLimitFields } from './ratelimit-fields.ts';
 import { type RefusalCode, refusalAnswer } from './refusals.ts';
 import type { Delivered } from './relay.ts';
 import { BodyTooLarge, EarlyBytes, RequestStalled } from './request-body.ts';
+import { type Operate, servedIdleMs, serveRow } from './serve.ts';
 import type { Site } from './site.ts';
 import { deliverUpgrade } from './tunnel.ts';
 import type { Upstream } from './upstream.ts';
@@ -35,6 +36,8 @@ export type Gate = {
   readonly limiter: Limiter;
   readonly observing: ObserverRooms;
   readonly pins: Rooms['pins'];
+  /** What rows that are answered here do. */
+  readonly operate: Operate;
   readonly bodies: BodyBudget;
   readonly life: Life;
   readonly vigil: Vigil;
@@ -125,7 +128,7 @@ export async function exchange(visit: Visit, gate: Gate): Promise<void> {
 function roomsOf(site: Site, gate: Gate, visit: Visit, hold: Hold, footing: Footing): Rooms {
   const { tokens, limiter, pins, now } = gate;
   const body: Rooms['body'] = (route, { bytesMax }) => {
-    const { idleMs } = upstreamOf(route, site).settings;
+    const idleMs = route.serve === null ? upstreamOf(route, site).settings.idleMs : servedIdleMs;
     hold.buffer = new BodyBuffer(gate.bodies);
     return readHeld(hold.buffer, visit, footing.token, { bytesMax, idleMs }, gate);
   };
@@ -144,7 +147,23 @@ async function carryOut(ruling: Ruling, visit: Visit, site: Site, gate: Gate): P
       return refuse(visit, gate, ruling.denial, ruling.route, ruling.states, ruling.style);
     case 'forward':
       return forward(ruling, visit, site, gate);
+    case 'serve':
+      return serve(ruling, visit, site, gate);
   }
+}
+
+async function serve(
+  ruling: Extract<Ruling, { kind: 'serve' }>,
+  visit: Visit,
+  site: Site,
+  gate: Gate,
+): Promise<Ending> {
+  const { route, states } = ruling.permit;
+  const served = await serveRow(ruling, visit, site, gate);
+  if (served === null) return { status: 0, aborted: true };
+  if (!served.ok) return refuse(visit, gate, served.denial, route, states);
+  const { fields, ...answer } = served.value;
+  return write(visit, gate, { ...answer, fields: [...fields, ...rowFields(route, visit.facts, states)] });
 }
 
 function upstreamOf(route: Route, site: Site): Upstream {
@@ -210,7 +229,7 @@ function answerFault(
     const { lost } = error;
     return { status: 0, aborted: true, ...(lost && { code: lost.code, reason: lost.reason }) };
   }
-  const states = ruling?.kind === 'forward' ? ruling.permit.states : [];
+  const states = ruling !== null && 'permit' in ruling ? ruling.permit.states : [];
   try {
     if (error instanceof BodyTooLarge || error instanceof RequestStalled || error instanceof EarlyBytes) {
       return refuse(visit, gate, { code: error.code, reason: error.message }, route, states);
@@ -287,6 +306,6 @@ function rowFields(
 }
 
 function routeOf(ruling: Ruling | null): Route | null {
-  if (ruling?.kind === 'forward') return ruling.permit.route;
+  if (ruling?.kind === 'forward' || ruling?.kind === 'serve') return ruling.permit.route;
   return ruling?.kind === 'refuse' ? ruling.route : null;
 }

@@ -7,6 +7,7 @@ export type UpstreamFaultCode =
   | 'upstream_unreachable'
   | 'upstream_timeout'
   | 'upstream_protocol_error'
+  | 'confirm_unavailable'
   | 'overloaded';
 
 export type FaultCode =

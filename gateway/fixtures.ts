@@ -32,18 +32,18 @@ function personaOf({ policy }: LoadedConfig, { as }: Fixture): Persona | null {
 }
 
 function meets({ expect }: Fixture, got: Rehearsal): boolean {
-  if (expect === 'forward') return got.outcome === 'forward';
+  if (expect === 'forward' || expect === 'serve') return got.outcome === expect;
   return got.status === expect.status && (expect.code === null || expect.code === got.code);
 }
 
 function expectation({ expect }: Fixture): string {
-  if (expect === 'forward') return 'forward';
+  if (expect === 'forward' || expect === 'serve') return expect;
   return expect.code === null ? String(expect.status) : `${expect.status} ${expect.code}`;
 }
 
 function answer({ outcome, status, code, steps }: Rehearsal): string {
   if (outcome === 'forward') return 'forward';
-  if (code === null) return String(status);
+  if (code === null) return `serve (${status})`;
   const reason = steps.find(({ ok }) => !ok)?.detail;
   return reason === undefined ? `${status} ${code}` : `${status} ${code} (${reason})`;
 }

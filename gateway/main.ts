@@ -8,6 +8,7 @@ import { createMemoryLimiter } from '../store/limiter-memory.ts';
 import { createRedisLimiter } from '../store/limiter-redis.ts';
 import type { OpenTokens } from '../store/tokens.ts';
 import { createAccessLog } from './access-log.ts';
+import { serveOperations } from './admin/operations-serve.ts';
 import { BodyBudget } from './body-buffer.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { drain } from './drain.ts';
@@ -151,6 +152,7 @@ function openGate(site: () => Site, parts: Parts): Gate {
       onUnrecorded: (requestId, subjects) => log.error({ event: 'observe_failed', requestId, subjects }),
     },
     pins: tokens.pins,
+    operate: serveOperations({ tokens, pins: tokens.pins, audit: tokens.audit, now: Date.now }),
     bodies,
     life,
     now: Date.now,

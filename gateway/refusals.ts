@@ -71,6 +71,9 @@ const entries = {
   bundle_mismatch: { status: 403, detail: 'The token belongs to another bundle ID.' },
   bundle_missing: { status: 403, detail: 'A bundle ID is required with this token.' },
   rate_limited: { status: 429, detail: 'Too many requests.' },
+  payload_invalid: { status: 400, detail: 'The request says something that cannot be done here.' },
+  origins_invalid: { status: 400, detail: 'The origins are not http or https origins, or too many.' },
+  record_not_found: { status: 404, detail: 'There is no such record.' },
   store_unavailable: { status: 503, detail: 'Tokens cannot be checked right now.' },
   limiter_unavailable: { status: 503, detail: 'Limits cannot be counted right now.' },
   verifier_busy: { status: 503, detail: 'Too many tokens are being checked right now.' },
@@ -79,6 +82,7 @@ const entries = {
   upstream_unreachable: { status: 502, detail: 'The upstream cannot be reached.' },
   upstream_timeout: { status: 504, detail: 'The upstream did not answer in time.' },
   upstream_protocol_error: { status: 502, detail: 'The upstream did not answer with valid HTTP.' },
+  confirm_unavailable: { status: 503, detail: 'It cannot be confirmed right now.' },
   internal_error: { status: 500, detail: 'Something went wrong here.' },
 } as const satisfies Record<RefusalCode, Entry>;
 

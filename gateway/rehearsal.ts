@@ -109,6 +109,11 @@ function resultOf(policy: Policy, ruling: Ruling, steps: readonly Step[]): Rehea
       return { outcome: 'serve', status: 200, code: null, row: null, upstream: null, identity: {}, steps };
     case 'preflight':
       return { outcome: 'serve', status: 204, code: null, row: null, upstream: null, identity: {}, steps };
+    case 'serve': {
+      const { route } = ruling.permit;
+      const status = ruling.serving.rule.operation === 'token.create' ? 201 : 200;
+      return { outcome: 'serve', status, code: null, row: route.id, upstream: null, identity: {}, steps };
+    }
     case 'forward': {
       const { permit } = ruling;
       const rule = policy.identity.assertion;

@@ -18,6 +18,9 @@ export type TakenBody =
 
 const streaming: Outcome<TakenBody> = { ok: true, value: { bytes: null, reading: null } };
 
+/** `{}`: what no body stands for, where a row lets it. */
+const noMembers: Uint8Array = new Uint8Array([0x7b, 0x7d]);
+
 /** Others have their turn after so much of a scan: a few ms. */
 const scanStepBytes = 512 * 1024;
 
@@ -33,6 +36,8 @@ export function takeBody(
   trace?: Trace,
 ): Outcome<TakenBody> | Promise<Outcome<TakenBody>> {
   const { route } = match;
+  const isEmpty = body?.mayBeEmpty === true && !framingOf(head.rawHeaders).hasBody;
+  if (isEmpty) return scan(noMembers, body);
   const refused = bodyOver(head, route) ?? (body === null ? null : bodyUnreadable(head));
   if (refused !== null || body === null) {
     trace?.('body', refused === null, refused?.reason ?? 'within the cap');
@@ -48,7 +53,8 @@ async function readWhole(
   trace?: Trace,
 ): Promise<Outcome<TakenBody>> {
   const arrived = await rooms.body(route, rule);
-  const taken = arrived.ok ? await scan(arrived.value, rule) : arrived;
+  const isEmpty = arrived.ok && arrived.value.length === 0 && rule.mayBeEmpty === true;
+  const taken = arrived.ok ? await scan(isEmpty ? noMembers : arrived.value, rule) : arrived;
   trace?.('body', taken.ok, taken.ok ? `${taken.value.bytes?.length} bytes of JSON` : taken.denial.reason);
   return taken;
 }

@@ -14,11 +14,14 @@ import { judge } from '../policy/limits.ts';
 import { codesOf } from '../policy/monitor.ts';
 import { type OwnEndpoint, ownEndpoint } from '../policy/own-paths.ts';
 import { chooseRow, rowSet } from '../policy/rows.ts';
+import { servingOf } from '../policy/serve.ts';
+import type { ServeRule, Serving } from '../policy/serve-types.ts';
 import type {
   Charge,
   Denial,
   DenialCode,
   LimitState,
+  Match,
   Outcome,
   Permit,
   Policy,
@@ -63,6 +66,7 @@ export type Rooms = {
 /** Where a walk ends. */
 export type Ruling =
   | { readonly kind: 'forward'; readonly permit: Permit; readonly cut: Cut; readonly body: Uint8Array | null }
+  | { readonly kind: 'serve'; readonly permit: Permit; readonly serving: Serving }
   | { readonly kind: 'preflight'; readonly preflight: Preflight }
   | { readonly kind: 'own'; readonly endpoint: OwnEndpoint }
   | {
@@ -155,7 +159,37 @@ export async function walk(
 
   const annotations = readAnnotations(head, facts.query, route, rooms, trace);
   const permit = admit(claim, states, reading, pins.value.evidence, annotations);
-  return { kind: 'forward', permit, cut: cutFor(route, facts.query, permit.unverified?.source), body: bytes };
+  return permitted(match.value, permit, bytes, trace);
+}
+
+function permitted(match: Match, permit: Permit, bytes: Uint8Array | null, trace?: Trace): Ruling {
+  const { route } = match;
+  if (route.serve !== null) return serve(route.serve, match, permit, bytes, trace);
+  return {
+    kind: 'forward',
+    permit,
+    cut: cutFor(route, permit.facts.query, permit.unverified?.source),
+    body: bytes,
+  };
+}
+
+/** The body has been scanned: it is UTF-8 and JSON. */
+function serve(
+  rule: ServeRule,
+  match: Match,
+  permit: Permit,
+  bytes: Uint8Array | null,
+  trace?: Trace,
+): Ruling {
+  const text = bytes === null ? null : Buffer.from(bytes).toString();
+  const serving = servingOf(rule, match, permit, text);
+  const what = `${rule.operation} of type ${rule.type.name}`;
+  trace?.('serve', serving.ok, serving.ok ? what : serving.denial.reason);
+  if (!serving.ok) return refuse(serving.denial, permit.route, permit.states);
+  if (serving.value.confirmPath !== null) {
+    trace?.('confirm', true, `if GET ${serving.value.confirmPath} at ${rule.confirm?.upstream} says 2xx`);
+  }
+  return { kind: 'serve', permit, serving: serving.value };
 }
 
 /** Who asks, as far as it is known; `token` null: nobody, or no record stands for what was presented. */

@@ -29,6 +29,8 @@ export type BodyRule = {
   /** Longer is refused; never more than `bufferBytesMax`. */
   readonly bytesMax: number;
   readonly query: JsonQuery;
+  /** No body stands for `{}`. */
+  readonly mayBeEmpty?: true;
 };
 
 declare const scanned: unique symbol;

@@ -16,6 +16,8 @@ import { namedStyle } from './compile-errors.ts';
 import { compileScopesMonitor } from './compile-monitor.ts';
 import { compileObserve } from './compile-observe.ts';
 import { compileRowPins, type Pins } from './compile-pins.ts';
+import { compileServe } from './compile-serve.ts';
+import { serveBody } from './compile-serve-row.ts';
 import { checkUnverifiedRow } from './compile-unverified.ts';
 import { checkWebsocket } from './compile-websocket.ts';
 import type { ConfigPath } from './config-problem.ts';
@@ -125,7 +127,8 @@ function compileRow(
     pattern,
     hosts: api.hosts,
     paths,
-    upstream: chooseUpstream(at, path, api, row),
+    upstream: row.serve === undefined ? chooseUpstream(at, path, api, row) : (row.confirm?.to ?? ''),
+    serve: compileServe(at, path, row, { method, segments }, parts.types),
     access,
     sources: api.sources,
     ...api.annotate,
@@ -136,7 +139,9 @@ function compileRow(
     observe: compileObserve(at, path, row, { method, segments }),
     cors: chooseCors(at, path, api, row, parts.cors),
     errors: row.errors === undefined ? api.errors : namedStyle(at, path, row.errors, parts.errors),
-    ...compileBody(at, path, row, method, limits, bundlePins),
+    ...(row.serve === undefined
+      ? compileBody(at, path, row, method, limits, bundlePins)
+      : serveBody(at, path, row.serve, limits, bundlePins)),
     bundlePins,
     credentials: row.allow === 'public' ? (row.credentials ?? 'pass') : 'strip',
     pathParameters: row.path_parameters === 'allow',

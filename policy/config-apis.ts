@@ -6,6 +6,7 @@ import { monitorSchemaEntries } from './config-monitor.ts';
 import { observeSchema } from './config-observe.ts';
 import { parsed, unreadable } from './config-problem.ts';
 import { parsePrefix, parseRowKey } from './config-rows.ts';
+import { serveEntries } from './config-serve.ts';
 import { parseAttribute, typeName } from './config-tokens.ts';
 import { parseHost } from './path.ts';
 
@@ -114,6 +115,7 @@ export const rowSchema = closed({
   pins: v.optional(pinsSchema),
   limits: v.optional(list('The limits that count this row, by name.', name('A limit.')), []),
   observe: v.optional(observeSchema),
+  ...serveEntries,
   cors: v.optional(name("A cors block by name, or off; default: the api's.")),
   errors: v.optional(name("An error style by name, or off; default: the api's.")),
   body: v.optional(bodySchema),

@@ -8,8 +8,11 @@ import type { DenialCode } from './types.ts';
 
 export type FixtureRequest = { readonly method: string; readonly target: string };
 
-/** `code` null: any refusal of that status will do. */
-export type FixtureExpectation = 'forward' | { readonly status: number; readonly code: DenialCode | null };
+/** `serve`: answered here. `code` null: any refusal of that status will do. */
+export type FixtureExpectation =
+  | 'forward'
+  | 'serve'
+  | { readonly status: number; readonly code: DenialCode | null };
 
 /** A union does not exist at run time: this record does, and does not compile with a code missing. */
 const denialCodes = {
@@ -43,6 +46,9 @@ const denialCodes = {
   bundle_mismatch: true,
   bundle_missing: true,
   rate_limited: true,
+  payload_invalid: true,
+  origins_invalid: true,
+  record_not_found: true,
 } satisfies Record<DenialCode, true>;
 
 function isDenialCode(code: string): code is DenialCode {
@@ -59,12 +65,12 @@ function parseRequest(request: string): Parsed<FixtureRequest> {
 }
 
 function parseExpectation(expect: string): Parsed<FixtureExpectation> {
-  if (expect === 'forward') return parsed('forward');
+  if (expect === 'forward' || expect === 'serve') return parsed(expect);
   const [, status, code] = /^([2-5][0-9]{2})(?: ([a-z_]+))?$/.exec(expect) ?? [];
   if (status === undefined) {
     return unreadable(
       `"${expect}" is nothing to expect`,
-      'write forward, a status (401), or both status and code (401 type_not_allowed)',
+      'write forward, serve, a status (401), or both status and code (401 type_not_allowed)',
     );
   }
   if (code === undefined) return parsed({ status: Number(status), code: null });
@@ -126,7 +132,7 @@ export const fixturesSchema = list(
     ),
     expect: v.pipe(
       v.union([v.string(), v.number()]),
-      v.description('forward, a status, or a status and a code: 401 type_not_allowed.'),
+      v.description('forward, serve, a status, or a status and a code: 401 type_not_allowed.'),
       v.transform(String),
       v.rawTransform(({ dataset, addIssue, NEVER }): FixtureExpectation => {
         const result = parseExpectation(dataset.value);

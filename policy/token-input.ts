@@ -20,6 +20,7 @@ export type Complained = { readonly ok: false; readonly complaint: Complaint };
 export type Checked<T> = { readonly ok: true; readonly value: T } | Complained;
 
 const originsMax = 20;
+const originBytesMax = 2048;
 /** Printable ASCII; no space at either end, where header parsers would cut it off. */
 const attributeText = /^[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?$/;
 /** No control, formatting, surrogate or private characters: a label must look like what it is. */
@@ -138,11 +139,17 @@ export function labelOf(label: string): Checked<string> {
   return complain('not a label', null, 'use 1 to 120 printable characters');
 }
 
-/** Each in its one spelling, once, sorted. */
+/** What people copy from an address bar is more than an origin: the path goes, anything else stays to be refused. */
+function withoutPath(text: string): string {
+  const [, origin = text] = /^(https?:\/\/[^/?#\\@\s]+)\/[\x21-\x7e]*$/i.exec(text) ?? [];
+  return text.length > originBytesMax ? '' : origin;
+}
+
+/** Each in its one spelling, without a path, once, sorted. */
 export function originsOf(texts: readonly string[]): Checked<readonly string[]> {
   const origins = new Set<string>();
   for (const text of texts) {
-    const origin = normaliseOrigin(text);
+    const origin = normaliseOrigin(withoutPath(text));
     if (origin === null) {
       return complain('not an origin', text, 'write scheme://host[:port]: https://app.example.com');
     }

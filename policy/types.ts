@@ -2,6 +2,7 @@
 import type { Annotations, AnnotationType, Unverified } from './annotation-types.ts';
 import type { BodyRule, BundlePin, PinOwed } from './body-types.ts';
 import type { ErrorStyle } from './error-style.ts';
+import type { ServeRule } from './serve-types.ts';
 
 /** `bearer` is the Authorization field (RFC 6750 §2.1); header names are lower case. */
 export type Source =
@@ -200,7 +201,10 @@ export type Route = {
   readonly hosts: readonly string[];
   /** The pattern under each of its api's prefixes: every path it answers to. */
   readonly paths: readonly (readonly Segment[])[];
+  /** '': the row is answered here, and asks nobody. */
   readonly upstream: string;
+  /** What is done here instead of forwarding; null: it is forwarded. */
+  readonly serve: ServeRule | null;
   /** Cells by type name; a type that is not in it is refused. */
   readonly access: 'public' | ReadonlyMap<string, Cell>;
   /** Where this row's api looks for a credential, in order; cookies last. */
@@ -356,7 +360,10 @@ export type DenialCode =
   | 'address_not_allowed'
   | 'bundle_mismatch'
   | 'bundle_missing'
-  | 'rate_limited';
+  | 'rate_limited'
+  | 'payload_invalid'
+  | 'origins_invalid'
+  | 'record_not_found';
 
 export type Denial = {
   readonly code: DenialCode;

@@ -3,6 +3,12 @@
 export type AuditAction =
   | 'token.create'
   | 'token.revoke'
+  | 'token.rotate'
+  /** One row for the new token and one for each that it replaces. */
+  | 'token.regenerate'
+  | 'token.update'
+  | 'token.disable'
+  | 'token.enable'
   | 'token.import'
   | 'pin.first_use'
   | 'pin.change'

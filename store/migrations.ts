@@ -1,6 +1,7 @@
 /** The schema's history as data, in order; the writer's connection applies what a file lacks. */
 import { createTokens } from './migrations/0001-tokens.ts';
 import { createPinsAndAudit } from './migrations/0002-pins.ts';
+import { createTokenAttributes } from './migrations/0003-token-attributes.ts';
 import { builder, type Statement } from './schema.ts';
 
 export type Migration = { readonly name: string; readonly statements: readonly Statement[] };
@@ -8,6 +9,7 @@ export type Migration = { readonly name: string; readonly statements: readonly S
 export const MIGRATIONS: readonly Migration[] = [
   { name: '0001-tokens', statements: createTokens(builder) },
   { name: '0002-pins', statements: createPinsAndAudit(builder) },
+  { name: '0003-token-attributes', statements: createTokenAttributes(builder) },
 ];
 
 /** Where a file records which migrations it has had: one row each, by name. */

@@ -3,6 +3,7 @@ import {
   type CompiledQuery,
   DummyDriver,
   Kysely,
+  type RawBuilder,
   type RootOperationNode,
   SqliteAdapter,
   SqliteIntrospector,
@@ -70,7 +71,15 @@ export type AuditTable = {
   detail: string;
 };
 
-export type Schema = { tokens: TokensTable; pins: PinsTable; audit: AuditTable };
+/** One row a token, attribute and value: what `attributes` of its row says, made searchable. */
+export type TokenAttributesTable = { token_id: string; name: string; value: string };
+
+export type Schema = {
+  tokens: TokensTable;
+  token_attributes: TokenAttributesTable;
+  pins: PinsTable;
+  audit: AuditTable;
+};
 
 /** A change as a query tree: what it means, before any database's SQL. */
 export type Change = {
@@ -109,5 +118,13 @@ export function ifChanged(change: Change): Change {
     compile: () => change.compile(),
     toOperationNode: () => change.toOperationNode(),
     ifChanged: true,
+  };
+}
+
+/** A change that is written as SQL, in words that every database here knows. */
+export function rawChange(query: RawBuilder<unknown>): Change {
+  return {
+    compile: () => query.compile(builder),
+    toOperationNode: () => query.toOperationNode() as RootOperationNode,
   };
 }

@@ -2,7 +2,7 @@
 import { askWith } from './ask.ts';
 import type { Connection } from './database.ts';
 import type { Eventually } from './eventually.ts';
-import { builder, statementOf } from './schema.ts';
+import { builder, type Change, statementOf } from './schema.ts';
 import type { DigestRow } from './token-digests.ts';
 import { RECORD_COLUMNS, type RecordRow } from './token-rows.ts';
 
@@ -16,6 +16,8 @@ export interface TokenReads {
   byExternalId(type: string, externalId: string): Eventually<DigestRow | undefined>;
   /** Oldest first, at most `CANDIDATES_MAX + 1`: one too many shows that there are too many. */
   candidates(lookup: string, type: string): Eventually<readonly Candidate[]>;
+  /** What the query selects, in its order. */
+  records(query: Change): Eventually<readonly RecordRow[]>;
   /** In order of id, after the given one; any type if null. */
   page(after: string, type: string | null, limit: number): Eventually<readonly RecordRow[]>;
 }
@@ -67,6 +69,10 @@ export function prepareReads(connection: Connection, broken: () => string | null
     byId: (id) => ask(() => byId.get(id)),
     byExternalId: (type, externalId) => ask(() => byExternalId.get(type, externalId)),
     candidates: (lookup, type) => ask(() => candidates.all(lookup, type, CANDIDATES_MAX + 1)),
+    records: (query) => {
+      const { sql, parameters } = statementOf(query);
+      return ask(() => connection.prepare<unknown[], RecordRow>(sql).all(...parameters));
+    },
     page: (after, type, limit) =>
       ask(() => (type === null ? page.all(after, limit) : pageOfType.all(after, type, limit))),
   } satisfies TokenReads;

@@ -32,8 +32,41 @@ export type ImportedToken = {
   readonly createdBy: string;
 };
 
+/** Of a token that is there: what is absent stays. Times are Unix ms. */
+export type TokenChange = {
+  readonly label?: string;
+  readonly origins?: readonly string[];
+  /** null: never. */
+  readonly expiresAt?: number | null;
+  readonly attributes?: ReadonlyMap<string, AttributeValue>;
+};
+
+export type Rotation =
+  | { readonly kind: 'rotated'; readonly created: CreatedToken; readonly before: TokenRecord }
+  /** It is dead, disabled, or has a successor already: nothing was changed. */
+  | { readonly kind: 'refused'; readonly record: TokenRecord };
+
+/** One token instead of all that live of a type with these attributes. */
+export type Regeneration = {
+  readonly type: TokenType;
+  /** What the new token has, and those that it replaces have among theirs. */
+  readonly attributes: ReadonlyMap<string, AttributeValue>;
+  /** null: those of the newest that lives, or none. */
+  readonly scopes: readonly string[] | null;
+  /** For the case that none lives; else label, origins and expiry are those of the newest. */
+  readonly label: string;
+  /** For how long those that live may still be used; 0: they are revoked. */
+  readonly graceMs: number;
+  readonly by: string;
+};
+
+/** `replaced`: the ids of those that came to their end by it, or will at the end of the grace. */
+export type Regenerated = { readonly created: CreatedToken; readonly replaced: readonly string[] };
+
 export type ListFilter = {
   readonly type?: string;
+  /** Tokens that have all of these; of a list attribute, each value that is named. */
+  readonly attributes?: ReadonlyMap<string, AttributeValue>;
   /** Opaque cursor from the page before. */
   readonly after?: string;
   /** 1 to 1000. */
@@ -69,6 +102,26 @@ export interface TokenStore {
    * revoked token changes nothing and returns it as it is; null: no such id.
    */
   revoke(id: string, by: string, reason: string | null): Promise<TokenRecord | null>;
+
+  /**
+   * A successor with the same type, label, scopes, attributes, origins and expiry; the token itself ends after
+   * `overlapMs` (0: it is revoked). As durable as a revoke. null: no such id, or it is of another type.
+   */
+  rotate(id: string, type: TokenType, overlapMs: number, by: string): Promise<Rotation | null>;
+
+  /**
+   * In one transaction, so that there is no moment with none or two, however many do it at once. Tokens that
+   * are disabled or expired are revoked as well: nobody can bring them back beside the new one. As durable as a revoke.
+   */
+  regenerate(regeneration: Regeneration): Promise<Regenerated>;
+
+  /** As durable as a revoke. A revoked token stays as it is. null: no such id. */
+  update(id: string, change: TokenChange, by: string): Promise<TokenRecord | null>;
+
+  /** Refused from now on, until it is enabled. As durable as a revoke; a revoked token stays as it is. null: no such id. */
+  disable(id: string, by: string): Promise<TokenRecord | null>;
+
+  enable(id: string, by: string): Promise<TokenRecord | null>;
 
   /** Commits in chunks of 500 at most. A row whose digest or external id exists is skipped. */
   import(rows: readonly ImportedToken[]): Promise<{ imported: number; skipped: number }>;

@@ -18,6 +18,9 @@ export type PostgresTokensOptions = TokensOptions & {
   readonly serveKnownForMs: number | null;
 };
 
+/** Held until the transaction ends: what it reads after this, nobody like it is changing. Any number, as long as it is ours: "Life". */
+const ALONE: Statement = { sql: 'select pg_advisory_xact_lock($1)', parameters: [0x4c696665] };
+
 /** Pins and audit are in the same database, on the same connections. */
 export function createPostgresTokens(options: PostgresTokensOptions): OpenTokens {
   const { now, serveKnownForMs } = options;
@@ -33,6 +36,10 @@ export function createPostgresTokens(options: PostgresTokensOptions): OpenTokens
     audit: createPostgresAudit(database),
     auditRow: rowOf,
     write: (batch) => link.write(batch.map(postgresStatement)),
+    writeAlone: async (batch) => {
+      const [, ...results] = await link.write([ALONE, ...batch.map(postgresStatement)]);
+      return results;
+    },
     writeUses: async (uses) => {
       await link.write([markAllUsed(uses)]);
     },

@@ -111,6 +111,8 @@ function databaseOf(
     audit: openSqliteAudit(link),
     auditRow: rowOf,
     write: (batch) => write(batch.map(statementOf)),
+    // SQLite lets one write at a time.
+    writeAlone: (batch) => write(batch.map(statementOf)),
 
     health() {
       try {

@@ -14,7 +14,9 @@ import type { PinStore } from './pin-store.ts';
 import { createRedigest } from './redigest.ts';
 import type { Change } from './schema.ts';
 import { createKeyedDigest, digestOf, previewOf } from './secret.ts';
+import { fillAttributes, selectPage } from './token-attributes.ts';
 import { auditCreated, auditImported, auditRevoked } from './token-audit.ts';
+import { createTokenChanges, type MadeToken, type TokenChanges } from './token-changes.ts';
 import { type Ask, type Form, isPlain, type Peppers, recognise, TokenDigests } from './token-digests.ts';
 import { importRow } from './token-import.ts';
 import type { TokenReads } from './token-reads.ts';
@@ -79,6 +81,8 @@ export type TokensDatabase = {
   readonly auditRow: AuditRows;
   /** All of the batch in one transaction, or none; durable when it resolves. @throws StoreFault */
   readonly write: (batch: readonly Change[]) => Promise<readonly StatementResult[]>;
+  /** `write`, and no two of these at a time, whatever process they are from. */
+  readonly writeAlone: (batch: readonly Change[]) => Promise<readonly StatementResult[]>;
   /** Notes last uses forward only, where the database has a better way than one change a row. */
   readonly writeUses?: (uses: Uses) => Promise<void>;
   readonly health: () => { readonly ok: boolean; readonly reason: string | null };
@@ -94,6 +98,11 @@ const VERIFIED_MAX = 100_000;
 export class Tokens implements OpenTokens {
   readonly pins: PinStore;
   readonly audit: AuditStore;
+  readonly rotate: TokenChanges['rotate'];
+  readonly regenerate: TokenChanges['regenerate'];
+  readonly update: TokenChanges['update'];
+  readonly disable: TokenChanges['disable'];
+  readonly enable: TokenChanges['enable'];
   readonly #now: () => number;
   readonly #alert: (alert: StoreAlert) => void;
   readonly #database: TokensDatabase;
@@ -129,6 +138,16 @@ export class Tokens implements OpenTokens {
       verifier: this.#verifier,
       digests: this.#digests,
     });
+    const { auditRow, writeAlone } = database;
+    const make = (token: NewToken) => this.#make(token);
+    const changes = createTokenChanges({ now: options.now, auditRow, write: writeAlone, make });
+    ({
+      rotate: this.rotate,
+      regenerate: this.regenerate,
+      update: this.update,
+      disable: this.disable,
+      enable: this.enable,
+    } = changes);
     this.#lookup = new BcryptLookup({
       reads: this.#reads,
       verifier: this.#verifier,
@@ -225,13 +244,25 @@ export class Tokens implements OpenTokens {
 
   list(filter: ListFilter): Eventually<TokenPage> {
     const limit = Math.min(1_000, Math.max(1, Math.trunc(filter.limit)));
-    return andThen(this.#reads.page(filter.after ?? '', filter.type ?? null, limit + 1), (rows) => {
+    const { after = '', type = null, attributes } = filter;
+    const found =
+      attributes === undefined
+        ? this.#reads.page(after, type, limit + 1)
+        : this.#reads.records(selectPage(filter, limit + 1));
+    return andThen(found, (rows) => {
       const tokens = rows.slice(0, limit).map(recordOf);
       return { tokens, next: rows.length > limit ? (tokens.at(-1)?.id ?? null) : null };
     });
   }
 
   async create(token: NewToken): Promise<CreatedToken> {
+    const { row, plaintext } = await this.#make(token);
+    const audit = auditCreated(this.#database.auditRow, row);
+    await this.#database.write([insertToken(row), audit, ...fillAttributes([row])]);
+    return { record: recordOf(row), plaintext };
+  }
+
+  async #make(token: NewToken): Promise<MadeToken> {
     const { type } = token;
     const id = this.#nextId();
     const externalId = type.format === 'id_pipe_random' ? id.slice(id.indexOf('_') + 1) : null;
@@ -245,8 +276,7 @@ export class Tokens implements OpenTokens {
       externalId,
       createdAt: this.#now(),
     });
-    await this.#database.write([insertToken(row), auditCreated(this.#database.auditRow, row)]);
-    return { record: recordOf(row), plaintext };
+    return { row, plaintext };
   }
 
   async revoke(id: string, by: string, reason: string | null): Promise<TokenRecord | null> {
@@ -264,7 +294,8 @@ export class Tokens implements OpenTokens {
     let imported = 0;
     for (const chunk of chunksOf(made)) {
       const audit = auditImported(this.#database.auditRow, chunk);
-      const results = await this.#database.write([...chunk.map(insertTokenIfNew), audit]);
+      const fill = fillAttributes(chunk);
+      const results = await this.#database.write([...chunk.map(insertTokenIfNew), audit, ...fill]);
       for (const { changes } of results.slice(0, chunk.length)) imported += changes;
     }
     return { imported, skipped: rows.length - imported };

@@ -18,7 +18,9 @@ import {
   type Shell,
 } from './cli-shell.ts';
 import { atDesk } from './cli-store.ts';
+import { addTokenLife } from './cli-token-life.ts';
 import { createToken, listTokens, revokeToken, showToken, unknownToken } from './operations.ts';
+import { listTokensOf } from './operations-life.ts';
 import { type TokenView, viewOf } from './token-view.ts';
 
 type Common = { readonly config: string; readonly json?: true };
@@ -32,12 +34,17 @@ type CreateOptions = Common & {
   readonly expiresIn?: number;
 };
 
-type ListOptions = Common & { readonly type?: string; readonly limit: number; readonly after?: string };
+type ListOptions = Common & {
+  readonly type?: string;
+  readonly attribute: readonly string[];
+  readonly limit: number;
+  readonly after?: string;
+};
 
 const none: readonly string[] = [];
 
 export function addToken(program: Command, shell: Shell): void {
-  const token = program.command('token').description('create, list, show, revoke and import tokens');
+  const token = program.command('token').description('create, list, change, end and import tokens');
   token
     .command('create')
     .description('make a token; its text is printed once, and kept nowhere')
@@ -60,6 +67,7 @@ export function addToken(program: Command, shell: Shell): void {
     .description('tokens, oldest first')
     .addOption(configOption())
     .option('--type <type>', 'of this type only')
+    .option('--attribute <name=value>', 'with --type: that have this (several)', collect, none)
     .option('--limit <number>', 'how many at most, 1 to 1000', count, 100)
     .option('--after <cursor>', 'go on after the `next` of the page before')
     .option('--json', 'print {"tokens","next"}')
@@ -79,6 +87,7 @@ export function addToken(program: Command, shell: Shell): void {
     .option('--reason <text>', 'why, for the record')
     .option('--json', 'print the record')
     .action((id: string, options: Common & { reason?: string }) => revoke(id, options, shell));
+  addTokenLife(token, shell);
   addImport(token, shell);
 }
 
@@ -102,7 +111,16 @@ async function create(options: CreateOptions, shell: Shell): Promise<void> {
 async function list(options: ListOptions, shell: Shell): Promise<void> {
   const { type = null, limit, after = null } = options;
   const config = configOf(options.config, shell);
-  const page = await atDesk(config, 'read', shell, (desk) => listTokens(desk, { type, limit, after }));
+  if (type === null && options.attribute.length > 0) {
+    throw new CommandFailed(exitCodes.usage, 'attributes of no type; add --type');
+  }
+  const known = options.attribute.length === 0 ? null : allowed(typeNamed(config.policy, type ?? ''));
+  const attributes = known === null ? null : allowed(attributesOfPairs(known, options.attribute));
+  const page = await atDesk(config, 'read', shell, (desk) =>
+    attributes === null || type === null
+      ? listTokens(desk, { type, limit, after })
+      : listTokensOf(desk, { type, attributes, limit, after }),
+  );
   const tokens = page?.tokens.map((record) => viewOf(record, config.policy, shell.now())) ?? [];
   // Tokens may outlive their type; a type that neither has is a slip of the pen.
   if (tokens.length === 0 && type !== null) allowed(typeNamed(config.policy, type));

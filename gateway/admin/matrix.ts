@@ -70,6 +70,7 @@ export type MatrixRow = {
   readonly errors: string | null;
   /** Whether `;` may stand in the path. */
   readonly path_parameters: boolean;
+  /** Where it goes; `serve OPERATION`: it is answered here. */
   readonly upstream: string;
   /** Whether WebSocket handshakes are granted. */
   readonly websocket: boolean;
@@ -102,7 +103,7 @@ function corsOf({ name, maxAgeS, origins, methods, headers, expose, credentials 
 }
 
 function rowOf(route: Route, { types }: Policy): MatrixRow {
-  const { id, api, method, pattern, hosts, access, upstream, websocket } = route;
+  const { id, api, method, pattern, hosts, access, upstream, serve, websocket } = route;
   const isPublic = access === 'public';
   const cells = isPublic ? [] : [...access].map(([type, cell]) => [type, cellText(cell, types.get(type))]);
   return {
@@ -126,7 +127,7 @@ function rowOf(route: Route, { types }: Policy): MatrixRow {
     observes: route.observe.map(formatObserve),
     errors: route.errors?.name ?? null,
     path_parameters: route.pathParameters,
-    upstream,
+    upstream: serve === null ? upstream : `serve ${serve.operation}`,
     websocket,
   };
 }

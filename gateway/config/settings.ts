@@ -272,7 +272,7 @@ function usedUpstreams(config: FileConfig): ReadonlySet<string> {
   const used = new Set<string>();
   for (const api of Object.values(config.apis)) {
     for (const row of Object.values(api.routes)) {
-      const upstream = row.to ?? api.to;
+      const upstream = row.serve === undefined ? (row.to ?? api.to) : row.confirm?.to;
       if (upstream !== undefined) used.add(upstream);
     }
   }

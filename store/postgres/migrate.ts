@@ -6,12 +6,14 @@ import { builder, type Change } from '../schema.ts';
 import { postgresStatement } from './compile.ts';
 import { createTokens } from './migrations/0001-tokens.ts';
 import { createPinsAndAudit } from './migrations/0002-pins.ts';
+import { createTokenAttributes } from './migrations/0003-token-attributes.ts';
 
 type Migration = { readonly name: string; readonly changes: readonly Change[] };
 
 const MIGRATIONS: readonly Migration[] = [
   { name: '0001-tokens', changes: createTokens(builder) },
   { name: '0002-pins', changes: createPinsAndAudit(builder) },
+  { name: '0003-token-attributes', changes: createTokenAttributes(builder) },
 ];
 
 /** Any number, as long as it is Postern's alone: "Post". */

@@ -99,6 +99,7 @@ export function createTokenReads(link: PostgresLink): TokenReads {
     byExternalId: async (type, id) => (isText(id) ? byExternalId(type + BETWEEN + id) : undefined),
     candidates: async (lookup, type) =>
       isText(lookup) ? ((await candidates(lookup + BETWEEN + type)) ?? []) : [],
+    records: (query) => link.read<RecordRow>(postgresStatement(query)),
     page: async (after, type, limit) => {
       if (!isText(after) || !isText(type ?? '')) return [];
       return type === null

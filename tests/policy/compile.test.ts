@@ -26,6 +26,7 @@ describe('a compiled row', () => {
       hosts: [],
       paths: [[{ kind: 'literal', text: 'events' }]],
       upstream: 'app',
+      serve: null,
       access: new Map([['project', { kind: 'all', scopes: ['events:write'] }]]),
       sources: [
         { kind: 'bearer' },

@@ -109,8 +109,28 @@ describe('origins', () => {
     ]);
   });
 
-  test.each(['null', 'https://a.example/', 'a.example', 'https://*.example', ''])('%j is none', (text) => {
+  test.each([
+    'null',
+    'a.example',
+    'https://*.example',
+    '',
+    'ftp://a.example/',
+    'https://user@a.example/',
+    'https://a.example?x',
+    'https://a.example\\/',
+    'https:///a.example',
+    ' https://a.example',
+    `https://a.example/${'x'.repeat(2031)}`,
+  ])('%j is none', (text) => {
     expect(told(originsOf([text]))).toMatch(/^not an origin/);
+  });
+
+  test.each([
+    'https://a.example/',
+    'HTTPS://A.example:443/app/?x=1#y',
+    `https://a.example/${'x'.repeat(2030)}`,
+  ])('%j is its origin, as people copy it', (text) => {
+    expect(told(originsOf([text]))).toEqual(['https://a.example']);
   });
 
   test('are at most 20', () => {

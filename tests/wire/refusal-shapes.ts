@@ -54,6 +54,9 @@ export const shapes: Readonly<Record<RefusalCode, Shape>> = {
   bundle_mismatch: { status: 403 },
   bundle_missing: { status: 403 },
   rate_limited: { status: 429 },
+  payload_invalid: { status: 400 },
+  origins_invalid: { status: 400 },
+  record_not_found: { status: 404 },
   store_unavailable: { status: 503 },
   limiter_unavailable: { status: 503 },
   verifier_busy: { status: 503 },
@@ -62,5 +65,6 @@ export const shapes: Readonly<Record<RefusalCode, Shape>> = {
   upstream_unreachable: { status: 502 },
   upstream_timeout: { status: 504 },
   upstream_protocol_error: { status: 502 },
+  confirm_unavailable: { status: 503 },
   internal_error: { status: 500 },
 };

@@ -65,6 +65,9 @@ apis:
       GET /dead: { to: dead, allow: public }
       GET /slow: { to: slow, allow: public }
       GET /raw: { to: raw, allow: public }
+      POST /tokens: { allow: { item: any_scope }, serve: token.create, with: { type: other } }
+      DELETE /tokens/{id}: { allow: { item: any_scope }, serve: token.revoke, with: { type: other, token: "{id}" } }
+      GET /tokens: { allow: { item: any_scope }, serve: token.list, with: { type: other }, confirm: { to: dead, request: GET /me } }
 `;
 }
 
@@ -169,6 +172,12 @@ export const ways: Readonly<Record<RefusalCode, Way>> = {
   bundle_mismatch: (stage) => withBody(stage, 'POST /apps', 'application/json', '{"app_id":"com.acme"}'),
   bundle_missing: (stage) => withBody(stage, 'POST /apps', 'application/json', '{}'),
   rate_limited: rateLimited,
+  payload_invalid: (stage) =>
+    withBody(stage, 'POST /tokens', 'application/json', '{"label":"a","scopes":[]}'),
+  origins_invalid: (stage) =>
+    withBody(stage, 'POST /tokens', 'application/json', '{"label":"a","allowed_origins":["a.example"]}'),
+  record_not_found: (stage) => withToken(stage, ['DELETE /tokens/tok_x', 'DELETE /tokens/{id}'], ['item']),
+  confirm_unavailable: (stage) => withToken(stage, ['GET /tokens', 'GET /tokens'], ['item']),
   store_unavailable: storeUnavailable,
   limiter_unavailable: async ({ poor }) => {
     const { id, token } = await poor.mint('item');

@@ -1,0 +1,152 @@
+/** What `serve` rows do and answer: the operators' own operations, under what the row has fixed. */
+import { denied } from '../../policy/denial.ts';
+import type { Serving } from '../../policy/serve-types.ts';
+import type { Checked } from '../../policy/token-input.ts';
+import type { AttributeValue, Outcome, TokenRecord } from '../../policy/types.ts';
+import type { CreatedToken } from '../../store/token-store.ts';
+import type { Operate, Operated } from '../serve.ts';
+import { createToken, type Desk, revokeToken } from './operations.ts';
+import { listTokensOf, regenerateToken, rotateToken } from './operations-life.ts';
+
+/** The actor of what it does is the caller's token: `token:tok_…`, or `upstream:TYPE` where the upstream knows whose it is. */
+export function serveOperations(rooms: Omit<Desk, 'policy' | 'by'>): Operate {
+  return (policy, { token, unverified }, serving) => {
+    if (token !== null) return operate({ ...rooms, policy, by: `token:${token.id}` }, serving);
+    // Only where the upstream has just said yes is such a caller anybody.
+    if (unverified === undefined || serving.rule.confirm === null) throw new Error('a row serves nobody');
+    return operate({ ...rooms, policy, by: `upstream:${unverified.type}` }, serving);
+  };
+}
+
+function operate(desk: Desk, serving: Serving): Promise<Outcome<Operated>> {
+  switch (serving.rule.operation) {
+    case 'token.create':
+      return create(desk, serving);
+    case 'token.list':
+      return list(desk, serving);
+    case 'token.revoke':
+      return revoke(desk, serving);
+    case 'token.regenerate':
+      return regenerate(desk, serving);
+    case 'token.rotate':
+      return rotate(desk, serving);
+  }
+}
+
+async function create(desk: Desk, { rule, attributes, choice }: Serving): Promise<Outcome<Operated>> {
+  if (choice === null) throw new Error('nobody chose what the token is to be');
+  const { label, origins, lifeMs } = choice;
+  const scopes = rule.scopes ?? [];
+  const made = expected(
+    await createToken(desk, {
+      type: rule.type.name,
+      label,
+      scopes,
+      attributes,
+      origins,
+      expiresInMs: lifeMs,
+    }),
+  );
+  const view = viewOf(made.record);
+  const { plaintext } = made;
+  return done(201, { ...view, plaintext, token: { ...view, plaintext } });
+}
+
+async function list(desk: Desk, { rule, attributes, page }: Serving): Promise<Outcome<Operated>> {
+  if (page === null) throw new Error('nobody said which page');
+  const { tokens, next } = await listTokensOf(desk, { type: rule.type.name, attributes, ...page });
+  return done(200, { tokens: tokens.map(viewOf), next_cursor: next });
+}
+
+async function revoke(desk: Desk, serving: Serving): Promise<Outcome<Operated>> {
+  const record = await recordOf(desk, serving);
+  if (record === null) return notFound;
+  const view = viewOf(expected(await revokeToken(desk, record.id, null)));
+  return done(200, { ...view, token: view });
+}
+
+async function regenerate(desk: Desk, { rule, attributes }: Serving): Promise<Outcome<Operated>> {
+  const { name } = rule.type;
+  const { scopes, graceMs } = rule;
+  const { created, replaced } = expected(
+    await regenerateToken(desk, { type: name, attributes, scopes, label: name, graceMs }),
+  );
+  return done(200, { ...withSecret(created), replaced });
+}
+
+async function rotate(desk: Desk, serving: Serving): Promise<Outcome<Operated>> {
+  const record = await recordOf(desk, serving);
+  if (record === null || !isWithin(record, serving)) return notFound;
+  const rotated = await rotateToken(desk, record.id, serving.rule.overlapMs);
+  // It has a successor, or is not alive: there is no such token to rotate.
+  if (!rotated.ok) return notFound;
+  const { created, before } = rotated.value;
+  return done(200, { ...withSecret(created), rotated: viewOf(before) });
+}
+
+/** null: no token of the row's type and attributes has the id, and whether another one has it is nobody's business. */
+async function recordOf(desk: Desk, { rule, attributes, tokenId }: Serving): Promise<TokenRecord | null> {
+  const record = tokenId === null ? null : await desk.tokens.byId(tokenId);
+  if (record === null || record.type !== rule.type.name) return null;
+  return hasSame(record.attributes, attributes) ? record : null;
+}
+
+/** A successor's plaintext goes to the caller, so it must be able to do no more than the row says. */
+function isWithin({ attributes, scopes }: TokenRecord, serving: Serving): boolean {
+  const allowed = serving.rule.scopes;
+  if (allowed !== null && !scopes.every((scope) => allowed.includes(scope))) return false;
+  return attributes.size === serving.attributes.size;
+}
+
+/** Each named attribute is the same; of a list, in any order. */
+function hasSame(
+  held: ReadonlyMap<string, AttributeValue>,
+  asked: ReadonlyMap<string, AttributeValue>,
+): boolean {
+  return [...asked].every(([name, value]) => textOf(held.get(name)) === textOf(value));
+}
+
+function textOf(value: AttributeValue | undefined): string {
+  return JSON.stringify(typeof value === 'object' ? [...new Set(value)].sort() : value) ?? '';
+}
+
+const notFound = denied('record_not_found', 'no token of this type and these attributes has the id');
+
+/** The config was checked so that this cannot be refused. @throws Error where it is: a mistake of ours */
+function expected<T>(checked: Checked<T>): T {
+  if (checked.ok) return checked.value;
+  throw new Error(`an operation that was checked is refused: ${checked.complaint.message}`);
+}
+
+function done(status: Operated['status'], body: Operated['body']): Outcome<Operated> {
+  return { ok: true, value: { status, body } };
+}
+
+/** `token` is the plaintext itself here: what clients of a regenerate look for. */
+function withSecret({ record, plaintext }: CreatedToken): Readonly<Record<string, unknown>> {
+  return { token: plaintext, ...viewOf(record) };
+}
+
+/** A record as products' clients know it: both names where there are two in use. Never a secret: a record has none. */
+function viewOf(record: TokenRecord): Readonly<Record<string, unknown>> {
+  const { id, type, label, preview, scopes, origins } = record;
+  return {
+    token_id: id,
+    id,
+    type,
+    label,
+    preview,
+    scopes,
+    attributes: Object.fromEntries(record.attributes),
+    allowed_origins: origins,
+    created_at: new Date(record.createdAt).toISOString(),
+    expires_at: timeOf(record.expiresAt),
+    last_used_at: timeOf(record.lastUsedAt),
+    retire_at: timeOf(record.retireAt),
+    revoked_at: timeOf(record.revokedAt),
+  };
+}
+
+function timeOf(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}

@@ -1,0 +1,129 @@
+/**
+ * `confirm`: asks an upstream whether a caller may, with the caller's credential exactly as it was presented. The
+ * one case in which a credential that Postern has read goes on. Never kept: the next request is asked again.
+ */
+import { denied } from '../policy/denial.ts';
+import { confirming } from '../policy/serve.ts';
+import type { Serving } from '../policy/serve-types.ts';
+import type { Outcome, Permit } from '../policy/types.ts';
+import { type Cut, type Presented, readCredential } from './credential.ts';
+import type { Visit } from './exchange.ts';
+import { UpstreamFault } from './fault.ts';
+import { fieldValues } from './head.ts';
+import { outgoingHeaders } from './headers.ts';
+import type { Site } from './site.ts';
+import type { Target } from './targets.ts';
+import type { Upstream } from './upstream.ts';
+
+const confirmed: Outcome<null> = { ok: true, value: null };
+const uncut: Cut = { fields: new Set(), cookies: new Set(), query: null };
+
+/** Nobody reads what the upstream says beside its status; more than this ends the connection. */
+const answerBytesMax = 64 * 1024;
+
+/** @throws UpstreamFault `confirm_unavailable` where it gives no answer that says yes or no; `overloaded` */
+export async function confirm(
+  permit: Permit,
+  { rule, confirmPath }: Serving,
+  visit: Visit,
+  site: Site,
+): Promise<Outcome<null>> {
+  if (rule.confirm === null || confirmPath === null) return confirmed;
+  const upstream = site.upstreams.get(rule.confirm.upstream);
+  if (upstream === undefined) throw new UpstreamFault('confirm_unavailable', 'no such upstream');
+  if (upstream.visits.inFlight >= upstream.visitsMax) {
+    throw new UpstreamFault('overloaded', `${upstream.visitsMax} requests are at this upstream`);
+  }
+  upstream.visits.begin();
+  try {
+    const status = await statusFrom({ permit: confirming(permit, confirmPath), visit, site, upstream });
+    if (status >= 200 && status <= 299) return confirmed;
+    const refused = refusalOf(status);
+    if (refused !== null) return refused;
+    throw new UpstreamFault('confirm_unavailable', `the upstream that confirms answered ${status}`);
+  } finally {
+    upstream.visits.end();
+  }
+}
+
+/** What the upstream's no is here; its own words never go out. */
+function refusalOf(status: number): Outcome<never> | null {
+  const reason = `the upstream that confirms answered ${status}`;
+  if (status === 401) return denied('token_unknown', reason);
+  if (status === 403) return denied('bind_mismatch', reason);
+  return status === 404 ? denied('record_not_found', reason) : null;
+}
+
+type Asking = {
+  readonly permit: Permit;
+  readonly visit: Visit;
+  readonly site: Site;
+  readonly upstream: Upstream;
+};
+
+async function statusFrom(asking: Asking): Promise<number> {
+  const { permit, visit, site, upstream } = asking;
+  const target = upstream.targets.choose();
+  if (target === null) throw new UpstreamFault('confirm_unavailable', 'the upstream has no url');
+  const { facts, route } = permit;
+  const presented = readCredential(visit.req.rawHeaders, visit.facts.query, route, site.policy);
+  if (!presented.ok) throw new Error('a caller who was let in has no credential');
+  const { source, plaintext } = presented.value;
+  const query = source.kind === 'query' ? `?${source.name}=${encodeURIComponent(plaintext)}` : '';
+  const { idleMs } = upstream.settings;
+  target.outstanding++;
+  try {
+    const { statusCode, body } = await target.pool.request({
+      method: 'GET',
+      path: target.basePath + facts.path + query,
+      headers: headersOf(asking, target, presented.value),
+    });
+    // Read to its end for the connection's sake alone; nothing waits for it.
+    body.dump({ limit: answerBytesMax, signal: AbortSignal.timeout(idleMs) }).catch(() => {});
+    upstream.targets.succeeded(target);
+    return statusCode;
+  } catch (cause) {
+    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'no answer';
+    upstream.targets.failed(target, reason);
+    throw new UpstreamFault('confirm_unavailable', `the upstream that confirms: ${reason}`, { cause });
+  } finally {
+    target.outstanding--;
+  }
+}
+
+/** Of what the caller sent only the credential that was read, and what we say of the caller ourselves. */
+function headersOf(
+  { permit, visit, site, upstream }: Asking,
+  target: Target,
+  credential: Presented,
+): string[] {
+  return outgoingHeaders({
+    rawHeaders: ['Accept', 'application/json', ...credentialFields(visit.req.rawHeaders, credential)],
+    httpVersion: visit.req.httpVersion,
+    permit,
+    cut: uncut,
+    hops: visit.hops,
+    policy: site.policy,
+    assertion: site.signer === null ? null : site.signer.fieldFor(permit),
+    rules: site.rules,
+    host: upstream.settings.preserveHost ? null : target.host,
+    contentLength: null,
+  });
+}
+
+/** One credential decided; another one beside it must not decide at the upstream. */
+function credentialFields(
+  rawHeaders: readonly string[],
+  { source, plaintext }: Presented,
+): readonly string[] {
+  switch (source.kind) {
+    case 'bearer':
+      return ['Authorization', ...fieldValues(rawHeaders, 'authorization')];
+    case 'header':
+      return [source.name, plaintext];
+    case 'cookie':
+      return ['Cookie', `${source.name}=${plaintext}`];
+    case 'query':
+      return [];
+  }
+}

@@ -1,0 +1,51 @@
+/** A row that Postern answers itself: the upstream is asked where the row says so, then it is done, then answered. */
+import type { Serving } from '../policy/serve-types.ts';
+import type { Outcome, Permit, Policy } from '../policy/types.ts';
+import type { Answer } from './answer.ts';
+import { confirm } from './confirm.ts';
+import { isGone } from './connection.ts';
+import type { Gate, Visit } from './exchange.ts';
+import type { Site } from './site.ts';
+import type { Ruling } from './walk.ts';
+
+/** What an operation came to: JSON, which may hold a new token and goes nowhere but to the caller. */
+export type Operated = { readonly status: 200 | 201; readonly body: Readonly<Record<string, unknown>> };
+
+/** Does what a row serves; made by main from the operators' own operations. @throws StoreFault */
+export type Operate = (policy: Policy, permit: Permit, serving: Serving) => Promise<Outcome<Operated>>;
+
+/** How long a caller may stand still in a body that no upstream waits for. */
+export const servedIdleMs = 10_000;
+
+/**
+ * Resolves when what was asked is durable. null: the caller left before it was done, and nothing was.
+ *
+ * @throws StoreFault; UpstreamFault where the upstream cannot be asked
+ */
+export async function serveRow(
+  { permit, serving }: Extract<Ruling, { kind: 'serve' }>,
+  visit: Visit,
+  site: Site,
+  gate: Pick<Gate, 'tokens' | 'operate' | 'now'>,
+): Promise<Outcome<Answer> | null> {
+  if (isGone(visit.res)) return null;
+  if (permit.token !== null) gate.tokens.touch(permit.token.id, gate.now());
+  const confirmed = await confirm(permit, serving, visit, site);
+  if (!confirmed.ok) return confirmed;
+  if (isGone(visit.res)) return null;
+  const done = await gate.operate(site.policy, permit, serving);
+  return done.ok ? { ok: true, value: answerOf(done.value, permit.facts.requestId) } : done;
+}
+
+/** RFC 9111 §5.2.2.5: an answer with a token in it is kept nowhere. */
+function answerOf({ status, body }: Operated, requestId: string): Answer {
+  return {
+    status,
+    fields: [
+      ['Content-Type', 'application/json'],
+      ['Cache-Control', 'no-store'],
+      ['X-Request-Id', requestId],
+    ],
+    body: `${JSON.stringify(body)}\n`,
+  };
+}

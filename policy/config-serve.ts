@@ -1,0 +1,103 @@
+/** The schema of a row's `serve`, `with` and `confirm`: rows that Postern answers itself. Cross rules are compile-serve.ts. */
+import * as v from 'valibot';
+import { closed, duration, list, name, oneOf, plain, some, text } from './config-fields.ts';
+import { type Parsed, parsed, unreadable } from './config-problem.ts';
+import { parseRowKey } from './config-rows.ts';
+import { parseAttribute, typeName } from './config-tokens.ts';
+import type { ServedSource } from './serve-types.ts';
+import type { Segment } from './types.ts';
+
+const parameter = /^\{([A-Za-z_][A-Za-z0-9_]{0,63})\}$/;
+
+/** `{project}`, `token.attribute.user`, or a text. */
+function parseSource(value: string): Parsed<ServedSource> {
+  const [, param] = parameter.exec(value) ?? [];
+  if (param !== undefined) return parsed({ kind: 'param', param });
+  if (/[{}]/.test(value)) {
+    return unreadable(
+      `"${value}" mixes a parameter with other text`,
+      'a parameter stands alone: "{project}"',
+    );
+  }
+  if (!value.startsWith('token.')) return parsed({ kind: 'text', text: value });
+  const attribute = parseAttribute(value);
+  return attribute.ok ? parsed({ kind: 'attribute', name: attribute.value }) : attribute;
+}
+
+function parseTokenParam(value: string): Parsed<string> {
+  const [, param] = parameter.exec(value) ?? [];
+  if (param !== undefined) return parsed(param);
+  return unreadable(`"${value}" is not a path parameter`, 'write the one that holds the id: token: "{id}"');
+}
+
+function parseRequest(value: string): Parsed<readonly Segment[]> {
+  const hint = 'write GET and a path: GET /projects/{project}';
+  const key = parseRowKey(value);
+  if (!key.ok) return key;
+  if (key.value.method !== 'GET') return unreadable(`"${value}" could change something`, hint);
+  if (key.value.segments.some(({ kind }) => kind === 'rest')) {
+    return unreadable(`"${value}" asks for the rest of a path`, hint);
+  }
+  return parsed(key.value.segments);
+}
+
+const source = text(
+  'A text, a path parameter "{project}", or token.attribute.NAME of the caller.',
+  parseSource,
+  ['{project}'],
+);
+
+export const serveEntries = {
+  serve: v.optional(
+    oneOf('Answers the row here instead of forwarding it: what is done.', [
+      'token.create',
+      'token.list',
+      'token.revoke',
+      'token.regenerate',
+      'token.rotate',
+    ]),
+  ),
+  with: v.optional(
+    v.pipe(
+      closed({
+        type: typeName,
+        attributes: v.optional(
+          v.pipe(
+            v.record(name('An attribute of the type.'), v.union([source, some('Several.', source)])),
+            v.description('What the tokens must have, and new ones get.'),
+          ),
+          {},
+        ),
+        scopes: v.optional(list('What a new token may do, where its type lets choose.', plain('A scope.'))),
+        token: v.optional(
+          text('token.revoke and token.rotate: the path parameter that holds the id.', parseTokenParam, [
+            '{id}',
+          ]),
+        ),
+        grace: v.optional(
+          duration('token.regenerate: for how long the tokens before still work (default 0s).', '24h'),
+        ),
+        overlap: v.optional(
+          duration('token.rotate: for how long the token before still works (default 24h).', '24h'),
+        ),
+        expires_in: v.optional(
+          duration('token.create: the longest life of a token; callers may choose a shorter one.', '90d'),
+        ),
+      }),
+      v.description('Which tokens it is about. The caller chooses nothing of it.'),
+    ),
+  ),
+  confirm: v.optional(
+    v.pipe(
+      closed({
+        to: name('The upstream that is asked.'),
+        request: text('GET and a path, with parameters of the row.', parseRequest, [
+          'GET /projects/{project}',
+        ]),
+      }),
+      v.description(
+        "Asks an upstream first, with the caller's own credential: 2xx goes on, 401, 403 and 404 are the answer, else 503.",
+      ),
+    ),
+  ),
+};

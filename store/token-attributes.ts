@@ -1,0 +1,71 @@
+/** The attributes of tokens by value, as query trees: what the tokens table says as JSON, made searchable. */
+import { type RawBuilder, sql } from 'kysely';
+import type { AttributeValue } from '../policy/types.ts';
+import { builder, type Change, rawChange, type TokensTable } from './schema.ts';
+import { RECORD_COLUMNS } from './token-rows.ts';
+import type { ListFilter } from './token-store.ts';
+
+const ROWS_MAX = 1_024;
+
+/** For tokens that came in just before in the batch; one that did not, for it was there already, changes nothing. */
+export function fillAttributes(tokens: readonly Pick<TokensTable, 'id' | 'attributes'>[]): readonly Change[] {
+  const rows = tokens.flatMap(({ id, attributes }) =>
+    pairsOf(new Map<string, AttributeValue>(Object.entries(JSON.parse(attributes)))).map(
+      ([name, value]) => sql`(${id}, ${name}, ${value})`,
+    ),
+  );
+  const changes: Change[] = [];
+  for (let start = 0; start < rows.length; start += ROWS_MAX) {
+    const some = rows.slice(start, start + ROWS_MAX);
+    const [first = sql``] = some;
+    // Few lengths, so that few statements are kept prepared; the same row once more changes nothing.
+    const size = 2 ** Math.ceil(Math.log2(some.length));
+    const padded = [...some, ...Array<RawBuilder<unknown>>(size - some.length).fill(first)];
+    changes.push(
+      rawChange(sql`
+        with given (token_id, name, value) as (values ${sql.join(padded)})
+        insert into token_attributes (token_id, name, value)
+        select token_id, name, value from given where token_id in (select id from tokens)
+        on conflict do nothing`),
+    );
+  }
+  return changes;
+}
+
+/** The successor has what the token before it has. */
+export function copyAttributes(id: string, successor: string): Change {
+  return rawChange(sql`
+    insert into token_attributes (token_id, name, value)
+    select cast(${successor} as text), name, value from token_attributes
+    where token_id = ${id} and exists (select 1 from tokens where id = ${successor})`);
+}
+
+/** Before `fillAttributes`, where they have changed. */
+export function clearAttributes(id: string): Change {
+  return builder.deleteFrom('token_attributes').where('token_id', '=', id);
+}
+
+/** Whether a token of the tokens table has all of these; of a list, each value that is named. */
+export function hasAttributes(attributes: ReadonlyMap<string, AttributeValue>): RawBuilder<boolean> {
+  const each = pairsOf(attributes).map(
+    ([name, value]) =>
+      sql<boolean>`id in (select token_id from token_attributes where name = ${name} and value = ${value})`,
+  );
+  return each.length === 0 ? sql<boolean>`true` : sql<boolean>`(${sql.join(each, sql` and `)})`;
+}
+
+/** In order of id; `limit` as given. */
+export function selectPage({ type, attributes, after }: ListFilter, limit: number): Change {
+  const page = builder
+    .selectFrom('tokens')
+    .select(RECORD_COLUMNS)
+    .where('id', '>', after ?? '')
+    .where(hasAttributes(attributes ?? new Map()))
+    .orderBy('id')
+    .limit(limit);
+  return type === undefined ? page : page.where('type', '=', type);
+}
+
+function pairsOf(attributes: ReadonlyMap<string, AttributeValue>): readonly (readonly [string, string])[] {
+  return [...attributes].flatMap(([name, value]) => [value].flat().map((one) => [name, one] as const));
+}

@@ -1,0 +1,168 @@
+/** Rotates, regenerates, updates, disables and enables tokens: each change and its audit row in one transaction. */
+import type { AttributeValue, TokenRecord, TokenType } from '../policy/types.ts';
+import type { AuditRow, AuditRows } from './audit-rows.ts';
+import type { AuditAction } from './audit-store.ts';
+import { type Change, ifChanged, type TokensTable } from './schema.ts';
+import { clearAttributes, copyAttributes, fillAttributes } from './token-attributes.ts';
+import {
+  auditDisabled,
+  auditRegenerated,
+  auditRotated,
+  auditUpdate,
+  endReplaced,
+  insertRegenerated,
+  insertSuccessor,
+  markDisabled,
+  retire,
+  selectReplaced,
+  updateToken,
+} from './token-life.ts';
+import { type RecordRow, recordOf } from './token-rows.ts';
+import type {
+  NewToken,
+  Regenerated,
+  Regeneration,
+  Rotation,
+  TokenChange,
+  TokenStore,
+} from './token-store.ts';
+import { selectRecord } from './token-writes.ts';
+import type { StatementResult } from './writer-thread.ts';
+
+export type TokenChanges = Pick<TokenStore, 'rotate' | 'regenerate' | 'update' | 'disable' | 'enable'>;
+
+/** A row that is in no table yet, and the one copy of its secret. */
+export type MadeToken = { readonly row: TokensTable; readonly plaintext: string };
+
+export type ChangeRooms = {
+  /** Unix ms. */
+  readonly now: () => number;
+  readonly auditRow: AuditRows;
+  /** All of the batch in one transaction, or none, and no two of these batches at a time, whatever process they are from. */
+  readonly write: (batch: readonly Change[]) => Promise<readonly StatementResult[]>;
+  /** Mints and digests; writes nothing. */
+  readonly make: (token: NewToken) => Promise<MadeToken>;
+};
+
+export function createTokenChanges(rooms: ChangeRooms): TokenChanges {
+  const disable = (id: string, by: string, atMs: number | null) =>
+    changed(rooms, id, [
+      auditDisabled(auditOf(rooms, by, atMs === null ? 'token.enable' : 'token.disable', id), id, atMs),
+      markDisabled(id, atMs),
+    ]);
+  return {
+    rotate: (id, type, overlapMs, by) => rotate(rooms, id, type, overlapMs, by),
+    regenerate: (regeneration) => regenerate(rooms, regeneration),
+    update: (id, change, by) => update(rooms, id, change, by),
+    disable: (id, by) => disable(id, by, rooms.now()),
+    enable: (id, by) => disable(id, by, null),
+  };
+}
+
+async function rotate(
+  rooms: ChangeRooms,
+  id: string,
+  type: TokenType,
+  overlapMs: number,
+  by: string,
+): Promise<Rotation | null> {
+  const { row, plaintext } = await rooms.make(emptyToken(type, by));
+  const stamp = { by, atMs: rooms.now() };
+  const audit = auditOf(rooms, by, 'token.rotate', id, { successor: row.id, overlap_ms: overlapMs });
+  const results = await rooms.write([
+    insertSuccessor(row, id, stamp.atMs),
+    retire(id, row.id, overlapMs, stamp),
+    copyAttributes(id, row.id),
+    auditRotated(audit, row.id),
+    selectRecord(row.id),
+    selectRecord(id),
+  ]);
+  const successor = results[4]?.rows[0] as RecordRow | undefined;
+  const before = results[5]?.rows[0] as RecordRow | undefined;
+  if (before === undefined || before.type !== type.name) return null;
+  if (successor === undefined) return { kind: 'refused', record: recordOf(before) };
+  return { kind: 'rotated', created: { record: recordOf(successor), plaintext }, before: recordOf(before) };
+}
+
+async function regenerate(rooms: ChangeRooms, regeneration: Regeneration): Promise<Regenerated> {
+  const { type, attributes, scopes, label, graceMs, by } = regeneration;
+  const { row, plaintext } = await rooms.make({
+    ...emptyToken(type, by),
+    attributes,
+    label,
+    scopes: scopes ?? [],
+  });
+  const stamp = { by, atMs: rooms.now() };
+  const audit = auditOf(rooms, by, 'token.regenerate', row.id, { successor: row.id, grace_ms: graceMs });
+  const results = await rooms.write([
+    insertRegenerated(row, regeneration, stamp.atMs),
+    ...fillAttributes([row]),
+    ...endReplaced(regeneration, row.id, stamp),
+    auditRegenerated(audit, row.id),
+    selectReplaced(row.id),
+    selectRecord(row.id),
+  ]);
+  const [replaced, made] = results.slice(-2);
+  const record = recordOf(made?.rows[0] as RecordRow);
+  return { created: { record, plaintext }, replaced: replaced?.rows.map(({ id }) => String(id)) ?? [] };
+}
+
+function update(
+  rooms: ChangeRooms,
+  id: string,
+  { label, origins, expiresAt, attributes }: TokenChange,
+  by: string,
+): Promise<TokenRecord | null> {
+  const said = attributes === undefined ? undefined : Object.fromEntries(attributes);
+  const detail = { label, origins, expires_at: expiresAt, attributes: said };
+  return changed(rooms, id, [
+    auditUpdate(auditOf(rooms, by, 'token.update', id, detail), id),
+    updateToken(id, {
+      ...(label === undefined ? {} : { label }),
+      ...(origins === undefined ? {} : { origins: JSON.stringify(origins) }),
+      ...(expiresAt === undefined ? {} : { expires_at: expiresAt }),
+      ...(said === undefined ? {} : { attributes: JSON.stringify(said) }),
+    }),
+    ...(attributes === undefined ? [] : replaceAttributes(id, attributes)),
+  ]);
+}
+
+/** Left out where the token is revoked, and so was not changed. */
+function replaceAttributes(id: string, attributes: ReadonlyMap<string, AttributeValue>): readonly Change[] {
+  const row = { id, attributes: JSON.stringify(Object.fromEntries(attributes)) };
+  return [clearAttributes(id), ...fillAttributes([row])].map(ifChanged);
+}
+
+/** The record after the statements; null: no such id. */
+async function changed(
+  { write }: ChangeRooms,
+  id: string,
+  statements: readonly Change[],
+): Promise<TokenRecord | null> {
+  const results = await write([...statements, selectRecord(id)]);
+  const row = results.at(-1)?.rows[0] as RecordRow | undefined;
+  return row === undefined ? null : recordOf(row);
+}
+
+function auditOf(
+  { auditRow }: ChangeRooms,
+  actor: string,
+  action: AuditAction,
+  subject: string,
+  detail: Readonly<Record<string, unknown>> = {},
+): AuditRow {
+  return auditRow({ actor, action, subject, detail });
+}
+
+/** What the store fills in from the token before. */
+function emptyToken(type: TokenType, createdBy: string): NewToken {
+  return {
+    type,
+    label: '',
+    scopes: [],
+    attributes: new Map(),
+    origins: [],
+    expiresAt: null,
+    createdBy,
+  };
+}

@@ -1,0 +1,148 @@
+/** What happens to a token between its making and its end, as query trees in words that every database here knows; it never runs one. */
+import { type RawBuilder, sql } from 'kysely';
+import type { AuditRow } from './audit-rows.ts';
+import { builder, type Change, rawChange, type TokensTable } from './schema.ts';
+import { hasAttributes } from './token-attributes.ts';
+import type { Regeneration } from './token-store.ts';
+
+/** Who ends what, and when in Unix ms. */
+export type LifeStamp = { readonly by: string; readonly atMs: number };
+
+/** A value in a select, where nothing else tells a database its type. */
+function text(value: string | null): RawBuilder<string> {
+  return sql`cast(${value} as text)`;
+}
+
+function time(value: number | null): RawBuilder<number> {
+  return sql`cast(${value} as bigint)`;
+}
+
+function insertAuditIf(row: AuditRow, condition: RawBuilder<boolean>): Change {
+  return rawChange(sql`
+    insert into audit (id, at, actor, action, subject, detail)
+    select ${text(row.id)}, ${time(row.at)}, ${text(row.actor)}, ${text(row.action)}, ${text(row.subject)},
+      ${text(row.detail)}
+    where ${condition}`);
+}
+
+/** Alive at `atMs`: as the decision sees it, but for a life that has not begun. */
+function lives(atMs: number): RawBuilder<boolean> {
+  return sql<boolean>`(revoked_at is null and disabled_at is null
+    and (expires_at is null or expires_at > ${atMs}) and (retire_at is null or retire_at > ${atMs}))`;
+}
+
+const columns = sql.raw(
+  'id, type, label, preview, digest, bcrypt, lookup, external_id, scopes, attributes, origins, created_at, created_by, expires_at, version',
+);
+
+/** Adds the successor of a token that lives and has none yet; nothing of any other. */
+export function insertSuccessor(successor: TokensTable, id: string, atMs: number): Change {
+  const { preview, digest, bcrypt, lookup, external_id: externalId } = successor;
+  return rawChange(sql`
+    insert into tokens (${columns})
+    select ${text(successor.id)}, type, label, ${text(preview)}, ${text(digest)}, ${text(bcrypt)}, ${text(lookup)},
+      ${text(externalId)}, scopes, attributes, origins, ${time(successor.created_at)},
+      ${text(successor.created_by)}, expires_at, 1
+    from tokens where id = ${id} and type = ${successor.type} and rotated_to is null and ${lives(atMs)}`);
+}
+
+/** Right after `insertSuccessor`: where that added nothing, this changes nothing. */
+export function retire(id: string, successor: string, overlapMs: number, stamp: LifeStamp): Change {
+  return rawChange(sql`
+    update tokens set rotated_to = ${successor}, version = version + 1, ${ending(overlapMs, stamp, 'rotated')}
+    where id = ${id} and revoked_at is null and ${exists(successor)}`);
+}
+
+/** At once is a revoke: no clock that goes back brings it to life again. */
+function ending(inMs: number, { by, atMs }: LifeStamp, reason: string): RawBuilder<unknown> {
+  const end = atMs + inMs;
+  if (inMs === 0) return sql`revoked_at = ${time(atMs)}, revoked_by = ${by}, revoked_reason = ${reason}`;
+  return sql`retire_at = case when retire_at < ${end} then retire_at else ${time(end)} end`;
+}
+
+function exists(id: string): RawBuilder<boolean> {
+  return sql<boolean>`exists (select 1 from tokens where id = ${id})`;
+}
+
+/** What the newest of those that live had, and what is given where none does. */
+export function insertRegenerated(row: TokensTable, regeneration: Regeneration, atMs: number): Change {
+  const { type, attributes, scopes } = regeneration;
+  const kept = scopes === null ? sql`coalesce(n.scopes, ${row.scopes})` : text(row.scopes);
+  return rawChange(sql`
+    insert into tokens (${columns})
+    select ${text(row.id)}, ${text(row.type)}, coalesce(n.label, ${row.label}), ${text(row.preview)},
+      ${text(row.digest)}, ${text(row.bcrypt)}, ${text(row.lookup)}, ${text(row.external_id)}, ${kept},
+      ${text(row.attributes)}, coalesce(n.origins, ${row.origins}), ${time(row.created_at)},
+      ${text(row.created_by)}, n.expires_at, 1
+    from (select 1) as one left join (
+      select label, scopes, origins, expires_at from tokens
+      where type = ${type.name} and ${lives(atMs)} and ${hasAttributes(attributes)}
+      order by created_at desc, id desc limit 1) as n on true`);
+}
+
+/** Ends all but the new one: those that live after the grace, the others now. */
+export function endReplaced(
+  { type, attributes, graceMs }: Regeneration,
+  successor: string,
+  stamp: LifeStamp,
+): readonly Change[] {
+  const { atMs } = stamp;
+  const end = (inMs: number, which: RawBuilder<boolean>) =>
+    rawChange(sql`
+      update tokens set rotated_to = ${successor}, version = version + 1, ${ending(inMs, stamp, 'regenerated')}
+      where type = ${type.name} and id <> ${successor} and revoked_at is null
+        and ${hasAttributes(attributes)} and ${which}`);
+  if (graceMs === 0) return [end(0, sql<boolean>`true`)];
+  return [end(graceMs, lives(atMs)), end(0, sql<boolean>`not ${lives(atMs)}`)];
+}
+
+/** One row for the new token, and one for each that it replaces. */
+export function auditRegenerated(row: AuditRow, successor: string): Change {
+  return rawChange(sql`
+    insert into audit (id, at, actor, action, subject, detail)
+    select ${text(row.id)} || '-' || id, ${time(row.at)}, ${text(row.actor)}, ${text(row.action)}, id, ${text(row.detail)}
+    from tokens where id = ${successor} or rotated_to = ${successor}`);
+}
+
+export function selectReplaced(successor: string): Change {
+  return builder.selectFrom('tokens').select('id').where('rotated_to', '=', successor).orderBy('id');
+}
+
+/** Added only if the successor was. */
+export function auditRotated(row: AuditRow, successor: string): Change {
+  return insertAuditIf(row, exists(successor));
+}
+
+/** Changes nothing of a revoked token. */
+export function updateToken(id: string, set: Partial<TokensTable>): Change {
+  return builder
+    .updateTable('tokens')
+    .set((row) => ({ ...set, version: row('version', '+', 1) }))
+    .where('id', '=', id)
+    .where('revoked_at', 'is', null);
+}
+
+/** Stands before `updateToken` in the batch, for then it can be seen whether there is anything to change. */
+export function auditUpdate(row: AuditRow, id: string): Change {
+  return insertAuditIf(row, changeable(id, sql<boolean>`true`));
+}
+
+/** null: it may be used again. Changes nothing of a token that is so already, or revoked. */
+export function markDisabled(id: string, atMs: number | null): Change {
+  return rawChange(sql`
+    update tokens set disabled_at = ${time(atMs)}, version = version + 1
+    where id = ${id} and revoked_at is null and ${disabledOr(atMs)}`);
+}
+
+/** Stands before `markDisabled` in the batch. */
+export function auditDisabled(row: AuditRow, id: string, atMs: number | null): Change {
+  return insertAuditIf(row, changeable(id, disabledOr(atMs)));
+}
+
+function disabledOr(atMs: number | null): RawBuilder<boolean> {
+  return atMs === null ? sql<boolean>`disabled_at is not null` : sql<boolean>`disabled_at is null`;
+}
+
+function changeable(id: string, also: RawBuilder<boolean>): RawBuilder<boolean> {
+  return sql<boolean>`exists (select 1 from tokens where id = ${id} and revoked_at is null and ${also})`;
+}

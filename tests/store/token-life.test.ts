@@ -1,0 +1,60 @@
+/** The life of tokens on both databases, and a file from before attributes were found by their values. */
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { expect, onTestFinished, test } from 'vitest';
+import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
+import { createTestDatabase } from '../fixtures/postgres.ts';
+import { openPostgresTokens } from './postgres-tokens.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+import { describeTokenChanges } from './token-changes.suite.ts';
+import type { CreateDatabase } from './token-database.ts';
+import { describeTokenLife } from './token-life.suite.ts';
+import { NOW, newToken, USER } from './token-types.ts';
+
+const onSqlite: CreateDatabase = async () => {
+  const path = join(temporaryFolder(), 'tokens.db');
+  return { open: (options) => openSqliteTokens({ path, ...options }), remove: async () => {} };
+};
+
+const onPostgres: CreateDatabase = async () => {
+  const database = await createTestDatabase();
+  return { open: (options) => openPostgresTokens(database.url, options), remove: database.drop };
+};
+
+describeTokenLife('PostgreSQL', onPostgres);
+describeTokenChanges('PostgreSQL', onPostgres);
+describeTokenLife('SQLite', onSqlite);
+describeTokenChanges('SQLite', onSqlite);
+
+test('tokens of an older file are found by their attributes once it is open', async () => {
+  const path = join(temporaryFolder(), 'tokens.db');
+  const older = await openSqliteTokens({ path, now: () => NOW });
+  const { record } = await older.create(newToken(USER));
+  await older.create(newToken(USER, { attributes: new Map() }));
+  await older.close();
+  const file = new Database(path);
+  file.exec(`drop table token_attributes; drop index tokens_rotated_to;
+    delete from postern_migrations where name = '0003-token-attributes'`);
+  file.close();
+  const store = await openSqliteTokens({ path, now: () => NOW });
+  onTestFinished(() => store.close());
+  const attributes = new Map<string, string | string[]>([
+    ['project', 'p-1'],
+    ['teams', ['a', 'b']],
+  ]);
+  expect(store.list({ attributes, limit: 10 }).tokens).toEqual([record]);
+});
+
+test('the tokens of a project are found by an index', async () => {
+  const path = join(temporaryFolder(), 'tokens.db');
+  const store = await openSqliteTokens({ path, now: () => NOW });
+  onTestFinished(() => store.close());
+  const file = new Database(path);
+  const plan = file
+    .prepare(`explain query plan select id from tokens where id > '' and type = 'user'
+      and id in (select token_id from token_attributes where name = 'project' and value = 'p') order by id limit 20`)
+    .all();
+  file.close();
+  expect(JSON.stringify(plan)).toContain('token_attributes_value');
+  expect(JSON.stringify(plan)).not.toMatch(/SCAN tokens/);
+});
