@@ -1,10 +1,8 @@
-/** The life of tokens on both databases, and a file from before attributes were found by their values. */
+/** The life of tokens on SQLite, and a file from before attributes were found by their values. */
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
-import { createTestDatabase } from '../fixtures/postgres.ts';
-import { openPostgresTokens } from './postgres-tokens.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { describeTokenChanges } from './token-changes.suite.ts';
 import type { CreateDatabase } from './token-database.ts';
@@ -16,13 +14,6 @@ const onSqlite: CreateDatabase = async () => {
   return { open: (options) => openSqliteTokens({ path, ...options }), remove: async () => {} };
 };
 
-const onPostgres: CreateDatabase = async () => {
-  const database = await createTestDatabase();
-  return { open: (options) => openPostgresTokens(database.url, options), remove: database.drop };
-};
-
-describeTokenLife('PostgreSQL', onPostgres);
-describeTokenChanges('PostgreSQL', onPostgres);
 describeTokenLife('SQLite', onSqlite);
 describeTokenChanges('SQLite', onSqlite);
 
