@@ -10,9 +10,9 @@ const ROWS_MAX = 1_024;
 /** For tokens that came in just before in the batch; one that did not, for it was there already, changes nothing. */
 export function fillAttributes(tokens: readonly Pick<TokensTable, 'id' | 'attributes'>[]): readonly Change[] {
   const rows = tokens.flatMap(({ id, attributes }) =>
-    pairsOf(new Map<string, AttributeValue>(Object.entries(JSON.parse(attributes)))).map(
-      ([name, value]) => sql`(${id}, ${name}, ${value})`,
-    ),
+    pairsOf(new Map<string, AttributeValue>(Object.entries(JSON.parse(attributes))))
+      .filter(isText)
+      .map(([name, value]) => sql`(${id}, ${name}, ${value})`),
   );
   const changes: Change[] = [];
   for (let start = 0; start < rows.length; start += ROWS_MAX) {
@@ -47,7 +47,9 @@ export function clearAttributes(id: string): Change {
 
 /** Whether a token of the tokens table has all of these; of a list, each value that is named. */
 export function hasAttributes(attributes: ReadonlyMap<string, AttributeValue>): RawBuilder<boolean> {
-  const each = pairsOf(attributes).map(
+  const pairs = pairsOf(attributes);
+  if (!pairs.every(isText)) return sql<boolean>`false`;
+  const each = pairs.map(
     ([name, value]) =>
       sql<boolean>`id in (select token_id from token_attributes where name = ${name} and value = ${value})`,
   );
@@ -68,4 +70,9 @@ export function selectPage({ type, attributes, after }: ListFilter, limit: numbe
 
 function pairsOf(attributes: ReadonlyMap<string, AttributeValue>): readonly (readonly [string, string])[] {
   return [...attributes].flatMap(([name, value]) => [value].flat().map((one) => [name, one] as const));
+}
+
+/** PostgreSQL keeps no text with a NUL in it, and no token should have one: what has one is found by nothing. */
+function isText(pair: readonly [string, string]): boolean {
+  return pair.every((text) => !text.includes('\0'));
 }

@@ -2,7 +2,8 @@
 import type { AttributeValue, TokenRecord, TokenType } from '../policy/types.ts';
 import type { AuditRow, AuditRows } from './audit-rows.ts';
 import type { AuditAction } from './audit-store.ts';
-import { type Change, ifChanged, type TokensTable } from './schema.ts';
+import type { MadeToken } from './new-token.ts';
+import { type Change, ifChanged } from './schema.ts';
 import { clearAttributes, copyAttributes, fillAttributes } from './token-attributes.ts';
 import {
   auditDisabled,
@@ -30,9 +31,6 @@ import { selectRecord } from './token-writes.ts';
 import type { StatementResult } from './writer-thread.ts';
 
 export type TokenChanges = Pick<TokenStore, 'rotate' | 'regenerate' | 'update' | 'disable' | 'enable'>;
-
-/** A row that is in no table yet, and the one copy of its secret. */
-export type MadeToken = { readonly row: TokensTable; readonly plaintext: string };
 
 export type ChangeRooms = {
   /** Unix ms. */

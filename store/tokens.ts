@@ -10,17 +10,18 @@ import { createTokenIds } from './id.ts';
 import type { KnownTokens } from './known-tokens.ts';
 import { createLastUsed, type LastUsed } from './last-used.ts';
 import { createSecretMaker } from './new-secret.ts';
+import { createTokenMaker } from './new-token.ts';
 import type { PinStore } from './pin-store.ts';
 import { createRedigest } from './redigest.ts';
 import type { Change } from './schema.ts';
-import { createKeyedDigest, digestOf, previewOf } from './secret.ts';
+import { createKeyedDigest, digestOf } from './secret.ts';
 import { fillAttributes, selectPage } from './token-attributes.ts';
 import { auditCreated, auditImported, auditRevoked } from './token-audit.ts';
-import { createTokenChanges, type MadeToken, type TokenChanges } from './token-changes.ts';
+import { createTokenChanges, type TokenChanges } from './token-changes.ts';
 import { type Ask, type Form, isPlain, type Peppers, recognise, TokenDigests } from './token-digests.ts';
 import { importRow } from './token-import.ts';
 import type { TokenReads } from './token-reads.ts';
-import { type RecordRow, recordOf, rowOf } from './token-rows.ts';
+import { type RecordRow, recordOf } from './token-rows.ts';
 import type {
   CreatedToken,
   ImportedToken,
@@ -112,7 +113,7 @@ export class Tokens implements OpenTokens {
   readonly #lastUsed: LastUsed;
   readonly #nextId: () => string;
   readonly #digests: TokenDigests;
-  readonly #newSecret: ReturnType<typeof createSecretMaker>;
+  readonly #make: ReturnType<typeof createTokenMaker>;
   readonly #redigest: (id: string, form: Form) => void;
   readonly #keyedDigest = createKeyedDigest();
   /** Keyed digest to id. Says which row a token stands for, never whether it may pass: the row is read each time. */
@@ -133,21 +134,19 @@ export class Tokens implements OpenTokens {
       onFailure: (id, cause) => this.#alert({ code: 'digest_not_written', detail: id, cause }),
     });
     this.#verifier = new BcryptVerifier(options.verifier);
-    this.#newSecret = createSecretMaker({
-      reads: database.reads,
-      verifier: this.#verifier,
-      digests: this.#digests,
+    const { reads, auditRow, writeAlone } = database;
+    this.#make = createTokenMaker({
+      nextId: this.#nextId,
+      newSecret: createSecretMaker({ reads, verifier: this.#verifier, digests: this.#digests }),
+      now: options.now,
     });
-    const { auditRow, writeAlone } = database;
-    const make = (token: NewToken) => this.#make(token);
-    const changes = createTokenChanges({ now: options.now, auditRow, write: writeAlone, make });
     ({
       rotate: this.rotate,
       regenerate: this.regenerate,
       update: this.update,
       disable: this.disable,
       enable: this.enable,
-    } = changes);
+    } = createTokenChanges({ now: options.now, auditRow, write: writeAlone, make: this.#make }));
     this.#lookup = new BcryptLookup({
       reads: this.#reads,
       verifier: this.#verifier,
@@ -260,23 +259,6 @@ export class Tokens implements OpenTokens {
     const audit = auditCreated(this.#database.auditRow, row);
     await this.#database.write([insertToken(row), audit, ...fillAttributes([row])]);
     return { record: recordOf(row), plaintext };
-  }
-
-  async #make(token: NewToken): Promise<MadeToken> {
-    const { type } = token;
-    const id = this.#nextId();
-    const externalId = type.format === 'id_pipe_random' ? id.slice(id.indexOf('_') + 1) : null;
-    const { plaintext, columns } = await this.#newSecret(type, externalId);
-    const row = rowOf({
-      ...token,
-      id,
-      type: type.name,
-      preview: previewOf(type, plaintext),
-      secret: columns,
-      externalId,
-      createdAt: this.#now(),
-    });
-    return { row, plaintext };
   }
 
   async revoke(id: string, by: string, reason: string | null): Promise<TokenRecord | null> {

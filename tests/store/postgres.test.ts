@@ -26,7 +26,8 @@ describe('the schema', () => {
     const { plaintext, record } = await (stores[0] as (typeof stores)[0]).create(newToken(USER));
     for (const store of stores) expect(await store.find(plaintext, [USER])).toStrictEqual(record);
     const ledger = await database.query('select name from postern_migrations order by name');
-    expect(ledger).toEqual([{ name: '0001-tokens' }, { name: '0002-pins' }]);
+    const names = ['0001-tokens', '0002-pins', '0003-token-attributes'];
+    expect(ledger).toEqual(names.map((name) => ({ name })));
   });
 
   test('of a newer Postern is refused, and left as it is', async () => {
@@ -71,7 +72,7 @@ describe('the schema', () => {
     const role = `r_${new URL(database.url).pathname.slice(-12)}`;
     await database.query(`create role ${role} login`);
     onTestFinished(async () => void (await database.query(`drop owned by ${role}; drop role ${role}`)));
-    const tables = 'tokens, pins, audit, postern_migrations';
+    const tables = 'tokens, token_attributes, pins, audit, postern_migrations';
     await database.query(`grant select, insert, update on ${tables} to ${role}`);
     const url = new URL(database.url);
     url.username = role;

@@ -27,6 +27,7 @@ export function createTokenAttributes<T>(db: Kysely<T>): readonly Change[] {
         json_array_elements_text(
           case json_typeof(a.value) when 'array' then a.value else json_build_array(a.value) end
         ) v (value)
+      where position('\\u0000' in t.attributes) = 0
       on conflict do nothing`),
   ];
 }
