@@ -25,7 +25,7 @@ export function fillAttributes(tokens: readonly Pick<TokensTable, 'id' | 'attrib
       rawChange(sql`
         with given (token_id, name, value) as (values ${sql.join(padded)})
         insert into token_attributes (token_id, name, value)
-        select token_id, name, value from given where token_id in (select id from tokens)
+        select token_id, name, value from given where exists (select 1 from tokens where id = given.token_id)
         on conflict do nothing`),
     );
   }
@@ -46,26 +46,38 @@ export function clearAttributes(id: string): Change {
 }
 
 /** Whether a token of the tokens table has all of these; of a list, each value that is named. */
-export function hasAttributes(attributes: ReadonlyMap<string, AttributeValue>): RawBuilder<boolean> {
+export function hasAttributes(
+  attributes: ReadonlyMap<string, AttributeValue>,
+  after = '',
+): RawBuilder<boolean> {
   const pairs = pairsOf(attributes);
   if (!pairs.every(isText)) return sql<boolean>`false`;
   const each = pairs.map(
     ([name, value]) =>
-      sql<boolean>`id in (select token_id from token_attributes where name = ${name} and value = ${value})`,
+      sql<boolean>`id in (select token_id from token_attributes where name = ${name} and value = ${value} and token_id > ${after})`,
   );
   return each.length === 0 ? sql<boolean>`true` : sql<boolean>`(${sql.join(each, sql` and `)})`;
 }
 
+/**
+ * Whether a token is of a type, beside `hasAttributes`. Not as a plain column: SQLite would then look through all
+ * tokens of the type, by an index that begins with it, rather than take the few that have the attributes.
+ */
+export function isOfType(type: string, attributes: ReadonlyMap<string, AttributeValue>): RawBuilder<boolean> {
+  return attributes.size === 0 ? sql<boolean>`type = ${type}` : sql<boolean>`type || '' = ${type}`;
+}
+
 /** In order of id; `limit` as given. */
 export function selectPage({ type, attributes, after }: ListFilter, limit: number): Change {
+  // The cursor stands with the attributes where there are any: beside them it would have SQLite read every token after it.
+  const some = attributes !== undefined && attributes.size > 0;
   const page = builder
     .selectFrom('tokens')
     .select(RECORD_COLUMNS)
-    .where('id', '>', after ?? '')
-    .where(hasAttributes(attributes ?? new Map()))
+    .where(some ? hasAttributes(attributes, after) : sql<boolean>`id > ${after ?? ''}`)
     .orderBy('id')
     .limit(limit);
-  return type === undefined ? page : page.where('type', '=', type);
+  return type === undefined ? page : page.where(isOfType(type, attributes ?? new Map()));
 }
 
 function pairsOf(attributes: ReadonlyMap<string, AttributeValue>): readonly (readonly [string, string])[] {

@@ -2,7 +2,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { AuditRow } from './audit-rows.ts';
 import { builder, type Change, rawChange, type TokensTable } from './schema.ts';
-import { hasAttributes } from './token-attributes.ts';
+import { hasAttributes, isOfType } from './token-attributes.ts';
 import type { Regeneration } from './token-store.ts';
 
 /** Who ends what, and when in Unix ms. */
@@ -76,7 +76,7 @@ export function insertRegenerated(row: TokensTable, regeneration: Regeneration, 
       ${text(row.created_by)}, n.expires_at, 1
     from (select 1) as one left join (
       select label, scopes, origins, expires_at from tokens
-      where type = ${type.name} and ${lives(atMs)} and ${hasAttributes(attributes)}
+      where ${isOfType(type.name, attributes)} and ${lives(atMs)} and ${hasAttributes(attributes)}
       order by created_at desc, id desc limit 1) as n on true`);
 }
 
@@ -90,7 +90,7 @@ export function endReplaced(
   const end = (inMs: number, which: RawBuilder<boolean>) =>
     rawChange(sql`
       update tokens set rotated_to = ${successor}, version = version + 1, ${ending(inMs, stamp, 'regenerated')}
-      where type = ${type.name} and id <> ${successor} and revoked_at is null
+      where ${isOfType(type.name, attributes)} and id <> ${successor} and revoked_at is null
         and ${hasAttributes(attributes)} and ${which}`);
   if (graceMs === 0) return [end(0, sql<boolean>`true`)];
   return [end(graceMs, lives(atMs)), end(0, sql<boolean>`not ${lives(atMs)}`)];
@@ -101,7 +101,7 @@ export function auditRegenerated(row: AuditRow, successor: string): Change {
   return rawChange(sql`
     insert into audit (id, at, actor, action, subject, detail)
     select ${text(row.id)} || '-' || id, ${time(row.at)}, ${text(row.actor)}, ${text(row.action)}, id, ${text(row.detail)}
-    from tokens where id = ${successor} or rotated_to = ${successor}`);
+    from (select id from tokens where id = ${successor} union all select id from tokens where rotated_to = ${successor}) as told`);
 }
 
 export function selectReplaced(successor: string): Change {

@@ -2,6 +2,8 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
+import { statementOf } from '../../store/schema.ts';
+import { selectPage } from '../../store/token-attributes.ts';
 import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { describeTokenChanges } from './token-changes.suite.ts';
@@ -41,11 +43,10 @@ test('the tokens of a project are found by an index', async () => {
   const store = await openSqliteTokens({ path, now: () => NOW });
   onTestFinished(() => store.close());
   const file = new Database(path);
-  const plan = file
-    .prepare(`explain query plan select id from tokens where id > '' and type = 'user'
-      and id in (select token_id from token_attributes where name = 'project' and value = 'p') order by id limit 20`)
-    .all();
+  const filter = { type: USER.name, attributes: new Map([['project', 'p']]), limit: 20 };
+  const { sql, parameters } = statementOf(selectPage(filter, 21));
+  const plan = JSON.stringify(file.prepare(`explain query plan ${sql}`).all(...parameters));
   file.close();
-  expect(JSON.stringify(plan)).toContain('token_attributes_value');
-  expect(JSON.stringify(plan)).not.toMatch(/SCAN tokens/);
+  expect(plan).toContain('token_attributes_value');
+  expect(plan).toContain('SEARCH tokens USING INDEX sqlite_autoindex_tokens_1 (id=?)');
 });
