@@ -3,7 +3,8 @@
  * from the request so that no credential of ours reaches an upstream. Never verifies anything.
  */
 import { denied } from '../policy/denial.ts';
-import type { Outcome, Policy, Route, Source, TokenType } from '../policy/types.ts';
+import type { Source, TokenType } from '../policy/token-types.ts';
+import type { Outcome, Policy, Route } from '../policy/types.ts';
 import { endsInChecksum, splitIdPipe } from '../store/token-format.ts';
 import { cookieValue } from './credential-cookie.ts';
 import { cutFromQuery, queryValue } from './credential-query.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
-import type { TokenType } from '../policy/types.ts';
+import type { TokenType } from '../policy/token-types.ts';
 import type { TokenStore } from '../store/token-store.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { createEcho } from './echo.ts';

@@ -1,6 +1,7 @@
 /** A body that is read whole while its token may die: an upload that can last, and before which nothing has gone on. */
 import { lostStanding } from '../policy/standing.ts';
-import type { Outcome, TokenRecord } from '../policy/types.ts';
+import type { TokenRecord } from '../policy/token-types.ts';
+import type { Outcome } from '../policy/types.ts';
 import { type BodyBuffer, CallerLeft } from './body-buffer.ts';
 import type { Gate, Visit } from './exchange.ts';
 

@@ -5,7 +5,8 @@
 import { createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { calculateJwkThumbprint, exportJWK, type JWK } from 'jose';
 import { assertionClaims, assertionEndS } from '../policy/assertion.ts';
-import type { AssertionRule, Permit, TokenRecord } from '../policy/types.ts';
+import type { TokenRecord } from '../policy/token-types.ts';
+import type { AssertionRule, Permit } from '../policy/types.ts';
 import type { AssertionCache } from '../store/assertion-cache.ts';
 import type { Answer, Field } from './answer.ts';
 

@@ -5,7 +5,8 @@
 import type { ServerResponse } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { lostStanding } from '../policy/standing.ts';
-import type { Denial, Policy, TokenRecord } from '../policy/types.ts';
+import type { TokenRecord } from '../policy/token-types.ts';
+import type { Denial, Policy } from '../policy/types.ts';
 import { StoreFault } from '../store/fault.ts';
 import type { TokenStore } from '../store/token-store.ts';
 import { cutConnection } from './connection.ts';

@@ -16,6 +16,7 @@ import { type OwnEndpoint, ownEndpoint } from '../policy/own-paths.ts';
 import { chooseRow, rowSet } from '../policy/rows.ts';
 import { servingOf } from '../policy/serve.ts';
 import type { ServeRule, Serving } from '../policy/serve-types.ts';
+import type { Presentation, Source, TokenRecord } from '../policy/token-types.ts';
 import type {
   Charge,
   Denial,
@@ -25,12 +26,9 @@ import type {
   Outcome,
   Permit,
   Policy,
-  Presentation,
   RequestFacts,
   Route,
   RowSet,
-  Source,
-  TokenRecord,
   Watched,
 } from '../policy/types.ts';
 import type { PinStore } from '../store/pin-store.ts';

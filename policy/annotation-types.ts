@@ -1,5 +1,5 @@
 /** Nouns of what reaches the upstream without a record behind it. Types only, like types.ts. */
-import type { Source } from './types.ts';
+import type { Source } from './token-types.ts';
 
 /**
  * A kind of signed token that says something of a request and opens nothing. Read on every row of the apis that

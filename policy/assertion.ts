@@ -1,5 +1,6 @@
 /** What a signed assertion says about the caller: exactly what the permit says, and nothing of the credential. */
-import type { AssertionRule, AttributeValue, Permit, TokenRecord } from './types.ts';
+import type { AttributeValue, TokenRecord } from './token-types.ts';
+import type { AssertionRule, Permit } from './types.ts';
 
 /** RFC 7519 §4.1, without `iat` and `exp`; `scope` as RFC 8693 §4.2. */
 export type AssertionClaims = {

@@ -7,7 +7,8 @@ import type { BundlePin, PinEvidence, PinOwed, PinSource, Reading } from './body
 import { denial } from './denial.ts';
 import { isWatching } from './monitor.ts';
 import { pinOwner, pinSubject, pinValueFlaw } from './pin-value.ts';
-import type { Denial, Route, TokenRecord } from './types.ts';
+import type { TokenRecord } from './token-types.ts';
+import type { Denial, Route } from './types.ts';
 
 const none: readonly PinOwed[] = [];
 

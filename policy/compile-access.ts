@@ -3,7 +3,8 @@ import { type Compilation, errorInKey, errorInValue, isBroken, resolves } from '
 import type { ConfigPath } from './config-problem.ts';
 import { suggest } from './config-problem.ts';
 import type { RowConfig } from './config-schema.ts';
-import type { Bind, Cell, Limit, Route, Segment, TokenType } from './types.ts';
+import type { TokenType } from './token-types.ts';
+import type { Bind, Cell, Limit, Route, Segment } from './types.ts';
 
 /** What a row is checked against. */
 export type Known = {

@@ -6,7 +6,8 @@ import { annotates, refuseKeys } from './compile-type-keys.ts';
 import { type ConfigPath, suggest } from './config-problem.ts';
 import type { RowConfig, TokenTypeConfig } from './config-schema.ts';
 import { isReserved } from './identity.ts';
-import type { IdentityRule, Source } from './types.ts';
+import type { Source } from './token-types.ts';
+import type { IdentityRule } from './types.ts';
 
 const expiresDefault = 'trigger_expires_at';
 

@@ -8,7 +8,8 @@ import type { ConfigPath } from './config-problem.ts';
 import type { PinConfig, RowConfig } from './config-schema.ts';
 import { isReserved } from './identity.ts';
 import { compileQuery } from './json-pointer.ts';
-import type { IdentityRule, Limit, Method, Route, TokenType } from './types.ts';
+import type { TokenType } from './token-types.ts';
+import type { IdentityRule, Limit, Method, Route } from './types.ts';
 
 type BundlePinConfig = Extract<PinConfig, { kind: 'bundle_id' }>;
 

@@ -6,7 +6,8 @@ import type { ConfigPath } from './config-problem.ts';
 import { parseRowKey } from './config-rows.ts';
 import type { TokenTypeConfig } from './config-schema.ts';
 import { isReserved } from './identity.ts';
-import type { CsrfRule, IdentityRule } from './types.ts';
+import type { CsrfRule } from './token-types.ts';
+import type { IdentityRule } from './types.ts';
 
 /** As a part of the type; empty: nothing is asked. */
 export function compileCsrf(

@@ -5,7 +5,7 @@ import type { FixtureExpectation } from './config-fixtures.ts';
 import { type ConfigPath, suggest } from './config-problem.ts';
 import type { FixtureConfig } from './config-schema.ts';
 import { normaliseOrigin } from './origin.ts';
-import type { AttributeValue, TokenType } from './types.ts';
+import type { AttributeValue, TokenType } from './token-types.ts';
 
 export type Fixture = {
   readonly name: string;

@@ -2,7 +2,7 @@
 import { type Compilation, errorInKey, errorInValue } from './compile-context.ts';
 import type { ConfigPath } from './config-problem.ts';
 import type { TokenTypeConfig } from './config-schema.ts';
-import type { HashRule, TokenType } from './types.ts';
+import type { HashRule, TokenType } from './token-types.ts';
 
 /** A new id is a ULID. */
 const mintedIdChars = 26;

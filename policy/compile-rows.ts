@@ -26,7 +26,8 @@ import type { ApiConfig, RowConfig } from './config-schema.ts';
 import type { ErrorStyle } from './error-style.ts';
 import { isOwnPattern } from './own-paths.ts';
 import type { RowPath } from './routes.ts';
-import type { Cors, Limit, Route, Source, TokenType } from './types.ts';
+import type { Source, TokenType } from './token-types.ts';
+import type { Cors, Limit, Route } from './types.ts';
 
 /** What rows refer to, compiled before them. */
 export type Parts = {

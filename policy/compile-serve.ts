@@ -8,7 +8,7 @@ import type { RowConfig } from './config-schema.ts';
 import { graceMsMax } from './serve.ts';
 import type { ConfirmRule, ServedAttribute, ServedSource, ServeOperation, ServeRule } from './serve-types.ts';
 import { checkAttributes } from './token-input.ts';
-import type { TokenType } from './types.ts';
+import type { TokenType } from './token-types.ts';
 import { formatDuration } from './units.ts';
 
 type WithConfig = NonNullable<RowConfig['with']>;

@@ -9,7 +9,8 @@ import { compileUnverified } from './compile-unverified.ts';
 import type { ConfigPath } from './config-problem.ts';
 import type { TokenTypeConfig } from './config-schema.ts';
 import { isReserved } from './identity.ts';
-import type { AttributeRule, HashRule, IdentityRule, Policy, TokenType } from './types.ts';
+import type { AttributeRule, HashRule, TokenType } from './token-types.ts';
+import type { IdentityRule, Policy } from './types.ts';
 
 const tokenBytesMin = 16;
 const tokenBytesMax = 512;

@@ -5,7 +5,8 @@ import { type Compilation, errorInKey, errorInValue, warnInKey } from './compile
 import { annotates, refuseKeys } from './compile-type-keys.ts';
 import type { ConfigPath } from './config-problem.ts';
 import type { RowConfig, TokenTypeConfig } from './config-schema.ts';
-import type { Limit, Source, TokenType } from './types.ts';
+import type { Source, TokenType } from './token-types.ts';
+import type { Limit } from './types.ts';
 
 const elsewhere = 'remove it; such tokens are issued and kept elsewhere';
 const unknown = 'remove it; nobody here knows what such a token holds';

@@ -6,7 +6,7 @@ import { hasFixedMeaning } from './config-headers.ts';
 import { pepperSchema } from './config-pepper.ts';
 import { type Parsed, parsed, unreadable } from './config-problem.ts';
 import { signedEntries } from './config-signed.ts';
-import type { Source } from './types.ts';
+import type { Source } from './token-types.ts';
 
 const sourceHint = 'write bearer, header:NAME, query:NAME or cookie:NAME';
 

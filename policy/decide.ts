@@ -21,6 +21,7 @@ import { chargesFor } from './limits.ts';
 import { assertOnlyWatched, codesOf, isWatched, isWatching } from './monitor.ts';
 import { observationsOf } from './observe.ts';
 import { effectiveScopes } from './scopes.ts';
+import type { Presentation, TokenRecord } from './token-types.ts';
 import type {
   Charge,
   Claim,
@@ -30,10 +31,8 @@ import type {
   Outcome,
   Permit,
   Policy,
-  Presentation,
   RequestFacts,
   Route,
-  TokenRecord,
 } from './types.ts';
 
 const noPins: readonly PinEvidence[] = [];

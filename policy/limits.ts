@@ -2,17 +2,8 @@
 import { addressKey } from './address.ts';
 import { denied } from './denial.ts';
 import { LimiterUncounted } from './fault.ts';
-import type {
-  AttributeValue,
-  Charge,
-  Limit,
-  LimitPart,
-  LimitState,
-  Outcome,
-  RequestFacts,
-  Route,
-  TokenRecord,
-} from './types.ts';
+import type { AttributeValue, TokenRecord } from './token-types.ts';
+import type { Charge, Limit, LimitPart, LimitState, Outcome, RequestFacts, Route } from './types.ts';
 
 const none: readonly Charge[] = [];
 

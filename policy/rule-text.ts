@@ -1,6 +1,7 @@
 /** Rules in the words a table has room for. */
 import type { BundlePin, PinSource } from './body-types.ts';
-import type { Limit, LimitPart, Source } from './types.ts';
+import type { Source } from './token-types.ts';
+import type { Limit, LimitPart } from './types.ts';
 import { formatDuration } from './units.ts';
 
 /** Without its name, and without what it is monitored until: `5/10s per token, local`. */

@@ -1,5 +1,6 @@
 /** What a token may do today. */
-import type { Cell, TokenRecord, TokenType } from './types.ts';
+import type { TokenRecord, TokenType } from './token-types.ts';
+import type { Cell } from './types.ts';
 
 /**
  * The scopes a token holds under this config: a type with fixed scopes always has exactly those;

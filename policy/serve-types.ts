@@ -1,5 +1,6 @@
 /** The nouns of rows that Postern answers itself. Types only: nothing here runs. */
-import type { AttributeValue, Segment, TokenType } from './types.ts';
+import type { AttributeValue, TokenType } from './token-types.ts';
+import type { Segment } from './types.ts';
 
 export type ServeOperation =
   | 'token.create'

@@ -2,7 +2,8 @@
 import { denied } from './denial.ts';
 import type { ServedAttribute, ServedSource, ServeRule, Serving, TokenChoice } from './serve-types.ts';
 import { checkAttributes, labelOf, lacksNothing, originsOf } from './token-input.ts';
-import type { AttributeValue, Match, Outcome, Permit, TokenRecord } from './types.ts';
+import type { AttributeValue, TokenRecord } from './token-types.ts';
+import type { Match, Outcome, Permit } from './types.ts';
 import { parseDuration } from './units.ts';
 
 /** The keys an operation may read; of each, no body may have two. */

@@ -1,7 +1,8 @@
 /** Whether a token that was let through may still be at it: asked again and again while an answer is under way. */
 import { checkState } from './checks/state.ts';
 import { denial } from './denial.ts';
-import type { Denial, Policy, TokenRecord } from './types.ts';
+import type { TokenRecord } from './token-types.ts';
+import type { Denial, Policy } from './types.ts';
 
 /**
  * Its state, by the same check that lets requests through, and whether its type is still defined. Rows, scopes

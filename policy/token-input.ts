@@ -5,7 +5,8 @@
  */
 import { suggest } from './config-problem.ts';
 import { normaliseOrigin } from './origin.ts';
-import type { AttributeValue, Policy, TokenType } from './types.ts';
+import type { AttributeValue, TokenType } from './token-types.ts';
+import type { Policy } from './types.ts';
 
 export type Complaint = {
   readonly message: string;

@@ -1,6 +1,6 @@
 /** Finds which bcrypt row a token stands for, comparing in the verifier's threads; it remembers nothing. */
 import { LRUCache } from 'lru-cache';
-import type { TokenType } from '../policy/types.ts';
+import type { TokenType } from '../policy/token-types.ts';
 import { type BcryptVerifier, fitsBcrypt } from './bcrypt-verifier.ts';
 import { allOf, andThen, type Eventually } from './eventually.ts';
 import { StoreFault } from './fault.ts';

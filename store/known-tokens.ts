@@ -3,7 +3,7 @@
  * cannot be reached, and only so long after they were last read. Never an answer for a token not seen before.
  */
 import { LRUCache } from 'lru-cache';
-import type { TokenRecord, TokenType } from '../policy/types.ts';
+import type { TokenRecord, TokenType } from '../policy/token-types.ts';
 import { andThen, type Eventually } from './eventually.ts';
 import { StoreUnreachable } from './fault.ts';
 

@@ -1,5 +1,5 @@
 /** Makes the secret of a new token, and what its row keeps of it. */
-import type { TokenType } from '../policy/types.ts';
+import type { TokenType } from '../policy/token-types.ts';
 import type { BcryptVerifier } from './bcrypt-verifier.ts';
 import { StoreFault } from './fault.ts';
 import { mintSecret } from './secret.ts';

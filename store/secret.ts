@@ -1,6 +1,6 @@
 /** Mints token secrets and digests them; never keeps one. */
 import { hash, randomBytes } from 'node:crypto';
-import type { TokenType } from '../policy/types.ts';
+import type { TokenType } from '../policy/token-types.ts';
 import { checksumOf } from './token-format.ts';
 
 const ALPHABETS: Readonly<Record<TokenType['issue']['alphabet'], string>> = {

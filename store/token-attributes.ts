@@ -1,6 +1,6 @@
 /** The attributes of tokens by value, as query trees: what the tokens table says as JSON, made searchable. */
 import { type RawBuilder, sql } from 'kysely';
-import type { AttributeValue } from '../policy/types.ts';
+import type { AttributeValue } from '../policy/token-types.ts';
 import { builder, type Change, rawChange, type TokensTable } from './schema.ts';
 import { RECORD_COLUMNS } from './token-rows.ts';
 import type { ListFilter } from './token-store.ts';

@@ -1,5 +1,5 @@
 /** Rotates, regenerates, updates, disables and enables tokens: each change and its audit row in one transaction. */
-import type { AttributeValue, TokenRecord, TokenType } from '../policy/types.ts';
+import type { AttributeValue, TokenRecord, TokenType } from '../policy/token-types.ts';
 import type { AuditRow, AuditRows } from './audit-rows.ts';
 import type { AuditAction } from './audit-store.ts';
 import type { MadeToken } from './new-token.ts';

@@ -3,7 +3,7 @@
  * pepper, or by its id. Asks nothing itself, and keeps no token. Why so: docs/decisions/0012-token-formats.md.
  */
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
-import type { TokenType } from '../policy/types.ts';
+import type { TokenType } from '../policy/token-types.ts';
 import { StoreFault } from './fault.ts';
 import { digestOf } from './secret.ts';
 import { splitIdPipe } from './token-format.ts';

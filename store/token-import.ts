@@ -1,5 +1,5 @@
 /** Makes a row of a token brought from elsewhere; refuses a secret that no one could ever present. */
-import type { TokenType } from '../policy/types.ts';
+import type { TokenType } from '../policy/token-types.ts';
 import type { TokensTable } from './schema.ts';
 import { previewOf } from './secret.ts';
 import type { TokenDigests } from './token-digests.ts';

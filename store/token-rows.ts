@@ -1,5 +1,5 @@
 /** Turns rows into records and records' values into columns; it never reads or writes one. */
-import type { AttributeValue, TokenRecord } from '../policy/types.ts';
+import type { AttributeValue, TokenRecord } from '../policy/token-types.ts';
 import type { TokensTable } from './schema.ts';
 
 /** What a record is made of: every column but the secret's. */

@@ -1,5 +1,5 @@
 /** What a token store promises, whatever database is under it. */
-import type { AttributeValue, TokenRecord, TokenType } from '../policy/types.ts';
+import type { AttributeValue, TokenRecord, TokenType } from '../policy/token-types.ts';
 
 /** What a new token is to be. Times are Unix ms. */
 export type NewToken = {

@@ -1,5 +1,5 @@
 /** Tokens in one SQLite file: read on the event loop per request, written by the writer thread. */
-import type { TokenRecord } from '../policy/types.ts';
+import type { TokenRecord } from '../policy/token-types.ts';
 import { createAuditRows } from './audit-rows.ts';
 import { openSqliteAudit } from './audit-sqlite.ts';
 import { type Connection, createIfMissing, inspectDatabase, openReader, openReadonly } from './database.ts';

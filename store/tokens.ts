@@ -1,6 +1,6 @@
 /** What a token store does on any database: mints, finds, revokes, imports. The database's own part is handed to it. */
 import { LRUCache } from 'lru-cache';
-import type { TokenRecord, TokenType } from '../policy/types.ts';
+import type { TokenRecord, TokenType } from '../policy/token-types.ts';
 import type { AuditRows } from './audit-rows.ts';
 import type { AuditStore } from './audit-store.ts';
 import { BcryptLookup, type BcryptMatch } from './bcrypt-lookup.ts';

@@ -11,7 +11,8 @@ import {
   originsOf,
   ownTypeNamed,
 } from '../../policy/token-input.ts';
-import type { AttributeValue, Policy, TokenType } from '../../policy/types.ts';
+import type { AttributeValue, TokenType } from '../../policy/token-types.ts';
+import type { Policy } from '../../policy/types.ts';
 import { isPipeId } from '../../store/token-format.ts';
 import type { ImportedToken } from '../../store/token-store.ts';
 

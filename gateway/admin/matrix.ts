@@ -3,7 +3,8 @@ import { formatCell } from '../../policy/cells.ts';
 import { formatNetwork } from '../../policy/cidr.ts';
 import { formatUntil } from '../../policy/monitor.ts';
 import { formatBundlePin, formatLimit, formatSource } from '../../policy/rule-text.ts';
-import type { Bind, Cell, Cors, Observe, Policy, Route, TokenType } from '../../policy/types.ts';
+import type { TokenType } from '../../policy/token-types.ts';
+import type { Bind, Cell, Cors, Observe, Policy, Route } from '../../policy/types.ts';
 
 /** As `matrix --json` prints it. */
 export type Matrix = {

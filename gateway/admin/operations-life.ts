@@ -12,7 +12,7 @@ import {
   originsOf,
   typeNamed,
 } from '../../policy/token-input.ts';
-import type { AttributeValue, TokenRecord } from '../../policy/types.ts';
+import type { AttributeValue, TokenRecord } from '../../policy/token-types.ts';
 import { formatDuration } from '../../policy/units.ts';
 import type { Regenerated, Rotation, TokenChange, TokenPage } from '../../store/token-store.ts';
 import { type Desk, unknownToken } from './operations.ts';

@@ -2,7 +2,8 @@
 import { denied } from '../../policy/denial.ts';
 import type { Serving } from '../../policy/serve-types.ts';
 import type { Checked } from '../../policy/token-input.ts';
-import type { AttributeValue, Outcome, TokenRecord } from '../../policy/types.ts';
+import type { AttributeValue, TokenRecord } from '../../policy/token-types.ts';
+import type { Outcome } from '../../policy/types.ts';
 import type { CreatedToken } from '../../store/token-store.ts';
 import type { Operate, Operated } from '../serve.ts';
 import { createToken, type Desk, revokeToken } from './operations.ts';

@@ -14,7 +14,8 @@ import {
   originsOf,
   ownTypeNamed,
 } from '../../policy/token-input.ts';
-import type { AttributeValue, Policy, TokenRecord } from '../../policy/types.ts';
+import type { AttributeValue, TokenRecord } from '../../policy/token-types.ts';
+import type { Policy } from '../../policy/types.ts';
 import type { AuditStore } from '../../store/audit-store.ts';
 import type { PinStore } from '../../store/pin-store.ts';
 import type { CreatedToken, ImportedToken, TokenPage, TokenStore } from '../../store/token-store.ts';

@@ -1,6 +1,7 @@
 /** A token record as the outside sees it: snake_case, times in RFC 3339 UTC. Never a secret: a record has none. */
 import { effectiveScopes } from '../../policy/scopes.ts';
-import type { AttributeValue, Policy, TokenRecord } from '../../policy/types.ts';
+import type { AttributeValue, TokenRecord } from '../../policy/token-types.ts';
+import type { Policy } from '../../policy/types.ts';
 
 export type TokenState = 'active' | 'revoked' | 'expired' | 'disabled' | 'not_yet_valid';
 

@@ -1,6 +1,7 @@
 /** Whether path parameters are the token's own: tenant binding without code. */
 import { denial } from '../denial.ts';
-import type { AttributeValue, Denial } from '../types.ts';
+import type { AttributeValue } from '../token-types.ts';
+import type { Denial } from '../types.ts';
 import type { Question } from './question.ts';
 
 /** Each bound `{x}` must equal the attribute, or be one of its items where it is a list. */

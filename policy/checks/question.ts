@@ -1,5 +1,6 @@
 /** What every check is asked, and the shape of its answer. */
-import type { Match, Presentation, RequestFacts, TokenRecord, TokenType } from '../types.ts';
+import type { Presentation, TokenRecord, TokenType } from '../token-types.ts';
+import type { Match, RequestFacts } from '../types.ts';
 
 export type Question = {
   readonly match: Match;

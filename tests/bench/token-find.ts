@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TokenType } from '../../policy/types.ts';
+import type { TokenType } from '../../policy/token-types.ts';
 import { digestOf } from '../../store/secret.ts';
 import type { TokenStore } from '../../store/token-store.ts';
 import { openSqliteTokens } from '../../store/tokens-sqlite.ts';

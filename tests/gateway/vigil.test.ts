@@ -2,7 +2,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Vigil } from '../../gateway/vigil.ts';
-import type { TokenRecord } from '../../policy/types.ts';
+import type { TokenRecord } from '../../policy/token-types.ts';
 import { StoreFault } from '../../store/fault.ts';
 import { policyOf, tokenOf, typeOf } from '../support/policy.ts';
 

@@ -7,7 +7,8 @@ import { decide } from '../../policy/decide.ts';
 import { normaliseOrigin } from '../../policy/origin.ts';
 import { parseTarget } from '../../policy/path.ts';
 import { chooseRow, rowSet } from '../../policy/rows.ts';
-import type { AttributeValue, Claim, Denial, Outcome, Policy, TokenRecord } from '../../policy/types.ts';
+import type { AttributeValue, TokenRecord } from '../../policy/token-types.ts';
+import type { Claim, Denial, Outcome, Policy } from '../../policy/types.ts';
 import { loaded } from '../fixtures/config.ts';
 import { factsOf, noon, tokenOf } from '../support/policy.ts';
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { checkCsrf } from '../../policy/checks/csrf.ts';
 import { decide } from '../../policy/decide.ts';
-import type { AttributeValue, Presentation } from '../../policy/types.ts';
+import type { AttributeValue, Presentation } from '../../policy/token-types.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { accessOf, factsOf, matchOf, noon, policyOf, tokenOf, typeOf } from '../support/policy.ts';
 

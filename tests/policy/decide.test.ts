@@ -3,7 +3,8 @@ import { join, resolve } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { admit, decide } from '../../policy/decide.ts';
-import type { Cell, Claim, Outcome, Permit, Route, TokenRecord, TokenType } from '../../policy/types.ts';
+import type { TokenRecord, TokenType } from '../../policy/token-types.ts';
+import type { Cell, Claim, Outcome, Permit, Route } from '../../policy/types.ts';
 import { fuzz } from '../support/fuzz.ts';
 import {
   accessOf,

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { admit } from '../../policy/decide.ts';
 import { foldName, identityFields, isReserved } from '../../policy/identity.ts';
-import type { IdentityField, Permit, TokenRecord } from '../../policy/types.ts';
+import type { TokenRecord } from '../../policy/token-types.ts';
+import type { IdentityField, Permit } from '../../policy/types.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { factsOf, identityOf, matchOf, owesNothing, tokenOf } from '../support/policy.ts';
 

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { LimiterUncounted } from '../../policy/fault.ts';
 import { chargesFor, judge, tightest } from '../../policy/limits.ts';
-import type { AttributeValue, LimitPart, LimitState } from '../../policy/types.ts';
+import type { AttributeValue } from '../../policy/token-types.ts';
+import type { LimitPart, LimitState } from '../../policy/types.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { factsOf, limitOf, routeOf, stateOf, tokenOf } from '../support/policy.ts';
 

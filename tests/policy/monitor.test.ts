@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { parseNetwork } from '../../policy/cidr.ts';
 import { parseUntil } from '../../policy/config-monitor.ts';
 import { admit, decide } from '../../policy/decide.ts';
+import type { Presentation, TokenRecord } from '../../policy/token-types.ts';
 import type {
   CidrPin,
   Claim,
@@ -10,10 +11,8 @@ import type {
   Limit,
   OriginPin,
   Outcome,
-  Presentation,
   RequestFacts,
   Route,
-  TokenRecord,
 } from '../../policy/types.ts';
 import { fuzz } from '../support/fuzz.ts';
 import {

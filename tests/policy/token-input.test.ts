@@ -9,7 +9,7 @@ import {
   originsOf,
   wordComplaint,
 } from '../../policy/token-input.ts';
-import type { TokenType } from '../../policy/types.ts';
+import type { TokenType } from '../../policy/token-types.ts';
 import { loaded, smallConfig } from '../fixtures/config.ts';
 
 const { types } = loaded(smallConfig).policy;

@@ -5,7 +5,8 @@ import { assertionClaims } from '../../policy/assertion.ts';
 import { admit, decide } from '../../policy/decide.ts';
 import { identityFields } from '../../policy/identity.ts';
 import { lostStanding } from '../../policy/standing.ts';
-import type { Cell, Claim, Presentation, Route, Source, TokenType } from '../../policy/types.ts';
+import type { Presentation, Source, TokenType } from '../../policy/token-types.ts';
+import type { Cell, Claim, Route } from '../../policy/types.ts';
 import { loaded, smallConfig } from '../fixtures/config.ts';
 import { fuzz } from '../support/fuzz.ts';
 import {

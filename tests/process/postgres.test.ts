@@ -1,7 +1,7 @@
 /** PostgreSQL comes and goes under serving gateways: 503 and never 401, or what was known; then all is found again. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { loadConfig } from '../../gateway/config/load.ts';
-import type { TokenType } from '../../policy/types.ts';
+import type { TokenType } from '../../policy/token-types.ts';
 import type { NewToken } from '../../store/token-store.ts';
 import type { OpenTokens } from '../../store/tokens.ts';
 import { KeepAlive } from '../fixtures/keep-alive.ts';

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../gateway/config/load.ts';
-import type { TokenType } from '../../policy/types.ts';
+import type { TokenType } from '../../policy/token-types.ts';
 import type { OpenTokens } from '../../store/tokens.ts';
 import { KeepAlive } from '../fixtures/keep-alive.ts';
 import { createTestDatabase, type TestDatabase } from '../fixtures/postgres.ts';

@@ -1,7 +1,7 @@
 /** A revoke by another process is seen by the very next request, on a connection that was open before. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../gateway/config/load.ts';
-import type { TokenType } from '../../policy/types.ts';
+import type { TokenType } from '../../policy/token-types.ts';
 import { openSqliteTokens, type SqliteTokenStore } from '../../store/tokens-sqlite.ts';
 import { KeepAlive } from '../fixtures/keep-alive.ts';
 import {

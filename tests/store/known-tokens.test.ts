@@ -1,7 +1,7 @@
 /** What is known of a token is served only while the database cannot be reached, and never for longer than allowed. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { TokenRecord } from '../../policy/types.ts';
+import type { TokenRecord } from '../../policy/token-types.ts';
 import { StoreFault, StoreUnreachable } from '../../store/fault.ts';
 import { createKnownTokens } from '../../store/known-tokens.ts';
 import { fuzz } from '../support/fuzz.ts';

@@ -1,6 +1,6 @@
 /** What every TokenStore must do when tokens are looked for by attributes, and changed, whatever database is under it. */
 import { describe, expect, test } from 'vitest';
-import type { AttributeValue } from '../../policy/types.ts';
+import type { AttributeValue } from '../../policy/token-types.ts';
 import { type CreateDatabase, freshStore } from './token-database.ts';
 import { auditOf, made, OTHER, of } from './token-life-kit.ts';
 import { importedToken, NOW, newToken, USER } from './token-types.ts';

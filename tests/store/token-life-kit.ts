@@ -1,6 +1,6 @@
 /** What the suites about a token's life share: types, tokens of a project, and what is left of them. */
 import { checkState } from '../../policy/checks/state.ts';
-import type { AttributeValue, TokenRecord, TokenType } from '../../policy/types.ts';
+import type { AttributeValue, TokenRecord, TokenType } from '../../policy/token-types.ts';
 import type { AuditStore } from '../../store/audit-store.ts';
 import type { Regeneration, TokenStore } from '../../store/token-store.ts';
 import { newToken, tokenType, USER } from './token-types.ts';

@@ -1,5 +1,5 @@
 /** Token types and tokens for the store's tests; loads no test library, so a child process may use it too. */
-import type { HashRule, TokenType } from '../../policy/types.ts';
+import type { HashRule, TokenType } from '../../policy/token-types.ts';
 import type { ImportedToken, NewToken } from '../../store/token-store.ts';
 
 export const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);

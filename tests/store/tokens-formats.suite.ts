@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { TokenType } from '../../policy/types.ts';
+import type { TokenType } from '../../policy/token-types.ts';
 import type { Peppers } from '../../store/token-digests.ts';
 import { type CreateDatabase, freshStore } from './token-database.ts';
 import { BARE, importedToken, MOVING, newToken, PEPPERED, PIPED, USER } from './token-types.ts';

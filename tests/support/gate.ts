@@ -1,7 +1,8 @@
 /** One policy with every kind of source, row and identity field, and the pieces a request to it is made of. */
 import type { Head } from '../../gateway/head.ts';
 import { admit } from '../../policy/decide.ts';
-import type { LimitState, Permit, Policy, Route, TokenRecord } from '../../policy/types.ts';
+import type { TokenRecord } from '../../policy/token-types.ts';
+import type { LimitState, Permit, Policy, Route } from '../../policy/types.ts';
 import { loaded } from '../fixtures/config.ts';
 import { factsOf, owesNothing, tokenOf } from './policy.ts';
 

@@ -1,5 +1,6 @@
 /** Policy's nouns with everything filled in, for tests that care about one field. */
 import { parseCell } from '../../policy/cells.ts';
+import type { TokenRecord, TokenType } from '../../policy/token-types.ts';
 import type {
   AssertionRule,
   Cell,
@@ -10,8 +11,6 @@ import type {
   Policy,
   RequestFacts,
   Route,
-  TokenRecord,
-  TokenType,
 } from '../../policy/types.ts';
 import { rowOf } from '../fixtures/routes.ts';
 
