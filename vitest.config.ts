@@ -1,8 +1,8 @@
 /** How the tests are run: real processes, three at a time on two cores since many of them wait; nothing global. */
 import { defineConfig } from 'vitest/config';
 
-/** Measure their own process (memory, event loop, exits) or fill it with threads, so each has one to itself. */
-const alone = ['tests/process/**', 'tests/store/**', 'tests/streaming/**', 'tests/*.test.ts'];
+/** Measure their own process: its memory, its event loop, its connections. So each has one to itself. */
+const alone = ['tests/streaming/**', 'tests/store/bcrypt.test.ts', 'tests/wire/survival.test.ts'];
 
 export default defineConfig({
   test: {
