@@ -19,7 +19,10 @@ apis:
       GET /limited: { allow: public, limits: [each] }
 `;
   [trusting, strict] = await Promise.all([
-    startTestGateway(yaml, 'listen: { address: 127.0.0.1:0, trusted_proxies: [127.0.0.1/32], drain: { announce: 0s, requests: 1s, streams: 1s } }'),
+    startTestGateway(
+      yaml,
+      'listen: { address: 127.0.0.1:0, trusted_proxies: [127.0.0.1/32], drain: { announce: 0s, requests: 1s, streams: 1s } }',
+    ),
     startTestGateway(yaml),
   ]);
 });
