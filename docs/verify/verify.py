@@ -1,4 +1,5 @@
-"""Checks the assertion Postern sends with each request. Needs: pip install 'PyJWT[crypto]'
+"""Checks the assertion Postern sends with each request. Needs PyJWT 2.6 or newer:
+pip install 'PyJWT[crypto]', or Debian's python3-jwt and python3-cryptography.
 
 As a program: verify.py GATEWAY ISSUER AUDIENCE reads assertions from stdin, one a line.
 """
@@ -10,7 +11,7 @@ import jwt
 
 def postern(gateway):
     """Fetched when first needed, kept, and fetched again for a key that is not in it. Make it once."""
-    return jwt.PyJWKClient(gateway + "/_postern/jwks.json", timeout=5)
+    return jwt.PyJWKClient(gateway + "/_postern/jwks.json")
 
 
 def verify(assertion, keys, issuer, audience):
@@ -18,7 +19,7 @@ def verify(assertion, keys, issuer, audience):
     key = keys.get_signing_key_from_jwt(assertion)
     claims = jwt.decode(
         assertion,
-        key,
+        key.key,
         algorithms=["EdDSA"],
         issuer=issuer,
         audience=audience,
