@@ -3,7 +3,7 @@ import { bufferBytesMax } from '../policy/body.ts';
 import { denied } from '../policy/denial.ts';
 import type { Denial, Outcome } from '../policy/types.ts';
 import { isGone } from './connection.ts';
-import type { Visit } from './exchange.ts';
+import type { Visit } from './gate.ts';
 import { framingOf } from './head.ts';
 import { noteStreamed } from './streamed.ts';
 

@@ -2,50 +2,28 @@
  * One request from socket to account: asks the walk, then delivers, answers or refuses. Catches
  * every fault itself, for nothing above it would answer the caller.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+
+import type { IncomingMessage } from 'node:http';
 import type { Denial, LimitState, RequestFacts, Route } from '../policy/types.ts';
-import type { Limiter } from '../store/limiter.ts';
-import type { TokenStore } from '../store/token-store.ts';
-import type { Account } from './access-log.ts';
 import { type Answer, type Field, writeResponse } from './answer.ts';
-import { type BodyBudget, BodyBuffer, CallerLeft } from './body-buffer.ts';
+import { BodyBuffer, CallerLeft } from './body-buffer.ts';
 import { isGone } from './connection.ts';
 import { corsFields, preflightAnswer } from './cors.ts';
 import { type Fault, faultOf, UpstreamFault } from './fault.ts';
 import { deliver } from './forward.ts';
-import type { Hops } from './forwarded.ts';
+import type { Gate, Visit } from './gate.ts';
 import { framingOf, type Head } from './head.ts';
 import { readHeld } from './held-body.ts';
-import type { Life } from './life.ts';
-import { type ObserverRooms, observerFor } from './observer.ts';
+import { observerFor } from './observer.ts';
 import { rateLimitFields } from './ratelimit-fields.ts';
 import { type RefusalCode, refusalAnswer } from './refusals.ts';
 import type { Delivered } from './relay.ts';
 import { BodyTooLarge, EarlyBytes, RequestStalled } from './request-body.ts';
-import { type Operate, servedIdleMs, serveRow } from './serve.ts';
+import { servedIdleMs, serveRow } from './serve.ts';
 import type { Site } from './site.ts';
 import { deliverUpgrade } from './tunnel.ts';
 import type { Upstream } from './upstream.ts';
-import type { Vigil } from './vigil.ts';
 import { type Footing, type Rooms, type Ruling, walk } from './walk.ts';
-
-/** What every exchange leans on; made once, in main. */
-export type Gate = {
-  readonly site: () => Site;
-  readonly tokens: TokenStore;
-  readonly limiter: Limiter;
-  readonly observing: ObserverRooms;
-  readonly pins: Rooms['pins'];
-  /** What rows that are answered here do. */
-  readonly operate: Operate;
-  readonly bodies: BodyBudget;
-  readonly life: Life;
-  readonly vigil: Vigil;
-  readonly now: () => number;
-  readonly account: (account: Account) => void;
-  readonly upstreamSeconds: (upstream: string, seconds: number) => void;
-  readonly bug: (error: unknown, requestId: string) => void;
-};
 
 /** Bodies up to this are read to their end behind a refusal, so that the connection can live on. */
 const readOnBytesMax = 64 * 1024;
@@ -56,20 +34,6 @@ type Ending = {
   readonly code?: RefusalCode;
   readonly reason?: string;
   readonly aborted?: boolean;
-};
-
-/** One request as it stands: its two ends, what the door read, and the site it is judged by. */
-export type Visit = {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
-  readonly head: Head;
-  readonly facts: RequestFacts;
-  /** What trusted proxies said; null: the peer is the caller. */
-  readonly hops: Hops | null;
-  /** RFC 9110 §10.1.1: the caller holds its body back until we say go on. */
-  readonly awaitsContinue: boolean;
-  /** A WebSocket handshake on a row that grants it; its connection is nobody's but ours. */
-  readonly upgrade?: true;
 };
 
 /** What a walk has read of a body; it is let go when the exchange is over. */

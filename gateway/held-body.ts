@@ -3,7 +3,7 @@ import { lostStanding } from '../policy/standing.ts';
 import type { TokenRecord } from '../policy/token-types.ts';
 import type { Outcome } from '../policy/types.ts';
 import { type BodyBuffer, CallerLeft } from './body-buffer.ts';
-import type { Gate, Visit } from './exchange.ts';
+import type { Gate, Visit } from './gate.ts';
 
 /** How long a body may be, and stand still. */
 type Bounds = { readonly bytesMax: number; readonly idleMs: number };

@@ -12,7 +12,7 @@ import { serveOperations } from './admin/operations-serve.ts';
 import { BodyBudget } from './body-buffer.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { drain } from './drain.ts';
-import type { Gate } from './exchange.ts';
+import type { Gate } from './gate.ts';
 import type { Readiness } from './health.ts';
 import { Life } from './life.ts';
 import { closeServer, healthListener, listenOn, urlOf } from './listeners.ts';

@@ -3,7 +3,7 @@
  * RFC 6750 challenge, Retry-After. A code without an entry here does not compile.
  */
 import { STATUS_CODES } from 'node:http';
-import type { RefusalKind } from '../policy/compile-errors.ts';
+import type { RefusalKind } from '../policy/compile-context.ts';
 import { type ErrorStyle, type RefusalFacts, renderBody } from '../policy/error-style.ts';
 import type { Denial, DenialCode } from '../policy/types.ts';
 import type { Answer, Field } from './answer.ts';

@@ -4,7 +4,7 @@ import type { Outcome, Permit, Policy } from '../policy/types.ts';
 import type { Answer } from './answer.ts';
 import { confirm } from './confirm.ts';
 import { isGone } from './connection.ts';
-import type { Gate, Visit } from './exchange.ts';
+import type { Gate, Visit } from './gate.ts';
 import type { Site } from './site.ts';
 import type { Ruling } from './walk.ts';
 

@@ -1,7 +1,15 @@
 /** What every step of the compilation shares: the config, its surroundings, the problems so far. */
-import type { RefusalKind } from './compile-errors.ts';
 import { type ConfigPath, inKey, inValue, type ProblemList, suggest } from './config-problem.ts';
 import type { PolicyConfig } from './config-schema.ts';
+
+/** What the gateway says of a refusal where no style does. */
+export type RefusalKind = {
+  readonly status: number;
+  /** The code callers see. */
+  readonly outside: string;
+  /** Always in the default shape: no row is known yet. */
+  readonly beforeRows: boolean;
+};
 
 /** What policy cannot know by itself. */
 export type Surroundings = {

@@ -7,15 +7,6 @@ import { readBody } from './error-template.ts';
 
 type StyleConfig = PolicyConfig['errors'][string];
 
-/** What the gateway says of a refusal where no style does. */
-export type RefusalKind = {
-  readonly status: number;
-  /** The code callers see. */
-  readonly outside: string;
-  /** Always in the default shape: no row is known yet. */
-  readonly beforeRows: boolean;
-};
-
 /** They look the same outside; nobody may learn from a style which of them a token was. */
 const deadTokens = [
   'token_unknown',

@@ -1,6 +1,6 @@
 /** Who may use a row, before and after, compared by the tokens that pass rather than by the words of the cell. */
 import { formatCell } from './cells.ts';
-import type { Change, Verdict } from './diff.ts';
+import type { Change, Verdict } from './diff-verdicts.ts';
 import { holds } from './scopes.ts';
 import type { Policy, Route } from './types.ts';
 

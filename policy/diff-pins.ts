@@ -1,8 +1,8 @@
 /** The pins of two rows: what is pinned, how strictly, and whether it is enforced yet. */
 import type { BundlePin } from './body-types.ts';
-import type { Change, Verdict } from './diff.ts';
 import { networksStep, networksText } from './diff-networks.ts';
 import { isSame } from './diff-values.ts';
+import type { Change, Verdict } from './diff-verdicts.ts';
 import { monitorStep, monitorText, stepBetween, verdictOfSteps } from './diff-verdicts.ts';
 import { formatBundlePin } from './rule-text.ts';
 import type { CidrPin, OriginPin, Route } from './types.ts';

@@ -1,7 +1,8 @@
 /** What two rows ask beyond their cells: limits, pins, binds and the rest, each by whether more or less passes. */
-import type { Change, Verdict } from './diff.ts';
+
 import { comparePins } from './diff-pins.ts';
 import { compareValues, isSame } from './diff-values.ts';
+import type { Change, Verdict } from './diff-verdicts.ts';
 import { monitorStep, monitorText, stepBetween, verdictOfSteps } from './diff-verdicts.ts';
 import { formatUntil } from './monitor.ts';
 import { formatLimit } from './rule-text.ts';

@@ -1,6 +1,7 @@
 /** What two configs say of one kind of token. */
-import type { Change } from './diff.ts';
+
 import { compareValues, isSame } from './diff-values.ts';
+import type { Change } from './diff-verdicts.ts';
 import type { CsrfRule, TokenType } from './token-types.ts';
 
 const judged = new Set(['csrf']);

@@ -1,5 +1,5 @@
 /** The part of a diff that understands nothing, and so misses nothing: what differs is `changed`. */
-import type { Change } from './diff.ts';
+import type { Change } from './diff-verdicts.ts';
 
 /** Each key in which the two differ, but for `except`. */
 export function compareValues(

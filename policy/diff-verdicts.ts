@@ -1,6 +1,21 @@
 /** How single differences add up to a verdict, and the ones that many kinds of rules share. */
-import type { Verdict } from './diff.ts';
 import { formatUntil } from './monitor.ts';
+
+/**
+ * `opened`, `closed`: somebody may now do what nobody of that kind could, or the reverse. `loosened`, `tightened`:
+ * more or fewer requests pass. `changed`: neither can be said, so a person must look.
+ */
+export type Verdict = 'opened' | 'closed' | 'loosened' | 'tightened' | 'changed';
+
+export type Change = {
+  readonly verdict: Verdict;
+  /** The row it is about, by id; null: about more than one. */
+  readonly row: string | null;
+  /** `cell browser`, `limit ingest`, `type service prefixes`. */
+  readonly what: string;
+  readonly from: string;
+  readonly to: string;
+};
 
 /** Above 0: more requests pass than before; below: fewer; 0: the same. */
 export type Step = number;

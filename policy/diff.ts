@@ -7,23 +7,8 @@ import { compareCells } from './diff-cells.ts';
 import { compareRules } from './diff-rules.ts';
 import { compareTypes } from './diff-types.ts';
 import { compareValues, plainOf } from './diff-values.ts';
+import type { Change } from './diff-verdicts.ts';
 import type { Policy, Route, Segment } from './types.ts';
-
-/**
- * `opened`, `closed`: somebody may now do what nobody of that kind could, or the reverse. `loosened`, `tightened`:
- * more or fewer requests pass. `changed`: neither can be said, so a person must look.
- */
-export type Verdict = 'opened' | 'closed' | 'loosened' | 'tightened' | 'changed';
-
-export type Change = {
-  readonly verdict: Verdict;
-  /** The row it is about, by id; null: about more than one. */
-  readonly row: string | null;
-  /** `cell browser`, `limit ingest`, `type service prefixes`. */
-  readonly what: string;
-  readonly from: string;
-  readonly to: string;
-};
 
 /** In the order of the new config's rows, then what only the old one had. Empty: callers notice nothing. */
 export function diffPolicies(before: Policy, after: Policy): readonly Change[] {

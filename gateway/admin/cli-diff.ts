@@ -1,9 +1,10 @@
 /** `postern diff`: what another config would change for callers, before it is in force. */
 import { createPublicKey } from 'node:crypto';
 import type { Command } from 'commander';
-import { type Change, diffPolicies, type Verdict } from '../../policy/diff.ts';
+import { diffPolicies } from '../../policy/diff.ts';
 import { networksStep, networksText } from '../../policy/diff-networks.ts';
 import { compareValues, isSame } from '../../policy/diff-values.ts';
+import type { Change, Verdict } from '../../policy/diff-verdicts.ts';
 import { verdictOfSteps } from '../../policy/diff-verdicts.ts';
 import type { Network } from '../../policy/types.ts';
 import type { LoadedConfig } from '../config/load.ts';

@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decide } from '../../policy/decide.ts';
-import { type Change, diffPolicies } from '../../policy/diff.ts';
+import { diffPolicies } from '../../policy/diff.ts';
+import type { Change } from '../../policy/diff-verdicts.ts';
 import type { Policy } from '../../policy/types.ts';
 import { loaded } from '../fixtures/config.ts';
 import { factsOf, noon, tokenOf } from '../support/policy.ts';
