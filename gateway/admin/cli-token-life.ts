@@ -33,7 +33,7 @@ type RegenerateOptions = Common & {
   readonly attribute: readonly string[];
   readonly scope?: readonly string[];
   readonly label: string;
-  readonly grace: number;
+  readonly grace?: number;
 };
 
 type UpdateOptions = Common & {
@@ -90,7 +90,7 @@ function addRegenerate(token: Command, shell: Shell): void {
     .option('--attribute <name=value>', 'what they belong to (several; lists: again)', collect, none)
     .option('--scope <scope>', 'what it may do (several); left out: what the newest may', collectMore)
     .option('--label <text>', 'where there is none yet: what people know it by', 'unnamed')
-    .option('--grace <duration>', 'how long the others still work (0s)', duration, 0)
+    .option('--grace <duration>', 'how long the others still work; left out: not at all', duration)
     .option('--json', 'print the new token, its record, and what it replaces')
     .action((options: RegenerateOptions) => regenerate(options, shell));
 }
@@ -127,7 +127,7 @@ async function regenerate(options: RegenerateOptions, shell: Shell): Promise<voi
   const config = configOf(options.config, shell);
   const type = allowed(typeNamed(config.policy, options.type));
   const attributes = allowed(attributesOfPairs(type, options.attribute));
-  const { label, scope: scopes = null, grace: graceMs } = options;
+  const { label, scope: scopes = null, grace: graceMs = 0 } = options;
   const answer = await atDesk(config, 'create', shell, (desk) =>
     regenerateToken(desk, { type: type.name, attributes, scopes, label, graceMs }),
   );

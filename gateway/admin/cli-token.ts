@@ -137,8 +137,14 @@ async function list(options: ListOptions, shell: Shell): Promise<void> {
 
 function rowOf(token: TokenView): readonly string[] {
   const { id, type, label, preview, state, scopes } = token;
-  const times = [token.created_at, token.last_used_at ?? 'never', token.expires_at ?? 'never'];
+  const times = [token.created_at, token.last_used_at ?? 'never', endOf(token) ?? 'never'];
   return [id, type, label, preview, state, scopes.join(' ') || '-', ...times.map(toMinute)];
+}
+
+/** Whatever comes first: its expiry, or the end of what it was left when a successor came. */
+function endOf({ expires_at, retire_at }: TokenView): string | null {
+  if (expires_at === null || retire_at === null) return expires_at ?? retire_at;
+  return expires_at < retire_at ? expires_at : retire_at;
 }
 
 /** `2026-01-02 03:04Z`: what fits a column. */

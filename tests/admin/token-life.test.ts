@@ -90,6 +90,28 @@ describe('postern token regenerate', () => {
   });
 });
 
+describe('postern token list', () => {
+  test('says when a token ends that has a successor, or expires before that', async () => {
+    const terminal = new Terminal();
+    const ends = async (id: string): Promise<string | undefined> => {
+      const { stdout } = await terminal.run('token', 'list');
+      return stdout.split('\n').find((line) => line.startsWith(id))?.replace(/^.* {2}/, '');
+    };
+    const minute = (time: string): string => `${time.slice(0, 10)} ${time.slice(11, 16)}Z`;
+    const endless = await made(terminal);
+    expect(await ends(endless.id)).toBe('never');
+    const { rotated } = await terminal.json('token', 'rotate', endless.id, '--overlap', '2h');
+    expect(await ends(endless.id)).toBe(minute(rotated.retire_at));
+    const long = await made(terminal, '--expires-in', '90d');
+    const longRotated = (await terminal.json('token', 'rotate', long.id, '--overlap', '3h')).rotated;
+    expect(await ends(long.id)).toBe(minute(longRotated.retire_at));
+    const short = await made(terminal, '--expires-in', '1h');
+    expect(await ends(short.id)).toBe(minute(short.expires_at));
+    await terminal.json('token', 'rotate', short.id, '--overlap', '5h');
+    expect(await ends(short.id)).toBe(minute(short.expires_at));
+  });
+});
+
 describe('postern token update', () => {
   test('changes what is given and nothing else', async () => {
     const terminal = new Terminal();
