@@ -15,7 +15,7 @@ export type DemoOptions = { readonly json: boolean; readonly port: number };
 
 const configFile = join(dirname(fileURLToPath(import.meta.url)), '..', 'gateway.config.yaml');
 
-/** Runs until SIGTERM or SIGINT. Keeps nothing: the store is a folder that goes with it. */
+/** Runs until SIGTERM, SIGINT or the end of its terminal. Keeps nothing: the store is a folder that goes with it. */
 export async function demo({ json, port }: DemoOptions): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'postern-demo-'));
   const echo = createEcho();
@@ -41,6 +41,7 @@ export async function demo({ json, port }: DemoOptions): Promise<void> {
   };
   process.once('SIGTERM', () => void leave());
   process.once('SIGINT', () => void leave());
+  process.once('SIGHUP', () => void leave());
 }
 
 /** The shipped config, except that everything stays on this machine and goes away afterwards. */
