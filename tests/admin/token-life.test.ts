@@ -95,7 +95,10 @@ describe('postern token list', () => {
     const terminal = new Terminal();
     const ends = async (id: string): Promise<string | undefined> => {
       const { stdout } = await terminal.run('token', 'list');
-      return stdout.split('\n').find((line) => line.startsWith(id))?.replace(/^.* {2}/, '');
+      return stdout
+        .split('\n')
+        .find((line) => line.startsWith(id))
+        ?.replace(/^.* {2}/, '');
     };
     const minute = (time: string): string => `${time.slice(0, 10)} ${time.slice(11, 16)}Z`;
     const endless = await made(terminal);
