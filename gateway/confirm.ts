@@ -91,14 +91,21 @@ async function statusFrom(asking: Asking): Promise<number> {
   }
 }
 
-/** Of what the caller sent only the credential that was read, and what we say of the caller ourselves. */
+/** Of what the caller sent only its Host and the credential that was read, and what we say of the caller ourselves. */
 function headersOf(
   { permit, visit, site, upstream }: Asking,
   target: Target,
   credential: Presented,
 ): string[] {
+  const { rawHeaders } = visit.req;
   return outgoingHeaders({
-    rawHeaders: ['Accept', 'application/json', ...credentialFields(visit.req.rawHeaders, credential)],
+    rawHeaders: [
+      'Host',
+      ...fieldValues(rawHeaders, 'host'),
+      'Accept',
+      'application/json',
+      ...credentialFields(rawHeaders, credential),
+    ],
     httpVersion: visit.req.httpVersion,
     permit,
     cut: uncut,

@@ -90,6 +90,15 @@ describe('the upstream is asked', () => {
     expect([(await create(token)).status, await made()]).toEqual([401, 0]);
   });
 
+  test("by the caller's Host where the upstream is called by that, and told of it anyway", async () => {
+    const { host } = new URL(stage.gateway.url);
+    await stage.ask('POST /h/p/tokens', user.token, { label: 'SDK' });
+    await create();
+    const [preserved, own] = stage.upstream.seen;
+    expect(preserved?.headers).toMatchObject({ host, 'x-forwarded-host': host });
+    expect(own?.headers).toMatchObject({ host: new URL(stage.upstream.url).host, 'x-forwarded-host': host });
+  });
+
   test('never by a second credential, which did not decide here', async () => {
     const second = await stage.user();
     await create(

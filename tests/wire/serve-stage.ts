@@ -6,6 +6,7 @@ export function serveConfig(upstream: string): string {
   return `
 upstreams:
   app: { url: "${upstream}/base", timeout: { connect: 1s, first_byte: 300ms, idle: 1s } }
+  hosted: { url: "${upstream}/base", preserve_host: true }
 token_types:
   project: { prefix: prj_, scopes: [events:write], attributes: { project: required } }
   keyed: { prefix: key_, grantable: [events:read, events:write], attributes: { project: required, role: optional } }
@@ -82,6 +83,11 @@ apis:
         serve: token.create
         with: { type: project, attributes: { project: "{project}" } }
         confirm: { to: app, request: "GET /projects/{project}" }
+      POST /h/{project}/tokens:
+        allow: { user: any_scope }
+        serve: token.create
+        with: { type: project, attributes: { project: "{project}" } }
+        confirm: { to: hosted, request: "GET /projects/{project}" }
 `;
 }
 
