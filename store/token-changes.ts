@@ -68,8 +68,8 @@ async function rotate(
   const stamp = { by, atMs: rooms.now() };
   const audit = auditOf(rooms, by, 'token.rotate', id, { successor: row.id, overlap_ms: overlapMs });
   const results = await rooms.write([
-    insertSuccessor(row, id, stamp.atMs),
-    retire(id, row.id, overlapMs, stamp),
+    retire(id, row, overlapMs, stamp),
+    insertSuccessor(row, id),
     copyAttributes(id, row.id),
     auditRotated(audit, row.id),
     selectRecord(row.id),

@@ -35,22 +35,25 @@ const columns = sql.raw(
   'id, type, label, preview, digest, bcrypt, lookup, external_id, scopes, attributes, origins, created_at, created_by, expires_at, version',
 );
 
-/** Adds the successor of a token that lives and has none yet; nothing of any other. */
-export function insertSuccessor(successor: TokensTable, id: string, atMs: number): Change {
+/**
+ * Names the successor of a token that lives and has none yet. First in its batch: it waits for a revoke that is under
+ * way and then sees it, so that no successor comes of a token whose revoke was acknowledged.
+ */
+export function retire(id: string, successor: TokensTable, overlapMs: number, stamp: LifeStamp): Change {
+  return rawChange(sql`
+    update tokens set rotated_to = ${successor.id}, version = version + 1, ${ending(overlapMs, stamp, 'rotated')}
+    where id = ${id} and type = ${successor.type} and rotated_to is null and ${lives(stamp.atMs)}`);
+}
+
+/** Right after `retire`: where that changed nothing, this adds nothing. */
+export function insertSuccessor(successor: TokensTable, id: string): Change {
   const { preview, digest, bcrypt, lookup, external_id: externalId } = successor;
   return rawChange(sql`
     insert into tokens (${columns})
     select ${text(successor.id)}, type, label, ${text(preview)}, ${text(digest)}, ${text(bcrypt)}, ${text(lookup)},
       ${text(externalId)}, scopes, attributes, origins, ${time(successor.created_at)},
       ${text(successor.created_by)}, expires_at, 1
-    from tokens where id = ${id} and type = ${successor.type} and rotated_to is null and ${lives(atMs)}`);
-}
-
-/** Right after `insertSuccessor`: where that added nothing, this changes nothing. */
-export function retire(id: string, successor: string, overlapMs: number, stamp: LifeStamp): Change {
-  return rawChange(sql`
-    update tokens set rotated_to = ${successor}, version = version + 1, ${ending(overlapMs, stamp, 'rotated')}
-    where id = ${id} and revoked_at is null and ${exists(successor)}`);
+    from tokens where id = ${id} and rotated_to = ${successor.id}`);
 }
 
 /** At once is a revoke: no clock that goes back brings it to life again. */

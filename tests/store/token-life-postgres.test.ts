@@ -16,6 +16,28 @@ const onPostgres: CreateDatabase = async () => {
 describeTokenLife('PostgreSQL', onPostgres);
 describeTokenChanges('PostgreSQL', onPostgres);
 
+test('a rotation that meets a revoke under way waits for it, and makes no successor of a dead token', async () => {
+  const { url, drop } = await createTestDatabase();
+  onTestFinished(drop);
+  const store = await openPostgresTokens(url, { now: () => NOW });
+  const { record } = await store.create(newToken(USER));
+  const [revoker, watcher] = [new pg.Client(url), new pg.Client(url)];
+  await Promise.all([revoker.connect(), watcher.connect()]);
+  await revoker.query('begin');
+  await revoker.query('update tokens set revoked_at = $2 where id = $1', [record.id, NOW]);
+  const rotating = store.rotate(record.id, USER, 1000, 'test');
+  const waiting = `select 1 from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock' and query like '%update tokens%'`;
+  await expect.poll(async () => (await watcher.query(waiting)).rowCount).toBe(1);
+  await revoker.query('commit');
+  await Promise.all([revoker.end(), watcher.end()]);
+  const rotation = await rotating;
+  const { tokens } = await store.list({ limit: 10 });
+  await store.close();
+  expect(rotation).toMatchObject({ kind: 'refused', record: { id: record.id, rotatedTo: null } });
+  expect(tokens.map(({ id }) => id)).toEqual([record.id]);
+});
+
 test('tokens of an older schema are found by their attributes once it is open', async () => {
   const { url, drop } = await createTestDatabase();
   onTestFinished(drop);
