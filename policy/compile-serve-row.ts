@@ -7,6 +7,7 @@ import type { RowConfig } from './config-schema.ts';
 import { compileQuery } from './json-pointer.ts';
 import { payloadKeys } from './serve.ts';
 import type { ServeOperation } from './serve-types.ts';
+import type { TokenType } from './token-types.ts';
 import type { Limit, Method, Route } from './types.ts';
 
 /** What a caller says of a token is short. */
@@ -48,6 +49,29 @@ function checkMethod(at: Compilation, path: ConfigPath, operation: ServeOperatio
     errorInValue(at, where, `${operation} changes something, and ${method} must not`, hint);
   } else if (operation === 'token.create' && method === 'DELETE') {
     errorInValue(at, where, 'token.create reads a body, and DELETE has none', 'write the row with POST');
+  }
+}
+
+/**
+ * A cookie that any site could have sent, on a row that no upstream sees: `confirm` asks with GET and the cookie
+ * alone, so the check that was left to the upstream would be made by nobody.
+ */
+export function checkCookies(
+  at: Compilation,
+  path: ConfigPath,
+  operation: ServeOperation,
+  callers: readonly TokenType[],
+): void {
+  if (operation === 'token.list') return;
+  for (const { name, sources, csrf, verify } of callers) {
+    const cookie = sources.find(({ kind }) => kind === 'cookie');
+    if (cookie === undefined || csrf !== undefined) continue;
+    const message = `any site could have a visitor's browser use ${operation} by the cookie of type "${name}"`;
+    const hint =
+      verify === undefined
+        ? `write csrf: { header: X-CSRF-Token, equals: token.attribute.csrf } under token_types.${name}`
+        : 'no upstream sees the row to check it: let a type without a cookie use it, or remove serve';
+    errorInKey(at, [...path, 'allow', name], message, hint);
   }
 }
 

@@ -1,6 +1,6 @@
 /** From a row's `serve`, `with` and `confirm` to what it does; refuses what could reach another's tokens. */
 import { type Compilation, errorInKey, errorInValue, resolves } from './compile-context.ts';
-import { checkBesides } from './compile-serve-row.ts';
+import { checkBesides, checkCookies } from './compile-serve-row.ts';
 import { annotates } from './compile-type-keys.ts';
 import { type ConfigPath, suggest } from './config-problem.ts';
 import type { RowKey } from './config-rows.ts';
@@ -64,6 +64,7 @@ export function compileServe(
   const known = resolves(at, 'token_types', row.with.type, [...where, 'type']);
   const type = known && isIssued(serving, row.with.type) ? types.get(row.with.type) : undefined;
   checkUnknownCallers(serving);
+  checkCookies(at, path, row.serve, callersOf(row, types));
   checkWords(serving, row.with);
   const tokenParam = compileToken(serving, row.with);
   if (type === undefined) return null;
