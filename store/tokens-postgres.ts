@@ -6,6 +6,7 @@ import { StoreFault } from './fault.ts';
 import { createKnownTokens } from './known-tokens.ts';
 import { createPostgresPins } from './pins-postgres.ts';
 import { postgresStatement } from './postgres/compile.ts';
+import { createLine } from './postgres/line.ts';
 import type { PostgresLink } from './postgres/link.ts';
 import { createTokenReads } from './postgres/token-reads.ts';
 import type { Statement } from './schema.ts';
@@ -22,12 +23,16 @@ export type PostgresTokensOptions = TokensOptions & {
 const ALONE: Statement = { sql: 'select pg_advisory_xact_lock($1)', parameters: [0x4c696665] };
 
 /** Pins and audit are in the same database, on the same connections. */
+/** The lock lets one in at a time anyway; those that wait for it must leave connections for a revoke. */
+const ALONE_HERE = { inFlightMax: 1, waitingMax: 100, waitMs: 2_000 };
+
 export function createPostgresTokens(options: PostgresTokensOptions): OpenTokens {
   const { now, serveKnownForMs } = options;
   const link = options.readonly === true ? readOnly(options.link) : options.link;
   const known = serveKnownForMs === null ? null : createKnownTokens(serveKnownForMs);
   const rowOf = createAuditRows(now);
   const database = { link, now, rowOf };
+  const inLine = createLine(ALONE_HERE);
 
   return new Tokens(options, {
     known,
@@ -37,7 +42,7 @@ export function createPostgresTokens(options: PostgresTokensOptions): OpenTokens
     auditRow: rowOf,
     write: (batch) => link.write(batch.map(postgresStatement)),
     writeAlone: async (batch) => {
-      const [, ...results] = await link.write([ALONE, ...batch.map(postgresStatement)]);
+      const [, ...results] = await inLine(() => link.write([ALONE, ...batch.map(postgresStatement)]));
       return results;
     },
     writeUses: async (uses) => {

@@ -7,11 +7,14 @@ import { RECORD_COLUMNS, type RecordRow } from '../token-rows.ts';
 import { coalesce } from './coalesce.ts';
 import { postgresStatement } from './compile.ts';
 import { isText } from './database.ts';
+import { createLine } from './line.ts';
 import type { PostgresLink } from './link.ts';
 
 /** One on its way and one being answered keep both ends busy; more would only make batches smaller. */
 const IN_FLIGHT_MAX = 2;
 const KEYS_MAX = 200;
+/** Of six readers: lists may be long, and requests must find their tokens beside them. */
+const LISTS = { inFlightMax: 2, waitingMax: 200, waitMs: 2_000 };
 /** Stands between a type and a lookup or id in a key; none of them can hold it. */
 const BETWEEN = '\0';
 
@@ -47,6 +50,7 @@ function sqlOf(query: Parameters<typeof postgresStatement>[0]): string {
 export function createTokenReads(link: PostgresLink): TokenReads {
   const rowsOf = <Row>(text: string, ...parameters: Statement['parameters']) =>
     link.read<Row>({ sql: text, parameters });
+  const inLine = createLine(LISTS);
   const limits = { inFlightMax: IN_FLIGHT_MAX, keysMax: KEYS_MAX };
 
   const byDigest = coalesce<RecordRow>({
@@ -99,12 +103,14 @@ export function createTokenReads(link: PostgresLink): TokenReads {
     byExternalId: async (type, id) => (isText(id) ? byExternalId(type + BETWEEN + id) : undefined),
     candidates: async (lookup, type) =>
       isText(lookup) ? ((await candidates(lookup + BETWEEN + type)) ?? []) : [],
-    records: (query) => link.read<RecordRow>(postgresStatement(query)),
+    records: (query) => inLine(() => link.read<RecordRow>(postgresStatement(query))),
     page: async (after, type, limit) => {
       if (!isText(after) || !isText(type ?? '')) return [];
-      return type === null
-        ? rowsOf<RecordRow>(PAGE, after, limit)
-        : rowsOf<RecordRow>(PAGE_OF_TYPE, after, type, limit);
+      return inLine(() =>
+        type === null
+          ? rowsOf<RecordRow>(PAGE, after, limit)
+          : rowsOf<RecordRow>(PAGE_OF_TYPE, after, type, limit),
+      );
     },
   };
 }
