@@ -28,6 +28,7 @@ export function checkBesides(
     to: 'is answered here and goes to no upstream',
     observe: 'has no upstream to observe',
     body: 'reads at most 64 KiB of JSON, and knows what is in it',
+    scopes: 'would let whoever lacks the scope change tokens meanwhile',
   } as const;
   for (const [key, why] of Object.entries(excluded)) {
     if (!Object.hasOwn(row, key) || row[key as keyof typeof excluded] === undefined) continue;

@@ -91,6 +91,14 @@ function parseSegment(text: string): Parsed<Segment> {
       'a parameter is a whole segment: {name}, or {name...} for the rest of the path',
     );
   }
+  if (text === '*' || text === '**' || /^:[A-Za-z_]\w*$/.test(text)) {
+    const name = text.replace(/\W/g, '') || 'name';
+    const hint =
+      text === '**'
+        ? 'write {rest...} for the rest of the path'
+        : `write {${name}} for one segment, {${name}...} for the rest`;
+    return unreadable(`"${text}" would be taken as it stands`, hint);
+  }
   if (text === '.' || text === '..') {
     return unreadable(
       `"${text}" is a dot segment`,

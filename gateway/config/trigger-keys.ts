@@ -16,6 +16,8 @@ const keyBytesMin = 32;
 
 export function resolveTriggerKeys({ config, errors, dereference }: Reading): TriggerKeys {
   const all = new Map<string, readonly KeyObject[]>();
+  /** The signature does not cover the prefix: what one key signed is right for every type that has it. */
+  const owners = new Map<string, string>();
   for (const [type, { key, derive }] of Object.entries(config.token_types)) {
     if (key === undefined) continue;
     const path = ['token_types', type, 'key'];
@@ -31,6 +33,13 @@ export function resolveTriggerKeys({ config, errors, dereference }: Reading): Tr
       secrets.push(secret);
     }
     const texts = derive === undefined ? secrets : secrets.map((secret) => deriveTriggerKey(secret, derive));
+    for (const text of texts) {
+      const owner = owners.get(text) ?? type;
+      owners.set(text, owner);
+      if (owner === type) continue;
+      const message = `token type "${owner}" is signed with the same key, so a token of one would pass for the other`;
+      errors.push(inValue(path, message, 'give each type a key of its own, or derive: a word of its own'));
+    }
     all.set(
       type,
       texts.map((text) => createSecretKey(text, 'utf8')),
