@@ -2,13 +2,13 @@
 import type { Command } from 'commander';
 import type { AuditEntry } from '../../store/audit-store.ts';
 import {
-  configOf,
   configOption,
   count,
   formatTable,
   paint,
   printJson,
   type Shell,
+  storeConfigOf,
   visible,
 } from './cli-shell.ts';
 import { atDesk } from './cli-store.ts';
@@ -37,7 +37,7 @@ export function addAudit(program: Command, shell: Shell): void {
 
 async function list(options: ListOptions, shell: Shell): Promise<void> {
   const { subject = null, limit, after = null, json } = options;
-  const config = configOf(options.config, shell);
+  const config = storeConfigOf(options.config, shell);
   const page = await atDesk(config, 'read', shell, (desk) => listAudit(desk, { subject, limit, after }));
   const entries = page?.entries.map(viewOf) ?? [];
   if (json) return printJson(shell, { entries, next: page?.next ?? null });

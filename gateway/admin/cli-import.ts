@@ -1,7 +1,7 @@
 /** `postern token import`: rows from elsewhere, a JSON object a line, read as they come. */
 import { open } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { CommandFailed, configOf, configOption, exitCodes, printJson, type Shell } from './cli-shell.ts';
+import { CommandFailed, configOption, exitCodes, printJson, type Shell, storeConfigOf } from './cli-shell.ts';
 import { atDesk } from './cli-store.ts';
 import { importTokens } from './operations.ts';
 
@@ -18,7 +18,7 @@ export function addImport(token: Command, shell: Shell): void {
 }
 
 async function importFile({ config: configFile, file, json }: Options, shell: Shell): Promise<void> {
-  const config = configOf(configFile, shell);
+  const config = storeConfigOf(configFile, shell);
   const handle = await open(file).catch(() => {
     throw new CommandFailed(exitCodes.refused, `cannot read ${file}`);
   });

@@ -6,7 +6,6 @@ import { storeName } from '../config/store-settings.ts';
 import {
   allowed,
   CommandFailed,
-  configOf,
   configOption,
   count,
   exitCodes,
@@ -14,6 +13,7 @@ import {
   paint,
   printJson,
   type Shell,
+  storeConfigOf,
   visible,
 } from './cli-shell.ts';
 import { atDesk } from './cli-store.ts';
@@ -69,7 +69,7 @@ function onOne(command: Command): Command {
 
 async function list(options: ListOptions, shell: Shell): Promise<void> {
   const { pin = null, subject = null, limit, after = null } = options;
-  const config = configOf(options.config, shell);
+  const config = storeConfigOf(options.config, shell);
   const page = await atDesk(config, 'read', shell, (desk) => listPins(desk, { pin, subject, limit, after }));
   const pins = page?.pins.map(viewOf) ?? [];
   if (options.json) return printJson(shell, { pins, next: page?.next ?? null });
@@ -119,7 +119,7 @@ async function done<T>(
   shell: Shell,
   work: (desk: Desk) => Promise<Checked<T>>,
 ): Promise<T> {
-  const config = configOf(file, shell);
+  const config = storeConfigOf(file, shell);
   const answer = await atDesk(config, access, shell, work);
   if (answer !== null) return allowed(answer);
   throw new CommandFailed(exitCodes.refused, `there is no database yet at ${storeName(config.store)}`);

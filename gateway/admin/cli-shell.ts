@@ -66,6 +66,13 @@ export function configOf(file: string, shell: Shell): LoadedConfig {
   return loading.config;
 }
 
+/** As `configOf`, for commands that reach the store and nothing else. */
+export function storeConfigOf(file: string, shell: Shell): LoadedConfig {
+  const loading = loadConfig(file, shell.env, 'store');
+  if (!loading.ok) throw new ConfigFailed(loading.problems);
+  return loading.config;
+}
+
 /** @throws CommandFailed `usage` where the words cannot be understood. */
 export function understood<T>(checked: Checked<T>): T {
   if (checked.ok) return checked.value;

@@ -6,11 +6,11 @@ import {
   allowed,
   CommandFailed,
   collect,
-  configOf,
   configOption,
   exitCodes,
   printJson,
   type Shell,
+  storeConfigOf,
 } from './cli-shell.ts';
 import { atDesk } from './cli-store.ts';
 import { type Desk, unknownToken } from './operations.ts';
@@ -112,7 +112,7 @@ function addUpdate(token: Command, shell: Shell): void {
 }
 
 async function rotate(id: string, options: RotateOptions, shell: Shell): Promise<void> {
-  const config = configOf(options.config, shell);
+  const config = storeConfigOf(options.config, shell);
   const answer = await atDesk(config, 'change', shell, (desk) => rotateToken(desk, id, options.overlap));
   const { created, before } = allowed(answer ?? unknownToken());
   const view = viewOf(created.record, config.policy, shell.now());
@@ -124,7 +124,7 @@ async function rotate(id: string, options: RotateOptions, shell: Shell): Promise
 }
 
 async function regenerate(options: RegenerateOptions, shell: Shell): Promise<void> {
-  const config = configOf(options.config, shell);
+  const config = storeConfigOf(options.config, shell);
   const type = allowed(typeNamed(config.policy, options.type));
   const attributes = allowed(attributesOfPairs(type, options.attribute));
   const { label, scope: scopes = null, grace: graceMs = 0 } = options;
@@ -140,7 +140,7 @@ async function regenerate(options: RegenerateOptions, shell: Shell): Promise<voi
 }
 
 async function update(id: string, options: UpdateOptions, shell: Shell): Promise<void> {
-  const config = configOf(options.config, shell);
+  const config = storeConfigOf(options.config, shell);
   const { label, origin, attribute, expiresIn } = options;
   await change(options, shell, 'updated', async (desk) => {
     const record = attribute === undefined ? null : await desk.tokens.byId(id);
@@ -165,7 +165,7 @@ async function change(
   done: string,
   operation: (desk: Desk) => ReturnType<typeof disableToken>,
 ): Promise<void> {
-  const config = configOf(options.config, shell);
+  const config = storeConfigOf(options.config, shell);
   const answer = await atDesk(config, 'change', shell, operation);
   const view = viewOf(allowed(answer ?? unknownToken()), config.policy, shell.now());
   if (options.json) return printJson(shell, view);

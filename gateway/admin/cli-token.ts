@@ -8,7 +8,6 @@ import {
   allowed,
   CommandFailed,
   collect,
-  configOf,
   configOption,
   count,
   exitCodes,
@@ -16,6 +15,7 @@ import {
   paint,
   printJson,
   type Shell,
+  storeConfigOf,
 } from './cli-shell.ts';
 import { atDesk } from './cli-store.ts';
 import { addTokenLife } from './cli-token-life.ts';
@@ -92,7 +92,7 @@ export function addToken(program: Command, shell: Shell): void {
 }
 
 async function create(options: CreateOptions, shell: Shell): Promise<void> {
-  const config = configOf(options.config, shell);
+  const config = storeConfigOf(options.config, shell);
   const type = allowed(typeNamed(config.policy, options.type));
   const attributes = allowed(attributesOfPairs(type, options.attribute));
   const { label, scope: scopes, origin: origins, expiresIn: expiresInMs = null } = options;
@@ -110,7 +110,7 @@ async function create(options: CreateOptions, shell: Shell): Promise<void> {
 
 async function list(options: ListOptions, shell: Shell): Promise<void> {
   const { type = null, limit, after = null } = options;
-  const config = configOf(options.config, shell);
+  const config = storeConfigOf(options.config, shell);
   if (type === null && options.attribute.length > 0) {
     throw new CommandFailed(exitCodes.usage, 'attributes of no type; add --type');
   }
@@ -153,7 +153,7 @@ function toMinute(time: string): string {
 }
 
 async function show(id: string, { config: file, json }: Common, shell: Shell): Promise<void> {
-  const config = configOf(file, shell);
+  const config = storeConfigOf(file, shell);
   const answer = await atDesk(config, 'read', shell, (desk) => showToken(desk, id));
   const view = viewOf(allowed(answer ?? unknownToken()), config.policy, shell.now());
   if (json) return printJson(shell, view);
@@ -170,7 +170,7 @@ function inWords(value: TokenView[keyof TokenView]): string {
 }
 
 async function revoke(id: string, options: Common & { reason?: string }, shell: Shell): Promise<void> {
-  const config = configOf(options.config, shell);
+  const config = storeConfigOf(options.config, shell);
   const reason = options.reason ?? null;
   const answer = await atDesk(config, 'change', shell, (desk) => revokeToken(desk, id, reason));
   const view = viewOf(allowed(answer ?? unknownToken()), config.policy, shell.now());

@@ -36,8 +36,11 @@ export type Loading =
   | { readonly ok: true; readonly config: LoadedConfig }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
+/** `store`: for work beside a gateway, which needs no Redis, no upstream and no key to sign with. */
+export type Need = 'everything' | 'store';
+
 /** Reads and judges a config file. Never throws for what the file holds or lacks. */
-export function loadConfig(file: string, env: Environment): Loading {
+export function loadConfig(file: string, env: Environment, need: Need = 'everything'): Loading {
   let text: string;
   try {
     const { size } = statSync(file);
@@ -48,14 +51,19 @@ export function loadConfig(file: string, env: Environment): Loading {
   } catch (error) {
     return unreadable(file, error);
   }
-  return loadConfigText(text, file, env);
+  return loadConfigText(text, file, env, need);
 }
 
 /**
  * Judges a config's text. `file` is where it is from: names the problems' file, and relative paths
  * start at its folder.
  */
-export function loadConfigText(text: string, file: string, env: Environment): Loading {
+export function loadConfigText(
+  text: string,
+  file: string,
+  env: Environment,
+  need: Need = 'everything',
+): Loading {
   const reading = readDocument(text);
   if (!reading.ok) return refuse(reading.flaws.map((flaw) => problemFromFlaw(file, flaw)));
   const { document } = reading;
@@ -70,7 +78,10 @@ export function loadConfigText(text: string, file: string, env: Environment): Lo
     const { errors } = judge(rest.config, file, env, version, document, rest.broken);
     return refuse(located([...shape, ...errors]));
   }
-  const { settings, compiled, errors, warnings } = judge(result.output, file, env, version, document, []);
+  const judged = judge(result.output, file, env, version, document, []);
+  const { settings, compiled, warnings } = judged;
+  const errors =
+    need === 'store' && compiled.ok ? judged.errors.filter(({ path }) => !isApart(path)) : judged.errors;
   if (!compiled.ok || errors.length > 0) return refuse(located(errors));
   return {
     ok: true,
@@ -84,6 +95,12 @@ export function loadConfigText(text: string, file: string, env: Environment): Lo
       problemAt: (problem) => locateProblem(file, document, problem),
     },
   };
+}
+
+/** Whether a key is about what only the gateway itself reaches: whoever revokes a token at night may lack it. */
+function isApart([section, , key]: ConfigPath): boolean {
+  if (section === 'token_types') return key === 'key';
+  return section === 'redis' || section === 'upstreams' || section === 'identity';
 }
 
 type Judgement = {

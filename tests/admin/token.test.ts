@@ -234,3 +234,41 @@ describe('a database that cannot be trusted', () => {
     },
   );
 });
+
+describe('a terminal that lacks what only the gateway reaches', () => {
+  const elsewhere = deskConfig
+    .replace('url: http://127.0.0.1:9001', 'url: { env: NO_APP }')
+    .replace('identity:\n', 'identity:\n  assertion: { key: { env: NO_KEY } }\n')
+    .replace('limits:\n', 'redis: { url: { env: NO_REDIS } }\nlimits:\n')
+    .replace('per: [token] }', 'per: [token], on_redis_down: local }');
+
+  test('can still make, list and revoke tokens, and check still tells what is missing', async () => {
+    const terminal = new Terminal(elsewhere);
+    const { id } = await terminal.json('token', 'create', '--type', 'project', '--attribute', 'project=p1');
+    expect((await terminal.json('token', 'list')).tokens).toHaveLength(1);
+    expect(await terminal.run('token', 'revoke', id)).toMatchObject({ code: 0, stderr: '' });
+    const { problems } = await terminal.json('check');
+    expect(problems.map(({ message }: { message: string }) => message)).toEqual([
+      'the environment variable NO_APP is not set',
+      'the environment variable NO_REDIS is not set',
+      'the environment variable NO_KEY is not set',
+    ]);
+  });
+
+  test('cannot where the store or a pepper is what is missing', async () => {
+    const noStore = elsewhere.replace('version: 1', 'version: 1\nstore: { url: { env: NO_STORE } }');
+    const noPepper = elsewhere.replace(
+      'prefix: prj_,',
+      'prefix: prj_, hash: { use: sha256, pepper: [{ env: NO_PEPPER }] },',
+    );
+    for (const [config, missing] of [
+      [noStore, 'NO_STORE'],
+      [noPepper, 'NO_PEPPER'],
+    ] as const) {
+      const told = await new Terminal(config).run('token', 'list');
+      expect(told).toMatchObject({ code: 78, stdout: '' });
+      expect(told.stderr).toContain(`the environment variable ${missing} is not set`);
+      expect(told.stderr).not.toContain('NO_KEY');
+    }
+  });
+});
