@@ -8,6 +8,7 @@ import type { ConfigPath, ConfigProblem } from '../../policy/config-problem.ts';
 import type { Policy } from '../../policy/types.ts';
 import { refusalKinds } from '../refusals.ts';
 import { type ConfigDocument, configBytesMax, type Position, readDocument } from './document.ts';
+import { listsForMaps } from './lists.ts';
 import {
   locateProblem,
   type Problem,
@@ -71,8 +72,11 @@ export function loadConfigText(
   const result = v.safeParse(fileSchema, document.value);
   const located = (problems: readonly ConfigProblem[]) =>
     problems.map((problem) => locateProblem(file, document, problem));
+  const shape = result.success ? [] : problemsFromIssues(result.issues);
+  const lists = listsForMaps(fileSchema, document.value);
+  // What stands in such a list is of no shape at all: nothing more can be said of it.
+  if (lists.length > 0) return refuse(located([...lists, ...shape.filter((one) => !isIn(one.path, lists))]));
   if (!result.success) {
-    const shape = problemsFromIssues(result.issues);
     const rest = salvage(document.value, result.issues);
     if (rest === null) return refuse(located(shape));
     const { errors } = judge(rest.config, file, env, version, document, rest.broken);
@@ -95,6 +99,10 @@ export function loadConfigText(
       problemAt: (problem) => locateProblem(file, document, problem),
     },
   };
+}
+
+function isIn(path: ConfigPath, lists: readonly ConfigProblem[]): boolean {
+  return lists.some((list) => list.path.every((key, index) => key === path[index]));
 }
 
 /** Whether a key is about what only the gateway itself reaches: whoever revokes a token at night may lack it. */
