@@ -12,18 +12,27 @@ import { type Persona, type Rehearsal, rehearse } from './rehearsal.ts';
 export async function runFixtures(config: LoadedConfig): Promise<readonly Problem[]> {
   const problems: Problem[] = [];
   for (const fixture of config.fixtures) {
-    const { method, target, headers } = fixture;
-    const as = personaOf(config, fixture);
-    const { body, pinned, from, nth } = fixture;
-    const bytes = body === null ? null : Buffer.from(body);
-    const request = { method, target, headers: [...headers], body: bytes, pinned, from, nth, as };
-    const got = await rehearse(config.policy, request, Number.POSITIVE_INFINITY, config.triggerKeys);
+    let tried = fixture;
+    let got = await rehearsalOf(config, tried);
+    if (fixture.body === null && got.code === 'body_malformed' && !meets(fixture, got)) {
+      // The row reads JSON and the fixture is about something else: an empty map stands for any body.
+      tried = { ...fixture, body: '{}' };
+      got = await rehearsalOf(config, tried);
+    }
     if (meets(fixture, got)) continue;
     const message = `fixture "${fixture.name}" expects ${expectation(fixture)} and gets ${answer(got)}`;
-    const hint = `to see why: ${explainCommand(config.file, fixture)}`;
+    const hint = `to see why: ${explainCommand(config.file, tried)}`;
     problems.push(config.problemAt(inValue([...fixture.configPath, 'expect'], message, hint)));
   }
   return problems;
+}
+
+function rehearsalOf(config: LoadedConfig, fixture: Fixture): Promise<Rehearsal> {
+  const { method, target, headers, body, pinned, from, nth } = fixture;
+  const as = personaOf(config, fixture);
+  const bytes = body === null ? null : Buffer.from(body);
+  const request = { method, target, headers: [...headers], body: bytes, pinned, from, nth, as };
+  return rehearse(config.policy, request, Number.POSITIVE_INFINITY, config.triggerKeys);
 }
 
 function personaOf({ policy }: LoadedConfig, { as }: Fixture): Persona | null {

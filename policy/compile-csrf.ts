@@ -60,10 +60,11 @@ function unsafeRowOf(at: Compilation, type: string): string | null {
   return null;
 }
 
+/** One that is not written is `required` by being named here. */
 function checkAttribute(at: Compilation, path: ConfigPath, type: TokenTypeConfig, attribute: string): void {
   const where = [...path, 'csrf', 'equals'];
   const kind = Object.hasOwn(type.attributes, attribute) ? type.attributes[attribute] : undefined;
-  if (kind === 'required') return;
+  if (kind === undefined || kind === 'required') return;
   const message = `"${attribute}" is not an attribute that every token of the type has, once`;
   errorInValue(at, where, message, `write ${attribute}: required under attributes of the type`);
 }

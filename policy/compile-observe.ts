@@ -34,7 +34,7 @@ export function compileObserve(
   if (!Array.isArray(row.observe)) return compileOne(at, where, row.observe, params);
   const seen = new Set<string>();
   return row.observe.flatMap((entry, index) => {
-    const target = `${entry.pin} of {${entry.of}}`;
+    const target = `${entry.pin} of {${entry.of ?? soleOf(params)}}`;
     if (seen.has(target)) {
       errorInValue(at, [...where, index], `pin ${target} is observed twice`, 'remove one');
     }
@@ -43,13 +43,24 @@ export function compileObserve(
   });
 }
 
+/** null: there is none, or a choice. */
+function soleOf([only, second]: readonly string[]): string | null {
+  return only !== undefined && second === undefined ? only : null;
+}
+
 function compileOne(
   at: Compilation,
   where: ConfigPath,
   entry: ObserveConfig,
   params: readonly string[],
 ): readonly Observe[] {
-  const { pin: name, of: param, from: pointer } = entry;
+  const { pin: name, from: pointer } = entry;
+  const param = entry.of ?? soleOf(params);
+  if (param === null) {
+    const hint = 'write of: "{PARAMETER}", the path parameter that says whose pin it is';
+    errorInValue(at, where, 'observe does not say whose pin changes', hint);
+    return [];
+  }
   if (!params.includes(param)) {
     const hint = suggest(param, params, `write {${param}} as a segment of the path`);
     errorInValue(at, [...where, 'of'], `the path has no parameter {${param}}`, hint);

@@ -190,6 +190,10 @@ function compileAttributes(
     const rule = attributeRules[kind];
     if (rule !== undefined) attributes.set(name, rule);
   }
+  const { csrf } = type;
+  if (csrf !== undefined && csrf !== 'off' && !attributes.has(csrf.equals)) {
+    attributes.set(csrf.equals, { required: true, list: false });
+  }
   return attributes;
 }
 

@@ -23,10 +23,12 @@ function parseParam(value: string): Parsed<string> {
 const observation = closed({
   on: oneOf('Which answers count: those the upstream gives with a status of 200 to 299.', ['2xx']),
   pin: name('A pin of kind bundle_id.'),
-  of: text(
-    'The path parameter that says whose pin: the value of the attribute (or the id of the token) it belongs to.',
-    parseParam,
-    ['{project}'],
+  of: v.optional(
+    text(
+      'The path parameter that says whose pin: the value of the attribute (or the id of the token) it belongs to; default: the only one.',
+      parseParam,
+      ['{project}'],
+    ),
   ),
   from: text('json:/POINTER (RFC 6901) to the value in the answer.', parsePointer, ['json:/bundle_id']),
 });

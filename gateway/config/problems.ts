@@ -128,7 +128,6 @@ const missingHints: Readonly<Record<string, string>> = {
   kind: 'write kind: origin, cidr for networks, or bundle_id',
   belongs_to: 'write belongs_to: attribute.NAME, or token',
   from: 'write from: json:/NAME, where the answer says it',
-  of: 'write of: "{PARAMETER}", the path parameter that says whose pin it is',
   on: 'write on: 2xx',
   pin: 'write pin: and the name of a pin of kind bundle_id',
   max: 'write max: 8MiB, or max: none',

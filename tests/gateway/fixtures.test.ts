@@ -37,6 +37,20 @@ describe('fixtures', () => {
     });
   });
 
+  test('without a body stand for one on rows that read JSON, unless they expect its refusal', async () => {
+    const reading = smallConfig.replace('POST /events: {', 'POST /events: { body: { json: true }, ');
+    const config = loaded(`${reading}fixtures:
+  - { name: a, request: POST /events, as: { project: {} }, expect: forward }
+  - { name: b, request: POST /events, as: { project: {} }, expect: 400 body_malformed }
+  - { name: c, request: POST /events, as: { project: {} }, body: "", expect: forward }
+  - { name: d, request: POST /events, expect: 401 credential_missing }
+`);
+    const problems = await runFixtures(config);
+    expect(problems.map(({ message }) => message)).toEqual([
+      'fixture "c" expects forward and gets 400 body_malformed (the body is empty)',
+    ]);
+  });
+
   test('may have a body, and say what is pinned already', async () => {
     const text = smallConfig.replace(
       'POST /events: { allow: { project: events:write } }',
