@@ -2,16 +2,13 @@
 import * as v from 'valibot';
 import { closed, name, oneOf, some, text } from './config-fields.ts';
 import { type Parsed, parsed, unreadable } from './config-problem.ts';
+import { parsePointer } from './json-pointer.ts';
 
-/** `json:/a/b` to its keys (RFC 6901 §3, §4). */
-export function parsePointer(value: string): Parsed<readonly string[]> {
+/** `json:/a/b` to its keys. */
+export function parseFrom(value: string): Parsed<readonly string[]> {
+  if (value.startsWith('json:/')) return parsePointer(value.slice('json:'.length));
   const hint = 'write json: and a JSON pointer: json:/bundle_id, json:/app/bundle_id';
-  if (!value.startsWith('json:/')) return unreadable(`"${value}" points at nothing`, hint);
-  if (/~(?![01])/.test(value)) {
-    return unreadable(`"${value}" has a ~ that escapes nothing`, 'write ~0 for ~ and ~1 for /');
-  }
-  const keys = value.slice('json:/'.length).split('/');
-  return parsed(keys.map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~')));
+  return unreadable(`"${value}" points at nothing`, hint);
 }
 
 function parseParam(value: string): Parsed<string> {
@@ -30,7 +27,7 @@ const observation = closed({
       ['{project}'],
     ),
   ),
-  from: text('json:/POINTER (RFC 6901) to the value in the answer.', parsePointer, ['json:/bundle_id']),
+  from: text('json:/POINTER (RFC 6901) to the value in the answer.', parseFrom, ['json:/bundle_id']),
 });
 
 export const observeSchema = v.pipe(

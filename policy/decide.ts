@@ -207,9 +207,10 @@ function claimed(
  * @param states one per charge of the claim; what is watched is none of them.
  * @param reading of the body, where the claim owes one. @param pins the evidence of each pin, in order.
  * @param annotations what right signed tokens say; they say it, and decide nothing.
- * @throws Error where nobody is known and the row is not public, unless it hands on what the upstream verifies; and where the evidence is not whole: a charge without an answer, or one that was refused; a body that
- *   was not read, a cost that was not; a pin that was not asked; a refusal passed over whose check is in force. Only
- *   a mistake of ours comes this far, and it must not end in a yes.
+ * @throws Error where nobody is known and the row is not public, unless it hands on what the upstream verifies; and
+ *   where the evidence is not whole: a charge without an answer, or one that was refused; a body that was not read, a
+ *   cost that was not; a pin that was not asked; a refusal passed over whose check is in force. Only a mistake of ours
+ *   comes this far, and it must not end in a yes.
  */
 export function admit(
   claim: Claim,

@@ -23,8 +23,9 @@ const stepsMax = 16;
 export function parsePointer(text: string): Parsed<readonly string[]> {
   if (text === '') return parsed([]);
   const hint = 'write / before every key: /app_id, /events/0/id; ~1 stands for / and ~0 for ~ in a key';
-  if (!text.startsWith('/') || /~(?![01])/.test(text)) {
-    return unreadable(`"${text}" is not a JSON pointer (RFC 6901)`, hint);
+  if (!text.startsWith('/')) return unreadable(`"${text}" is not a JSON pointer (RFC 6901)`, hint);
+  if (/~(?![01])/.test(text)) {
+    return unreadable(`"${text}" has a ~ that escapes nothing`, 'write ~0 for ~ and ~1 for /');
   }
   const steps = text
     .slice(1)

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parsePointer } from '../../policy/config-observe.ts';
+import { parseFrom } from '../../policy/config-observe.ts';
 import { observationsOf, observe } from '../../policy/observe.ts';
 import { pinSubject, pinValueFlaw } from '../../policy/pin-value.ts';
 import type { Observe } from '../../policy/types.ts';
@@ -30,7 +30,7 @@ describe('a pointer', () => {
   test('is read back as it was written', () => {
     fc.assert(
       fc.property(keys, (path) => {
-        expect(parsePointer(pointerText(path))).toEqual({ ok: true, value: path });
+        expect(parseFrom(pointerText(path))).toEqual({ ok: true, value: path });
       }),
     );
   });
@@ -38,7 +38,7 @@ describe('a pointer', () => {
   test.each(['', 'json:', 'bundle_id', '/bundle_id', 'json:bundle_id', 'header:X', 'json:/a~', 'json:/a~2'])(
     '%j is refused',
     (text) => {
-      expect(parsePointer(text).ok).toBe(false);
+      expect(parseFrom(text).ok).toBe(false);
     },
   );
 });
