@@ -144,6 +144,15 @@ function sortByPrefix(plaintext: string, source: Source, policy: Policy): Outcom
   return { ok: true, value: { plaintext, source, types: bare, prefix: '' } };
 }
 
+/** Whether it could be presented as a token of the type, wherever that is read from: by the rules that sort them. */
+export function couldBe(plaintext: string, { name }: TokenType, policy: Policy): boolean {
+  if (!tokenBytes.test(plaintext)) return false;
+  const sorted = policy.prefixes.find(({ prefix }) => plaintext.startsWith(prefix));
+  if (sorted === undefined) return bareTypes(plaintext, policy).some((type) => type.name === name);
+  if (sorted.type?.name !== name) return false;
+  return sorted.type.checksum !== true || endsInChecksum(plaintext);
+}
+
 /** Types without prefix. Where there are types of `<id>|<random>`, what looks so is theirs and nobody else's. */
 function bareTypes(plaintext: string, { types }: Policy): readonly TokenType[] {
   const bare = [...types.values()].filter(({ prefix }) => prefix === '');

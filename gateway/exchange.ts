@@ -169,7 +169,11 @@ async function forward(
       assertion,
       rules: site.rules,
       upstream,
-      observer: observerFor(permit, gate.observing),
+      observer: observerFor(permit, gate.observing, {
+        policy: site.policy,
+        rawHeaders: head.rawHeaders,
+        onSettled: () => watch !== null && gate.vigil.end(watch),
+      }),
       close: () => gate.life.phase !== 'serving',
     });
   } finally {

@@ -132,7 +132,7 @@ export function outgoingOf(delivery: Delivery, target: Target) {
     host: upstream.settings.preserveHost ? null : target.host,
     contentLength: delivery.body !== null ? delivery.body.length : framing.hasBody ? framing.bytes : null,
   });
-  if (observer !== null) askPlain(headers);
+  if (observer?.readsBody === true) askPlain(headers);
   // Whose certificate is asked for never depends on a request: undici would read it from Host.
   return { method: facts.method as 'GET', path, headers, servername: target.host };
 }

@@ -148,7 +148,9 @@ function openGate(site: () => Site, parts: Parts): Gate {
     limiter,
     observing: {
       pins: tokens.pins,
+      tokens,
       audit: tokens.audit,
+      now: Date.now,
       onUnrecorded: (requestId, subjects) => log.error({ event: 'observe_failed', requestId, subjects }),
     },
     pins: tokens.pins,

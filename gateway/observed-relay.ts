@@ -14,6 +14,15 @@ export function observedAnswer(relay: Relay, observer: Observer): Dispatcher.Dis
   return new ObservedRelay(relay, observer);
 }
 
+const nothing = new Uint8Array(0);
+
+type Held = {
+  readonly status: number;
+  readonly rawHeaders: readonly string[];
+  readonly chunks: Buffer[];
+  bytes: number;
+};
+
 class ObservedRelay implements Dispatcher.DispatchHandler {
   readonly #relay: Relay;
   readonly #observer: Observer;
@@ -22,7 +31,7 @@ class ObservedRelay implements Dispatcher.DispatchHandler {
   /** `owed`: the upstream has the whole request, or has said yes to it; `over`: nothing is observed any more. */
   #stage: 'sending' | 'owed' | 'over' = 'sending';
   /** The 2xx that is held; null: none is. */
-  #held: { readonly status: number; readonly chunks: Buffer[]; bytes: number } | null = null;
+  #held: Held | null = null;
   /** How the caller left while an answer was owed. */
   #left: Delivered | null = null;
   #fault: Error | null = null;
@@ -70,10 +79,11 @@ class ObservedRelay implements Dispatcher.DispatchHandler {
       return;
     }
     this.#stage = 'owed';
-    this.#held = { status, chunks: [], bytes: 0 };
-    const raw = rawText(controller.rawHeaders);
-    if (hasOtherCoding(raw)) throw unreadable('a transfer coding that is not chunked');
-    if (isEncoded(raw)) throw unreadable('the answer to observe has a content coding');
+    const rawHeaders = rawText(controller.rawHeaders);
+    this.#held = { status, rawHeaders, chunks: [], bytes: 0 };
+    if (hasOtherCoding(rawHeaders)) throw unreadable('a transfer coding that is not chunked');
+    if (this.#observer.readsBody && isEncoded(rawHeaders))
+      throw unreadable('the answer to observe has a content coding');
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -97,11 +107,11 @@ class ObservedRelay implements Dispatcher.DispatchHandler {
       if (this.#left === null) this.#inner.onResponseEnd?.(controller, trailers);
       return;
     }
-    const { status, chunks } = this.#held;
+    const { status, rawHeaders, chunks } = this.#held;
     const body = Buffer.concat(chunks);
     // What may still be asked of the upstream's connection is over.
     const ended = controllerLike(controller, noHands);
-    this.#observer.commit(body).then(
+    this.#observer.commit({ rawHeaders, body }).then(
       () => {
         this.#stage = 'over';
         if (this.#left !== null) {
@@ -122,9 +132,23 @@ class ObservedRelay implements Dispatcher.DispatchHandler {
 
   onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
     if (this.#held !== null) {
-      this.#fail(controller, error);
+      if (this.#observer.readsBody) this.#fail(controller, error);
+      else this.#commitHead(controller, this.#held, error);
       return;
     }
+    this.#end(controller, error);
+  }
+
+  /** The body that did not come whole was not to be read: the head has said all that there was to hear. */
+  #commitHead(controller: Dispatcher.DispatchController, { rawHeaders }: Held, error: Error): void {
+    const ended = controllerLike(controller, noHands);
+    this.#observer.commit({ rawHeaders, body: nothing }).then(
+      () => this.#end(ended, error),
+      (fault: unknown) => this.#fail(ended, asError(fault), true),
+    );
+  }
+
+  #end(controller: Dispatcher.DispatchController, error: Error): void {
     this.#stage = 'over';
     if (this.#left !== null) this.#relay.resolve(this.#left);
     this.#inner.onResponseError?.(controller, error);

@@ -1,73 +1,133 @@
-/** Carries an upstream's success over to our pins: reads its JSON answer, then changes what the row says, durably. */
-import { observe } from '../policy/observe.ts';
-import type { Observation, Permit } from '../policy/types.ts';
-import type { AuditStore } from '../store/audit-store.ts';
+/** Carries an upstream's success over to our pins and tokens: reads its answer, then changes what the row says, durably. */
+import { readChanges, subjectOf } from '../policy/observe.ts';
+import type { Observe, ObservedChange, Observing } from '../policy/observe-types.ts';
+import type { Permit, Policy } from '../policy/types.ts';
+import type { AuditEvent, AuditStore } from '../store/audit-store.ts';
 import type { PinStore } from '../store/pin-store.ts';
+import type { TokenStore } from '../store/token-store.ts';
+import { couldBe } from './credential.ts';
 import { UpstreamFault } from './fault.ts';
+import { type HeldAnswer, readAnswer } from './observed-answer.ts';
 
 export type Observer = {
+  /** false: nothing is read from the body, so it may be anything. */
+  readonly readsBody: boolean;
   /** Resolves when every change is durable. @throws UpstreamFault for an answer that cannot be read; StoreFault */
-  readonly commit: (body: Uint8Array) => Promise<void>;
+  readonly commit: (answer: HeldAnswer) => Promise<void>;
   /** The upstream said yes, and we could not follow: for the record. Never throws, and nobody waits for it. */
   readonly failed: (fault: Error) => void;
 };
 
 export type ObserverRooms = {
   readonly pins: PinStore;
+  readonly tokens: Pick<TokenStore, 'learn' | 'endAll' | 'revoke'>;
   readonly audit: AuditStore;
+  /** Unix ms. */
+  readonly now: () => number;
   /** Hears of what could not even be put into the audit. */
   readonly onUnrecorded: (requestId: string, subjects: readonly string[]) => void;
 };
 
+/** What belongs to this one request. */
+export type Observed = {
+  readonly policy: Policy;
+  /** The fields of the request, names and values in turn. */
+  readonly rawHeaders: readonly string[];
+  /** Called before the first change: it may end the very token that asked, and the answer is to go out all the same. */
+  readonly onSettled: () => void;
+};
+
 /** null: an answer to this request changes nothing here. */
-export function observerFor(permit: Permit, rooms: ObserverRooms): Observer | null {
-  const { observations, token, facts } = permit;
-  if (observations.length === 0) return null;
-  const by = token?.id ?? 'upstream';
-  const reason = `observed, request ${facts.requestId}`;
+export function observerFor(permit: Permit, rooms: ObserverRooms, observed: Observed): Observer | null {
+  const { observing } = permit;
+  if (observing === null) return null;
+  const act: Act = { rooms, by: actorOf(permit), reason: `observed, request ${permit.facts.requestId}` };
   return {
-    commit: async (body) => {
+    readsBody: observing.rule.query !== null,
+    commit: async (answer) => {
       // All are read before the first is changed.
-      const changes = changesIn(body, observations);
-      for (const { pin, subject, value } of changes) {
-        await rooms.pins.change({ pin, subject }, value, by, reason);
-      }
+      const changes = changesIn(permit, observing, answer, observed);
+      observed.onSettled();
+      for (const change of changes) await carryOut(change, act);
     },
     failed: (fault) => {
-      const rows = observations.map(({ pin, subject }) => {
-        const detail = { pin, route: permit.route.id, request: facts.requestId, reason: fault.message };
-        return rooms.audit.record({ actor: by, action: 'pin.observe_failed', subject, detail });
-      });
-      Promise.all(rows).catch(() =>
+      const events = observing.rule.entries.map((entry) =>
+        failureOf(entry, observing, permit, act.by, fault),
+      );
+      Promise.all(events.map((event) => rooms.audit.record(event))).catch(() =>
         rooms.onUnrecorded(
-          facts.requestId,
-          observations.map(({ subject }) => subject),
+          permit.facts.requestId,
+          events.map(({ subject }) => subject),
         ),
       );
     },
   };
 }
 
-type Change = Pick<Observation, 'pin' | 'subject'> & { readonly value: string | null };
-
-function changesIn(body: Uint8Array, observations: readonly Observation[]): readonly Change[] {
-  const answer = parseJson(body);
-  return observations.flatMap(({ pin, subject, pointer }) => {
-    const seen = observe(answer, pointer);
-    if (seen.kind === 'unreadable') {
-      throw new UpstreamFault('upstream_protocol_error', `no value for pin ${pin}: ${seen.reason}`);
-    }
-    return seen.kind === 'unchanged' ? [] : [{ pin, subject, value: seen.value }];
-  });
+/** The caller's token; `upstream:TYPE` of one that only the upstream knows; `upstream` where nobody is known. */
+function actorOf({ token, unverified }: Permit): string {
+  if (token !== null) return token.id;
+  return unverified === undefined ? 'upstream' : `upstream:${unverified.type}`;
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** RFC 8259 §8.1: UTF-8 without a byte order mark. What the answer holds is never repeated. */
-function parseJson(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(utf8.decode(body));
-  } catch {
-    throw new UpstreamFault('upstream_protocol_error', 'the answer to observe is not JSON');
+function changesIn(
+  permit: Permit,
+  { rule }: Observing,
+  answer: HeldAnswer,
+  { policy, rawHeaders }: Observed,
+): readonly ObservedChange[] {
+  const read = readChanges(policy, permit, readAnswer(rule, answer, rawHeaders));
+  if (!read.ok) throw unreadable(read.reason);
+  for (const change of read.changes) {
+    if (change.kind !== 'learn' || couldBe(change.plaintext, change.type, policy)) continue;
+    throw unreadable(`what it gives for a token of type ${change.type.name} is none`);
   }
+  return read.changes;
+}
+
+type Act = { readonly rooms: ObserverRooms; readonly by: string; readonly reason: string };
+
+async function carryOut(change: ObservedChange, { rooms, by, reason }: Act): Promise<void> {
+  const { pins, tokens, now } = rooms;
+  switch (change.kind) {
+    case 'pin': {
+      const { pin, subject, value } = change;
+      await pins.change({ pin, subject }, value, by, reason);
+      return;
+    }
+    case 'revoke':
+      await tokens.revoke(change.id, by, reason);
+      return;
+    case 'end':
+      await tokens.endAll({ type: change.type, attributes: change.attributes, by, reason });
+      return;
+    case 'learn': {
+      const { kind: _, lifeMs, ...token } = change;
+      const expiresAt = lifeMs === null ? null : now() + lifeMs;
+      const learned = await tokens.learn({ ...token, origins: [], expiresAt, createdBy: by, reason });
+      if (learned.kind !== 'taken') return;
+      throw unreadable(`what it gives for a token of type ${token.type.name} is kept here as another one`);
+    }
+  }
+}
+
+function failureOf(
+  entry: Observe,
+  observing: Observing,
+  { route, facts, token }: Permit,
+  actor: string,
+  fault: Error,
+): AuditEvent {
+  const said = { route: route.id, request: facts.requestId, reason: fault.message };
+  if (entry.kind === 'pin') {
+    const detail = { pin: entry.pin, ...said };
+    return { actor, action: 'pin.observe_failed', subject: subjectOf(entry, observing), detail };
+  }
+  const subject = entry.kind === 'caller' ? (token?.id ?? '') : `type=${entry.type}`;
+  const detail = { entry: entry.kind === 'token' ? 'token' : 'end', ...said };
+  return { actor, action: 'token.observe_failed', subject, detail };
+}
+
+function unreadable(reason: string): UpstreamFault {
+  return new UpstreamFault('upstream_protocol_error', reason);
 }

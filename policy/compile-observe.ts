@@ -1,75 +1,147 @@
-/** From a row's `observe` to what its upstream's success changes; refuses what could only change the wrong pin. */
+/** From a row's `observe` to what its upstream's success changes; refuses what could only change the wrong pin or token. */
 import { type Compilation, errorInKey, errorInValue, resolves } from './compile-context.ts';
+import { compileEnd, compileLearned, type ObserveRow } from './compile-observe-tokens.ts';
+import type { ObserveConfig } from './config-observe.ts';
 import { type ConfigPath, suggest } from './config-problem.ts';
 import type { RowKey } from './config-rows.ts';
 import type { RowConfig } from './config-schema.ts';
+import { compileQuery } from './json-pointer.ts';
+import { paramsOf, valuesOf } from './observe.ts';
+import type { Observe, ObserveRule } from './observe-types.ts';
 import { pinOwner } from './pin-value.ts';
-import type { Observe } from './types.ts';
+import { formatObserve } from './rule-text.ts';
+import type { TokenType } from './token-types.ts';
+import type { IdentityRule } from './types.ts';
 
 type RowShape = Pick<RowKey, 'method' | 'segments'>;
-type ObserveConfig = Extract<NonNullable<RowConfig['observe']>, readonly unknown[]>[number];
 
+/** What entries refer to, compiled before. */
+type Known = { readonly types: ReadonlyMap<string, TokenType>; readonly identity: IdentityRule };
+
+/** null: nothing is observed, or a mistake was reported. */
 export function compileObserve(
   at: Compilation,
   path: ConfigPath,
   row: RowConfig,
   { method, segments }: RowShape,
-): readonly Observe[] {
-  if (row.observe === undefined) return [];
+  { types, identity }: Known,
+): ObserveRule | null {
+  if (row.observe === undefined) return null;
   const where = [...path, 'observe'];
-  if (row.allow === 'public') {
-    const hint = 'allow token types instead of public, or remove observe';
-    errorInKey(at, where, 'on a public row anybody could change a pin', hint);
-  }
   if (method === 'GET' || method === 'OPTIONS') {
     const hint = 'observe the row that changes it: POST, PUT, PATCH or DELETE';
     errorInKey(at, where, `${method} changes nothing that could be observed`, hint);
   }
-  if (row.path_parameters === 'allow') {
-    const message =
-      'an upstream that reads {id} of /{id};x without ;x would change a pin that is not observed';
-    errorInKey(at, [...path, 'path_parameters'], message, 'remove it, or observe on a row without it');
-  }
   const params = segments.flatMap((segment) => (segment.kind === 'param' ? [segment.name] : []));
-  if (!Array.isArray(row.observe)) return compileOne(at, where, row.observe, params);
+  const observing: ObserveRow = { at, row, params, types, identity };
+  const written: readonly ObserveConfig[] = Array.isArray(row.observe) ? row.observe : [row.observe];
   const seen = new Set<string>();
-  return row.observe.flatMap((entry, index) => {
-    const target = `${entry.pin} of {${entry.of ?? soleOf(params)}}`;
-    if (seen.has(target)) {
-      errorInValue(at, [...where, index], `pin ${target} is observed twice`, 'remove one');
-    }
+  const entries = written.flatMap((entry, index) => {
+    const place = Array.isArray(row.observe) ? [...where, index] : where;
+    const observed = compileOne(observing, place, entry);
+    if (observed === null) return [];
+    const target = targetOf(observed);
+    if (seen.has(target)) errorInValue(at, place, `${target} is observed twice`, 'remove one');
     seen.add(target);
-    return compileOne(at, [...where, index], entry, params);
+    return [observed];
   });
+  checkPathParameters(at, path, row, entries);
+  return ruleOf(entries);
 }
 
-/** null: there is none, or a choice. */
-function soleOf([only, second]: readonly string[]): string | null {
-  return only !== undefined && second === undefined ? only : null;
+function compileOne(observing: ObserveRow, place: ConfigPath, entry: ObserveConfig): Observe | null {
+  const { at } = observing;
+  const kinds = (['pin', 'token', 'end'] as const).filter((kind) => entry[kind] !== undefined);
+  const [kind, second] = kinds;
+  if (kind === undefined) {
+    const hint = 'write pin: NAME, token: { type: TYPE, from: json:/token } or end: caller';
+    errorInValue(at, place, 'observe does not say what changes', hint);
+    return null;
+  }
+  if (second !== undefined) {
+    const hint = 'write a list: [{ on: 2xx, … }, { on: 2xx, … }]';
+    errorInKey(at, [...place, second], `${kind} and ${second} are two entries`, hint);
+    return null;
+  }
+  for (const key of ['of', 'from'] as const) {
+    if (kind === 'pin' || entry[key] === undefined) continue;
+    errorInKey(
+      at,
+      [...place, key],
+      `${key} says where a pin's value stands, and this is no pin`,
+      `remove ${key}`,
+    );
+  }
+  if (entry.token !== undefined) return compileLearned(observing, [...place, 'token'], entry.token);
+  if (entry.end !== undefined) return compileEnd(observing, [...place, 'end'], entry.end);
+  return compilePin(observing, place, entry);
 }
 
-function compileOne(
-  at: Compilation,
+function compilePin(
+  { at, row, params }: ObserveRow,
   where: ConfigPath,
-  entry: ObserveConfig,
-  params: readonly string[],
-): readonly Observe[] {
-  const { pin: name, from: pointer } = entry;
-  const param = entry.of ?? soleOf(params);
-  if (param === null) {
+  { pin: name = '', of, from: pointer }: ObserveConfig,
+): Observe | null {
+  if (row.allow === 'public') {
+    const hint = 'allow token types instead of public, or remove observe';
+    errorInKey(at, where, 'on a public row anybody could change a pin', hint);
+  }
+  if (pointer === undefined) {
+    const hint = 'write from: json:/NAME, where the answer says it';
+    errorInValue(at, where, 'observe does not say where the value of the pin stands', hint);
+  }
+  const [only, second] = params;
+  const param = of ?? (second === undefined ? only : undefined);
+  if (param === undefined) {
     const hint = 'write of: "{PARAMETER}", the path parameter that says whose pin it is';
     errorInValue(at, where, 'observe does not say whose pin changes', hint);
-    return [];
+    return null;
   }
   if (!params.includes(param)) {
     const hint = suggest(param, params, `write {${param}} as a segment of the path`);
     errorInValue(at, [...where, 'of'], `the path has no parameter {${param}}`, hint);
   }
-  if (!resolves(at, 'pins', name, [...where, 'pin'])) return [];
+  if (!resolves(at, 'pins', name, [...where, 'pin']) || pointer === undefined) return null;
   const pin = at.config.pins[name];
   if (pin?.kind === 'bundle_id')
-    return [{ pin: name, owner: pinOwner({ belongsTo: pin.belongs_to }), param, pointer }];
+    return { kind: 'pin', pin: name, owner: pinOwner({ belongsTo: pin.belongs_to }), param, pointer };
   const hint = 'name a pin of kind bundle_id';
   errorInValue(at, [...where, 'pin'], `pin "${name}" remembers nothing an answer could change`, hint);
-  return [];
+  return null;
+}
+
+/** What no two entries of a row may both change: nobody could say which of them is right. */
+function targetOf(entry: Observe): string {
+  if (entry.kind === 'pin') return `pin ${entry.pin} of {${entry.param}}`;
+  return entry.kind === 'token' ? `a token of type ${entry.type}` : formatObserve(entry);
+}
+
+function checkPathParameters(
+  at: Compilation,
+  path: ConfigPath,
+  row: RowConfig,
+  entries: readonly Observe[],
+): void {
+  const entry = entries.find((one) => paramsOf(one).length > 0);
+  if (row.path_parameters !== 'allow' || entry === undefined) return;
+  const what = entry.kind === 'pin' ? 'a pin that is' : 'tokens that are';
+  const message = `an upstream that reads {id} of /{id};x without ;x would change ${what} not observed`;
+  errorInKey(at, [...path, 'path_parameters'], message, 'remove it, or observe on a row without it');
+}
+
+/** null: there is nothing in it. */
+function ruleOf(entries: readonly Observe[]): ObserveRule | null {
+  if (entries.length === 0) return null;
+  const sources = entries.flatMap((entry) => valuesOf(entry).map(({ from }) => from));
+  const secrets = entries.flatMap((entry) => (entry.kind === 'token' ? [entry.from] : []));
+  const pointers = new Set([
+    ...entries.flatMap((entry) => (entry.kind === 'pin' ? [entry.pointer] : [])),
+    ...[...sources, ...secrets].flatMap((one) => (one.kind === 'json' ? [one.pointer] : [])),
+  ]);
+  return {
+    entries,
+    query: pointers.size === 0 ? null : compileQuery([...pointers]),
+    fields: [...new Set(sources.flatMap((one) => (one.kind === 'header' ? [one.name] : [])))],
+    cookies: [...new Set(secrets.flatMap((one) => (one.kind === 'set-cookie' ? [one.name] : [])))],
+  };
 }

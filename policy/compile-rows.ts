@@ -27,12 +27,13 @@ import type { ErrorStyle } from './error-style.ts';
 import { isOwnPattern } from './own-paths.ts';
 import type { RowPath } from './routes.ts';
 import type { Source, TokenType } from './token-types.ts';
-import type { Cors, Limit, Route } from './types.ts';
+import type { Cors, IdentityRule, Limit, Route } from './types.ts';
 
 /** What rows refer to, compiled before them. */
 export type Parts = {
   readonly types: ReadonlyMap<string, TokenType>;
   readonly annotations: ReadonlyMap<string, AnnotationType>;
+  readonly identity: IdentityRule;
   readonly limits: ReadonlyMap<string, Limit>;
   readonly cors: ReadonlyMap<string, Cors>;
   readonly errors: ReadonlyMap<string, ErrorStyle>;
@@ -137,7 +138,7 @@ function compileRow(
     ...compileRowPins(at, path, row, parts.pins),
     ...compileScopesMonitor(at, path, row),
     limits,
-    observe: compileObserve(at, path, row, { method, segments }),
+    observe: compileObserve(at, path, row, { method, segments }, parts),
     cors: chooseCors(at, path, api, row, parts.cors),
     errors: row.errors === undefined ? api.errors : namedStyle(at, path, row.errors, parts.errors),
     ...(row.serve === undefined

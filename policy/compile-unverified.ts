@@ -93,5 +93,4 @@ export function checkUnverifiedRow(
   for (const { name } of bundlePins) {
     refuse([...path, 'pins', pins.indexOf(name)], `pin "${name}" belongs to a token`);
   }
-  if (row.observe !== undefined) refuse([...path, 'observe'], 'observe changes pins in the name of a token');
 }

@@ -40,6 +40,7 @@ export function compilePolicy(config: PolicyConfig, around: Surroundings): Compi
   const parts = {
     types,
     annotations,
+    identity,
     limits,
     cors: compileCors(at),
     pins: compilePins(at, identity),

@@ -19,7 +19,7 @@ import { checkUnverified } from './checks/unverified.ts';
 import { denied } from './denial.ts';
 import { chargesFor } from './limits.ts';
 import { assertOnlyWatched, codesOf, isWatched, isWatching } from './monitor.ts';
-import { observationsOf } from './observe.ts';
+import { observingOf } from './observe.ts';
 import { effectiveScopes } from './scopes.ts';
 import type { Presentation, TokenRecord } from './token-types.ts';
 import type {
@@ -230,8 +230,8 @@ export function admit(
   if (states.length !== charges.length) throw new Error('a limit was not asked');
   if (states.some(({ counted, allowed }) => counted && !allowed)) throw new Error('a limit said no');
   if (watched !== undefined) assertOnlyWatched(watched);
-  const observations = observationsOf(match);
-  const permit = { route: match.route, facts, token, scopes, states, observations };
+  const observing = observingOf(match);
+  const permit = { route: match.route, facts, token, scopes, states, observing };
   if (unverified === undefined && annotations === undefined) return permit as unknown as Permit;
   const more = { ...(unverified && { unverified }), ...(annotations && { annotations }) };
   return { ...permit, ...more } as unknown as Permit;

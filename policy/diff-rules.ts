@@ -1,11 +1,11 @@
 /** What two rows ask beyond their cells: limits, pins, binds and the rest, each by whether more or less passes. */
 
 import { comparePins } from './diff-pins.ts';
-import { compareValues, isSame } from './diff-values.ts';
+import { compareValues, isSame, textOf } from './diff-values.ts';
 import type { Change, Verdict } from './diff-verdicts.ts';
 import { monitorStep, monitorText, stepBetween, verdictOfSteps } from './diff-verdicts.ts';
 import { formatUntil } from './monitor.ts';
-import { formatLimit } from './rule-text.ts';
+import { formatLimit, formatObserve } from './rule-text.ts';
 import type { Bind, Limit, Route } from './types.ts';
 
 /** Judged here, or in how a row is reached and who may use it. */
@@ -25,6 +25,7 @@ const judged = new Set([
   'bodyBytesMax',
   'body',
   'websocket',
+  'observe',
 ]);
 
 export function compareRules(was: Route, is: Route): readonly Change[] {
@@ -41,6 +42,7 @@ export function compareRules(was: Route, is: Route): readonly Change[] {
     ...compareNamed(row, 'bind', binds(was), binds(is), () => 'changed', bindText),
     ...bodySizeChange(was, is),
     ...bodyReadingChange(was, is, bodyReaders.length > 0 || was.bodyBytesMax !== is.bodyBytesMax),
+    ...observeChange(was, is),
     ...compareValues(row, '', was, is, judged),
   ];
 }
@@ -56,6 +58,14 @@ function websocketChange({ websocket: was }: Route, { websocket: is, id: row }: 
   if (was === is) return [];
   const text = (granted: boolean) => (granted ? 'granted' : 'refused');
   return [{ verdict: is ? 'opened' : 'closed', row, what: 'websocket', from: text(was), to: text(is) }];
+}
+
+/** In words where they differ, else as it is: what is not told is not missed. */
+function observeChange({ observe: was }: Route, { observe: is, id: row }: Route): readonly Change[] {
+  if (isSame(was, is)) return [];
+  const text = (rule: Route['observe']) => rule?.entries.map(formatObserve).join('; ') ?? 'none';
+  const [from, to] = text(was) === text(is) ? [textOf(was), textOf(is)] : [text(was), text(is)];
+  return [{ verdict: 'changed', row, what: 'observe', from, to }];
 }
 
 function scopesChange(before: Route, { scopesMonitorUntil: is, id: row }: Route): readonly Change[] {

@@ -1,39 +1,224 @@
-/** What an upstream's answer says of a pin of ours. Reads plain values; changes nothing. */
-import { pinSubject, pinValueFlaw } from './pin-value.ts';
-import type { Match, Observation } from './types.ts';
+/** What an upstream's answer changes here: pins, and tokens that it made or ended. Reads plain values; changes nothing. */
+import type { JsonFound } from './json-scan.ts';
+import type {
+  Answered,
+  Observe,
+  ObservedAttribute,
+  ObservedChange,
+  ObservedChanges,
+  ObservedPin,
+  ObservedToken,
+  ObservedValue,
+  Observing,
+  SecretSource,
+} from './observe-types.ts';
+import { pinSubject, pinValueFlaw, pinValueUnitsMax } from './pin-value.ts';
+import { checkAttributes, labelOf } from './token-input.ts';
+import type { AttributeValue, TokenRecord, TokenType } from './token-types.ts';
+import type { Match, Permit, Policy } from './types.ts';
 
-const none: readonly Observation[] = Object.freeze([]);
-
-/** What a 2xx to this request would change, and whose. @throws Error where a row names a parameter it has not. */
-export function observationsOf({ route, params }: Match): readonly Observation[] {
-  if (route.observe.length === 0) return none;
-  return route.observe.map(({ pin, owner, param, pointer }) => {
-    const value = params.get(param);
-    if (value === undefined || value === '') throw new Error('a row observes a parameter it does not have');
-    return { pin, subject: pinSubject(owner, value), pointer };
-  });
+/** What a 2xx to this request would change; null: nothing. @throws Error where a row names a parameter it has not. */
+export function observingOf({ route, params }: Match): Observing | null {
+  const rule = route.observe;
+  if (rule === null) return null;
+  for (const param of rule.entries.flatMap(paramsOf)) {
+    if ((params.get(param) ?? '') === '') throw new Error('a row observes a parameter it does not have');
+  }
+  return { rule, params };
 }
 
-/** `value` null: let go. */
-export type Observed =
-  | { readonly kind: 'unchanged' }
-  | { readonly kind: 'changed'; readonly value: string | null }
-  | { readonly kind: 'unreadable'; readonly reason: string };
+/** The path parameters that an entry reads. */
+export function paramsOf(entry: Observe): readonly string[] {
+  if (entry.kind === 'pin') return [entry.param];
+  return valuesOf(entry).flatMap(({ from }) => (from.kind === 'param' ? [from.param] : []));
+}
+
+/** Every value that an entry reads for a token's record. */
+export function valuesOf(entry: Observe): readonly ObservedValue[] {
+  if (entry.kind === 'pin' || entry.kind === 'caller') return [];
+  return entry.kind === 'end' || entry.label === null ? entry.attributes : [...entry.attributes, entry.label];
+}
+
+/** Whose pin it is, by its subject: `project=prj_a`. */
+export function subjectOf({ owner, param }: ObservedPin, { params }: Observing): string {
+  return pinSubject(owner, params.get(param) ?? '');
+}
+
+type Reader = {
+  readonly types: Policy['types'];
+  readonly token: TokenRecord | null;
+  readonly observing: Observing;
+  readonly answered: Answered;
+};
+
+/** What is found to be read otherwise than it must be; nothing of it may be done then. */
+class Unreadable extends Error {}
+
+const order: readonly ObservedChange['kind'][] = ['pin', 'revoke', 'end', 'learn'];
 
 /**
- * What a parsed JSON answer says at a pointer (RFC 6901 §4): a text is the new value, null or "" lets go, nothing
- * there changes nothing. Anything else cannot be told, and must not pass for one of these.
+ * All that an answer changes, or why that cannot be told. What ends comes before what is learned, so that no entry
+ * ends what another has just brought. @throws Error for what no config lets come here
  */
-export function observe(answer: unknown, pointer: readonly string[]): Observed {
-  let at = answer;
-  for (const key of pointer) {
-    if (typeof at !== 'object' || at === null) return { kind: 'unchanged' };
-    if (Array.isArray(at) && !/^(?:0|[1-9][0-9]{0,9})$/.test(key)) return { kind: 'unchanged' };
-    if (!Object.hasOwn(at, key)) return { kind: 'unchanged' };
-    at = Reflect.get(at, key);
+export function readChanges(
+  { types }: Pick<Policy, 'types'>,
+  { observing, token }: Pick<Permit, 'observing' | 'token'>,
+  answered: Answered,
+): ObservedChanges {
+  if (observing === null) return { ok: true, changes: [] };
+  const reader = { types, token, observing, answered };
+  try {
+    const changes = observing.rule.entries.flatMap((entry) => changeOf(entry, reader) ?? []);
+    return { ok: true, changes: changes.sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind)) };
+  } catch (error) {
+    if (error instanceof Unreadable) return { ok: false, reason: error.message };
+    throw error;
   }
-  if (at === null || at === '') return { kind: 'changed', value: null };
-  if (typeof at !== 'string') return { kind: 'unreadable', reason: 'it is not a text' };
-  const flaw = pinValueFlaw(at);
-  return flaw === null ? { kind: 'changed', value: at } : { kind: 'unreadable', reason: flaw };
+}
+
+/** null: it changes nothing. @throws Unreadable */
+function changeOf(entry: Observe, reader: Reader): ObservedChange | null {
+  switch (entry.kind) {
+    case 'pin':
+      return pinOf(entry, reader);
+    case 'token':
+      return tokenOf(entry, reader);
+    case 'end': {
+      const type = typeOf(entry.type, reader);
+      const attributes = attributesOf(type, entry.attributes, reader);
+      if (attributes.size === 0) throw new Error('every token of a type would end');
+      return { kind: 'end', type, attributes };
+    }
+    case 'caller':
+      if (reader.token === null) throw new Error('a row ends the token of nobody');
+      return { kind: 'revoke', id: reader.token.id };
+  }
+}
+
+function typeOf(name: string, { types }: Reader): TokenType {
+  const type = types.get(name);
+  if (type === undefined) throw new Error('a row observes a type that is not there');
+  return type;
+}
+
+/** A text is the new value, null or "" lets go, nothing there changes nothing. */
+function pinOf(entry: ObservedPin, { answered, observing }: Reader): ObservedChange | null {
+  const { pin, pointer } = entry;
+  const found = answered.found.get(pointer);
+  if (found === undefined) return null;
+  const subject = subjectOf(entry, observing);
+  const value = found.kind === 'null' ? '' : textOf(found, `pin ${pin}`);
+  if (value === null) throw unreadable(`pin ${pin}`, `it is longer than ${pinValueUnitsMax} characters`);
+  if (value === '') return { kind: 'pin', pin, subject, value: null };
+  const flaw = pinValueFlaw(value);
+  if (flaw !== null) throw unreadable(`pin ${pin}`, flaw);
+  return { kind: 'pin', pin, subject, value };
+}
+
+/** null: the answer holds no token. */
+function tokenOf(entry: ObservedToken, reader: Reader): ObservedChange | null {
+  const type = typeOf(entry.type, reader);
+  const plaintext = secretOf(entry.from, type, reader.answered);
+  if (plaintext === null) return null;
+  const attributes = attributesOf(type, entry.attributes, reader);
+  const label = entry.label === null ? null : read(entry.label, 'label', reader);
+  return {
+    kind: 'learn',
+    type,
+    plaintext,
+    attributes,
+    scopes: 'fixed' in type.scopes ? type.scopes.fixed : entry.scopes,
+    label: label !== null && labelOf(label).ok ? label : type.name,
+    lifeMs: entry.lifeMs,
+    insteadOf: entry.insteadOf.length === 0 ? null : partOf(attributes, entry.insteadOf),
+  };
+}
+
+/** @throws Error where one is missing: fewer attributes would end more tokens. */
+function partOf(
+  attributes: ReadonlyMap<string, AttributeValue>,
+  names: readonly string[],
+): ReadonlyMap<string, AttributeValue> {
+  return new Map(
+    names.map((name) => {
+      const value = attributes.get(name);
+      if (value === undefined) throw new Error('what a token stands instead of is not among its attributes');
+      return [name, value];
+    }),
+  );
+}
+
+function secretOf(from: SecretSource, { name }: TokenType, { found, cookies }: Answered): string | null {
+  const what = `token of type ${name}`;
+  if (from.kind === 'json') {
+    const at = found.get(from.pointer);
+    if (at === undefined || at.kind === 'null') return null;
+    const text = textOf(at, what);
+    if (text === null) throw unreadable(what, 'it is too long');
+    return text === '' ? null : text;
+  }
+  const [value = '', second] = cookies.get(from.name) ?? [];
+  if (second !== undefined) throw unreadable(what, 'its cookie is set twice');
+  return value === '' ? null : value;
+}
+
+/** Each of them with a value that a token can have. @throws Unreadable */
+function attributesOf(
+  type: TokenType,
+  attributes: readonly ObservedAttribute[],
+  reader: Reader,
+): ReadonlyMap<string, AttributeValue> {
+  const values = new Map<string, AttributeValue>();
+  for (const attribute of attributes) {
+    const { name, list, needed } = attribute;
+    const value = read(attribute, `attribute ${name}`, reader);
+    if (value === null) {
+      if (needed) throw unreadable(`attribute ${name}`, 'there is none');
+      continue;
+    }
+    values.set(name, list ? [value] : value);
+  }
+  const checked = checkAttributes(type, values);
+  if (!checked.ok) throw new Unreadable(checked.complaint.message);
+  return checked.value;
+}
+
+/** null: there is none. @throws Unreadable */
+function read({ from, otherwise }: ObservedValue, what: string, reader: Reader): string | null {
+  const { token, observing, answered } = reader;
+  switch (from.kind) {
+    case 'text':
+      return from.text;
+    case 'param':
+      return observing.params.get(from.param) ?? otherwise;
+    case 'attribute': {
+      const value = token?.attributes.get(from.name);
+      return typeof value === 'string' ? value : otherwise;
+    }
+    case 'header': {
+      const [value = '', second] = answered.fields.get(from.name) ?? [];
+      // What a caller says badly must not make an answer unreadable that the upstream gave.
+      return second === undefined && header.test(value) ? value : otherwise;
+    }
+    case 'json': {
+      const found = answered.found.get(from.pointer);
+      if (found === undefined || found.kind === 'null') return otherwise;
+      const text = textOf(found, what);
+      if (text === null) throw unreadable(what, 'it is too long');
+      return text === '' ? otherwise : text;
+    }
+  }
+}
+
+/** What an attribute or a label can be. */
+const header = /^[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?$/;
+
+/** null: longer than anybody asks to know. @throws Unreadable */
+function textOf(found: JsonFound, what: string): string | null {
+  if (found.kind !== 'string') throw unreadable(what, 'it is not a text');
+  return found.value;
+}
+
+function unreadable(what: string, reason: string): Unreadable {
+  return new Unreadable(`no value for ${what}: ${reason}`);
 }

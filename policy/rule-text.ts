@@ -1,5 +1,6 @@
 /** Rules in the words a table has room for. */
 import type { BundlePin, PinSource } from './body-types.ts';
+import type { Observe, ObservedAttribute, ObservedValue } from './observe-types.ts';
 import type { Source } from './token-types.ts';
 import type { Limit, LimitPart } from './types.ts';
 import { formatDuration } from './units.ts';
@@ -34,4 +35,48 @@ function formatPinSource(source: PinSource): string {
 /** As the config writes it. */
 export function formatSource(source: Source): string {
   return source.kind === 'bearer' ? 'bearer' : `${source.kind}:${source.name}`;
+}
+
+/** `pin app of {project} from json:/bundle_id`, `a token of type user from json:/token …`, `end of the caller's token`. */
+export function formatObserve(entry: Observe): string {
+  switch (entry.kind) {
+    case 'pin':
+      return `pin ${entry.pin} of {${entry.param}} from json:${entry.pointer}`;
+    case 'caller':
+      return "end of the caller's token";
+    case 'end':
+      return `end of type ${entry.type}${formatAttributes(entry.attributes)}`;
+    case 'token': {
+      const { type, from, attributes, scopes, label, lifeMs, insteadOf } = entry;
+      const secret = from.kind === 'json' ? `json:${from.pointer}` : `set-cookie:${from.name}`;
+      return [
+        `a token of type ${type} from ${secret}${formatAttributes(attributes)}`,
+        ...(scopes.length === 0 ? [] : [`scopes ${scopes.join(' ')}`]),
+        ...(label === null ? [] : [`label ${formatObserved(label)}`]),
+        ...(lifeMs === null ? [] : [`for ${formatDuration(lifeMs)}`]),
+        ...(insteadOf.length === 0 ? [] : [`instead of those with its ${insteadOf.join(' and ')}`]),
+      ].join(', ');
+    }
+  }
+}
+
+function formatAttributes(attributes: readonly ObservedAttribute[]): string {
+  if (attributes.length === 0) return '';
+  return ` with ${attributes.map((value) => `${value.name} ${formatObserved(value)}`).join(' and ')}`;
+}
+
+function formatObserved({ from, otherwise }: ObservedValue): string {
+  const rest = otherwise === null ? '' : ` else "${otherwise}"`;
+  switch (from.kind) {
+    case 'text':
+      return `"${from.text}"`;
+    case 'param':
+      return `{${from.param}}`;
+    case 'attribute':
+      return `token.attribute.${from.name}${rest}`;
+    case 'header':
+      return `header:${from.name}${rest}`;
+    case 'json':
+      return `json:${from.pointer}${rest}`;
+  }
 }

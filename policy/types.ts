@@ -2,6 +2,7 @@
 import type { Annotations, AnnotationType, Unverified } from './annotation-types.ts';
 import type { BodyRule, BundlePin, PinOwed } from './body-types.ts';
 import type { ErrorStyle } from './error-style.ts';
+import type { ObserveRule, Observing } from './observe-types.ts';
 import type { ServeRule } from './serve-types.ts';
 import type { Source, TokenRecord, TokenType } from './token-types.ts';
 
@@ -67,24 +68,6 @@ export type CidrPin = {
   readonly monitorUntil?: number;
 };
 
-/** An upstream's success that changes a pin of ours: the text at `pointer` in its JSON answer becomes its value. */
-export type Observe = {
-  readonly pin: string;
-  /** What the pin belongs to: the name of an attribute, or `token`. */
-  readonly owner: string;
-  /** The path parameter that says which one. */
-  readonly param: string;
-  /** RFC 6901, unescaped. */
-  readonly pointer: readonly string[];
-};
-
-/** An `Observe` for one request: whose pin, by its subject (`project=prj_a`). */
-export type Observation = {
-  readonly pin: string;
-  readonly subject: string;
-  readonly pointer: readonly string[];
-};
-
 /** Who may read answers from a browser (Fetch standard, CORS protocol). */
 export type Cors = {
   readonly name: string;
@@ -125,8 +108,8 @@ export type Route = {
   /** As on a limit, for the scopes that the cells ask for. */
   readonly scopesMonitorUntil?: number;
   readonly limits: readonly Limit[];
-  /** What a 2xx of the upstream changes here; mostly nothing. */
-  readonly observe: readonly Observe[];
+  /** What a 2xx of the upstream changes here; null: nothing. */
+  readonly observe: ObserveRule | null;
   readonly cors: Cors | null;
   /** How its refusals are worded; null: RFC 9457. */
   readonly errors: ErrorStyle | null;
@@ -340,6 +323,6 @@ export type Permit = {
   readonly annotations?: Annotations;
   readonly scopes: readonly string[];
   readonly states: readonly LimitState[];
-  /** What the upstream's success is to change; empty: nothing. */
-  readonly observations: readonly Observation[];
+  /** What the upstream's success is to change; null: nothing. */
+  readonly observing: Observing | null;
 };

@@ -10,6 +10,10 @@ export type AuditAction =
   | 'token.disable'
   | 'token.enable'
   | 'token.import'
+  /** An upstream made it, and it is one of ours since. */
+  | 'token.learn'
+  /** An upstream made or ended tokens and we could not follow: ours may be out of date. */
+  | 'token.observe_failed'
   | 'pin.first_use'
   | 'pin.change'
   | 'pin.reset'

@@ -144,6 +144,10 @@ export function isPlain({ format, hash }: TokenType): boolean {
   return format === undefined && (hash.use === 'bcrypt' || hash.pepper === undefined);
 }
 
+export function isBcrypt({ hash }: TokenType): boolean {
+  return hash.use === 'bcrypt';
+}
+
 function sameDigest(expected: string, stored: string): boolean {
   const [a, b] = [Buffer.from(expected), Buffer.from(stored)];
   return a.length === b.length && timingSafeEqual(a, b);

@@ -9,11 +9,11 @@ import type { Regeneration } from './token-store.ts';
 export type LifeStamp = { readonly by: string; readonly atMs: number };
 
 /** A value in a select, where nothing else tells a database its type. */
-function text(value: string | null): RawBuilder<string> {
+export function text(value: string | null): RawBuilder<string> {
   return sql`cast(${value} as text)`;
 }
 
-function time(value: number | null): RawBuilder<number> {
+export function time(value: number | null): RawBuilder<number> {
   return sql`cast(${value} as bigint)`;
 }
 

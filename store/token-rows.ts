@@ -1,5 +1,5 @@
 /** Turns rows into records and records' values into columns; it never reads or writes one. */
-import type { AttributeValue, TokenRecord } from '../policy/token-types.ts';
+import type { AttributeValue, TokenRecord, TokenType } from '../policy/token-types.ts';
 import type { TokensTable } from './schema.ts';
 
 /** What a record is made of: every column but the secret's. */
@@ -54,6 +54,11 @@ export function recordOf(row: RecordRow): TokenRecord {
     revokedReason: row.revoked_reason,
     version: row.version,
   };
+}
+
+/** null: it is of none of these types. */
+export function recordIfOf(types: readonly TokenType[], row: RecordRow): TokenRecord | null {
+  return types.some((type) => type.name === row.type) ? recordOf(row) : null;
 }
 
 function textsOf(json: string): readonly string[] {

@@ -63,6 +63,29 @@ export type Regeneration = {
 /** `replaced`: the ids of those that came to their end by it, or will at the end of the grace. */
 export type Regenerated = { readonly created: CreatedToken; readonly replaced: readonly string[] };
 
+/** A token that others made, as they gave it out. `plaintext` is digested and let go. */
+export type LearnedToken = NewToken & {
+  readonly plaintext: string;
+  /** All others of the type with these are revoked with it; null: none is. Never without any. */
+  readonly insteadOf: ReadonlyMap<string, AttributeValue> | null;
+  /** Why those end. */
+  readonly reason: string;
+};
+
+/** `replaced`: how many ended. `known`: it is here already, dead or alive, and nothing was changed. `taken`: its digest or id is another token's. */
+export type Learned =
+  | { readonly kind: 'learned'; readonly record: TokenRecord; readonly replaced: number }
+  | { readonly kind: 'known'; readonly record: TokenRecord }
+  | { readonly kind: 'taken' };
+
+/** All tokens of a type with these attributes, of which there is one at least. */
+export type Ending = {
+  readonly type: TokenType;
+  readonly attributes: ReadonlyMap<string, AttributeValue>;
+  readonly by: string;
+  readonly reason: string;
+};
+
 export type ListFilter = {
   readonly type?: string;
   /** Tokens that have all of these; of a list attribute, each value that is named. */
@@ -122,6 +145,15 @@ export interface TokenStore {
   disable(id: string, by: string): Promise<TokenRecord | null>;
 
   enable(id: string, by: string): Promise<TokenRecord | null>;
+
+  /**
+   * Keeps the digest of a token that others made, and ends those it stands instead of, in one transaction. A token that
+   * was revoked here stays so. As durable as a revoke. Not for types kept as bcrypt alone.
+   */
+  learn(token: LearnedToken): Promise<Learned>;
+
+  /** Revokes all that are not revoked yet, the disabled and the expired too, and says how many. As durable as a revoke. */
+  endAll(ending: Ending): Promise<number>;
 
   /** Commits in chunks of 500 at most. A row whose digest or external id exists is skipped. */
   import(rows: readonly ImportedToken[]): Promise<{ imported: number; skipped: number }>;

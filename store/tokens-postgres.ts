@@ -10,7 +10,8 @@ import { createLine } from './postgres/line.ts';
 import type { PostgresLink } from './postgres/link.ts';
 import { createTokenReads } from './postgres/token-reads.ts';
 import type { Statement } from './schema.ts';
-import { type OpenTokens, Tokens, type TokensOptions, type Uses } from './tokens.ts';
+import { type OpenTokens, Tokens, type TokensOptions } from './tokens.ts';
+import type { Uses } from './tokens-database.ts';
 
 export type PostgresTokensOptions = TokensOptions & {
   /** To a database whose schema is up to date; closed with the store. */

@@ -10,7 +10,8 @@ import { type SameFile, watchSameFile } from './same-file.ts';
 import { type Statement, statementOf } from './schema.ts';
 import { prepareReads } from './token-reads.ts';
 import type { ListFilter, TokenPage } from './token-store.ts';
-import { type OpenTokens, Tokens, type TokensDatabase, type TokensOptions } from './tokens.ts';
+import { type OpenTokens, Tokens, type TokensOptions } from './tokens.ts';
+import type { TokensDatabase } from './tokens-database.ts';
 import { openWriter, type Writer } from './writer.ts';
 import type { StatementResult } from './writer-thread.ts';
 

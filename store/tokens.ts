@@ -1,27 +1,34 @@
 /** What a token store does on any database: mints, finds, revokes, imports. The database's own part is handed to it. */
 import { LRUCache } from 'lru-cache';
 import type { TokenRecord, TokenType } from '../policy/token-types.ts';
-import type { AuditRows } from './audit-rows.ts';
 import type { AuditStore } from './audit-store.ts';
 import { BcryptLookup, type BcryptMatch } from './bcrypt-lookup.ts';
 import { BcryptVerifier, type VerifierOptions } from './bcrypt-verifier.ts';
+import { chunksOf } from './chunks.ts';
 import { allOf, andThen, type Eventually } from './eventually.ts';
 import { createTokenIds } from './id.ts';
-import type { KnownTokens } from './known-tokens.ts';
 import { createLastUsed, type LastUsed } from './last-used.ts';
 import { createSecretMaker } from './new-secret.ts';
 import { createTokenMaker } from './new-token.ts';
 import type { PinStore } from './pin-store.ts';
 import { createRedigest } from './redigest.ts';
-import type { Change } from './schema.ts';
 import { createKeyedDigest, digestOf } from './secret.ts';
 import { fillAttributes, selectPage } from './token-attributes.ts';
 import { auditCreated, auditImported, auditRevoked } from './token-audit.ts';
 import { createTokenChanges, type TokenChanges } from './token-changes.ts';
-import { type Ask, type Form, isPlain, type Peppers, recognise, TokenDigests } from './token-digests.ts';
+import {
+  type Ask,
+  type Form,
+  isBcrypt,
+  isPlain,
+  type Peppers,
+  recognise,
+  TokenDigests,
+} from './token-digests.ts';
 import { importRow } from './token-import.ts';
+import { createTokenLearning, type TokenLearning } from './token-learning.ts';
 import type { TokenReads } from './token-reads.ts';
-import { type RecordRow, recordOf } from './token-rows.ts';
+import { type RecordRow, recordIfOf, recordOf } from './token-rows.ts';
 import type {
   CreatedToken,
   ImportedToken,
@@ -39,7 +46,7 @@ import {
   selectRecord,
   writeDigest,
 } from './token-writes.ts';
-import type { StatementResult } from './writer-thread.ts';
+import type { TokensDatabase, Uses } from './tokens-database.ts';
 
 /** Something an operator should know; `detail` holds ids and type names, never a token. */
 export type StoreAlert = {
@@ -72,28 +79,7 @@ export interface OpenTokens extends TokenStore {
   verifierCompleted(): number;
 }
 
-export type Uses = readonly (readonly [id: string, atMs: number])[];
-
-/** One database's part. */
-export type TokensDatabase = {
-  readonly reads: TokenReads;
-  readonly pins: PinStore;
-  readonly audit: AuditStore;
-  readonly auditRow: AuditRows;
-  /** All of the batch in one transaction, or none; durable when it resolves. @throws StoreFault */
-  readonly write: (batch: readonly Change[]) => Promise<readonly StatementResult[]>;
-  /** `write`, and no two of these at a time, whatever process they are from. */
-  readonly writeAlone: (batch: readonly Change[]) => Promise<readonly StatementResult[]>;
-  /** Notes last uses forward only, where the database has a better way than one change a row. */
-  readonly writeUses?: (uses: Uses) => Promise<void>;
-  readonly health: () => { readonly ok: boolean; readonly reason: string | null };
-  readonly close: () => Promise<void>;
-  /** What may be served while the database cannot be reached; null: nothing. */
-  readonly known: KnownTokens | null;
-};
-
 const FLUSH_EVERY_MS = 5_000;
-const CHUNK = 500;
 const VERIFIED_MAX = 100_000;
 
 export class Tokens implements OpenTokens {
@@ -104,6 +90,8 @@ export class Tokens implements OpenTokens {
   readonly update: TokenChanges['update'];
   readonly disable: TokenChanges['disable'];
   readonly enable: TokenChanges['enable'];
+  readonly learn: TokenLearning['learn'];
+  readonly endAll: TokenLearning['endAll'];
   readonly #now: () => number;
   readonly #alert: (alert: StoreAlert) => void;
   readonly #database: TokensDatabase;
@@ -134,7 +122,7 @@ export class Tokens implements OpenTokens {
       onFailure: (id, cause) => this.#alert({ code: 'digest_not_written', detail: id, cause }),
     });
     this.#verifier = new BcryptVerifier(options.verifier);
-    const { reads, auditRow, writeAlone } = database;
+    const { reads, auditRow, write, writeAlone } = database;
     this.#make = createTokenMaker({
       nextId: this.#nextId,
       newSecret: createSecretMaker({ reads, verifier: this.#verifier, digests: this.#digests }),
@@ -147,6 +135,15 @@ export class Tokens implements OpenTokens {
       disable: this.disable,
       enable: this.enable,
     } = createTokenChanges({ now: options.now, auditRow, write: writeAlone, make: this.#make }));
+    ({ learn: this.learn, endAll: this.endAll } = createTokenLearning({
+      now: options.now,
+      nextId: this.#nextId,
+      auditRow,
+      digests: this.#digests,
+      find: (plaintext, types) => this.#find(plaintext, this.#keyedDigest(plaintext), types),
+      write,
+      writeAlone,
+    }));
     this.#lookup = new BcryptLookup({
       reads: this.#reads,
       verifier: this.#verifier,
@@ -331,19 +328,4 @@ export class Tokens implements OpenTokens {
       else await writeUses(chunk);
     }
   }
-}
-
-/** Large work must not hold the lock, nor be lost whole, so each chunk commits by itself. */
-function chunksOf<T>(items: readonly T[]): readonly (readonly T[])[] {
-  const chunks: (readonly T[])[] = [];
-  for (let start = 0; start < items.length; start += CHUNK) chunks.push(items.slice(start, start + CHUNK));
-  return chunks;
-}
-
-function isBcrypt({ hash }: TokenType): boolean {
-  return hash.use === 'bcrypt';
-}
-
-function recordIfOf(types: readonly TokenType[], row: RecordRow): TokenRecord | null {
-  return types.some((type) => type.name === row.type) ? recordOf(row) : null;
 }

@@ -57,7 +57,7 @@ const after: readonly Column[] = [
   },
   {
     header: 'Observes',
-    cell: ({ observes }) => listed(observes),
+    cell: ({ observes }) => listed(observes, '; '),
     isShown: some(({ observes }) => observes.length > 0),
   },
   { header: 'Errors', cell: ({ errors }) => errors ?? '-', isShown: some(({ errors }) => errors !== null) },

@@ -2,9 +2,9 @@
 import { formatCell } from '../../policy/cells.ts';
 import { formatNetwork } from '../../policy/cidr.ts';
 import { formatUntil } from '../../policy/monitor.ts';
-import { formatBundlePin, formatLimit, formatSource } from '../../policy/rule-text.ts';
+import { formatBundlePin, formatLimit, formatObserve, formatSource } from '../../policy/rule-text.ts';
 import type { TokenType } from '../../policy/token-types.ts';
-import type { Bind, Cell, Cors, Observe, Policy, Route } from '../../policy/types.ts';
+import type { Bind, Cell, Cors, Policy, Route } from '../../policy/types.ts';
 
 /** As `matrix --json` prints it. */
 export type Matrix = {
@@ -125,7 +125,7 @@ function rowOf(route: Route, { types }: Policy): MatrixRow {
     body_json: route.body !== null,
     cors: route.cors?.name ?? null,
     credentials: isPublic ? route.credentials : null,
-    observes: route.observe.map(formatObserve),
+    observes: route.observe?.entries.map(formatObserve) ?? [],
     errors: route.errors?.name ?? null,
     path_parameters: route.pathParameters,
     upstream: serve === null ? upstream : `serve ${serve.operation}`,
@@ -140,10 +140,6 @@ function cellText(cell: Cell, type: TokenType | undefined): string {
 
 function formatBind({ param, attribute, refuseAs }: Bind): string {
   return `{${param}} is token.attribute.${attribute}${refuseAs === 404 ? ' else 404' : ''}`;
-}
-
-function formatObserve({ pin, param, pointer }: Observe): string {
-  return `pin ${pin} of {${param}} from json:/${pointer.join('/')}`;
 }
 
 function formatPin({ originPin }: Route): string {

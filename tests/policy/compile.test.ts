@@ -36,7 +36,7 @@ describe('a compiled row', () => {
       bind: [],
       originPin: { kind: 'origin', name: 'origin', whenMissing: 'deny' },
       addressPin: null,
-      observe: [],
+      observe: null,
       limits: [],
       cors: null,
       errors: null,

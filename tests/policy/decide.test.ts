@@ -250,7 +250,7 @@ describe('a permit', () => {
       token: tokenOf({ scopes: ['a', 'b'] }),
       scopes: ['a'],
       states,
-      observations: [],
+      observing: null,
     });
   });
 
