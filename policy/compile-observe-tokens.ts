@@ -1,29 +1,13 @@
 /** The entries of `observe` that learn and end tokens; refuses what could reach another's tokens. */
 import { type Compilation, errorInKey, errorInValue, resolves } from './compile-context.ts';
-import { deciderBy } from './compile-deciders.ts';
+import { checkSource, compileAttributes, type ObserveRow } from './compile-observe-values.ts';
 import { annotates } from './compile-type-keys.ts';
 import type { EndedConfig, LearnedConfig } from './config-observe.ts';
 import { type ConfigPath, suggest } from './config-problem.ts';
-import type { RowConfig } from './config-schema.ts';
-import { isReserved } from './identity.ts';
-import type { Observe, ObservedAttribute, ObservedSource, ObservedValue } from './observe-types.ts';
+import type { Observe, ObservedAttribute } from './observe-types.ts';
 import { graceMsMax } from './serve.ts';
-import { checkAttributes } from './token-input.ts';
 import type { TokenType } from './token-types.ts';
-import type { IdentityRule } from './types.ts';
 import { formatDuration } from './units.ts';
-
-/** What every entry of a row is checked against. */
-export type ObserveRow = {
-  readonly at: Compilation;
-  readonly row: RowConfig;
-  /** Of one segment each. */
-  readonly params: readonly string[];
-  readonly types: ReadonlyMap<string, TokenType>;
-  readonly identity: IdentityRule;
-};
-
-type Values = LearnedConfig['attributes'];
 
 /** null: a mistake was reported. */
 export function compileLearned(
@@ -50,7 +34,16 @@ export function compileLearned(
     const hint = `write attributes: { ${name}: json:/${name} }`;
     errorInKey(at, where, `a token of type "${type.name}" needs the attribute "${name}"`, hint);
   }
-  if (written.instead_of !== undefined) checkInsteadOf(observing, [...where, 'instead_of'], written, type);
+  if (written.instead_of !== undefined) {
+    checkInsteadOf(observing, [...where, 'instead_of'], written, type);
+    const owners = ownersAmong(type, attributes);
+    checkChosen(
+      at,
+      where,
+      type,
+      owners.filter(({ name }) => insteadOf.includes(name)),
+    );
+  }
   return {
     kind: 'token',
     type: type.name,
@@ -75,8 +68,9 @@ export function compileEnd(observing: ObserveRow, where: ConfigPath, written: En
   const names = Object.keys(written.attributes);
   checkNarrow(at, where, type, names, 'end');
   const attributes = compileAttributes(observing, [...where, 'attributes'], written.attributes, type, names);
-  const needed = attributes.filter(({ name }) => type.attributes.get(name)?.required === true);
-  if (row.allow === 'public') checkPublicEnd(at, where, needed.length === 0 ? attributes : needed);
+  const owners = ownersAmong(type, attributes);
+  if (row.allow === 'public') checkPublicEnd(at, where, owners);
+  else checkChosen(at, where, type, owners);
   for (const name of names) checkNoList(at, [...where, 'attributes', name], type, name);
   return { kind: 'end', type: type.name, attributes };
 }
@@ -112,86 +106,27 @@ function checkTellable(at: Compilation, where: ConfigPath, { name, hash }: Token
   errorInValue(at, [...where, 'type'], message, `write then: sha256 under token_types.${name}.hash`);
 }
 
-function compileAttributes(
-  observing: ObserveRow,
-  where: ConfigPath,
-  written: Values,
+/** Those that say whose tokens they are: the required ones, or all where none is. */
+function ownersAmong(
   type: TokenType,
-  needed: readonly string[],
+  attributes: readonly ObservedAttribute[],
 ): readonly ObservedAttribute[] {
-  const { at } = observing;
-  return Object.entries(written).flatMap(([name, value]) => {
-    const rule = type.attributes.get(name);
-    if (rule === undefined) {
-      const hint = suggest(name, type.attributes.keys(), `token type ${type.name} has no attributes`);
-      errorInKey(at, [...where, name], `token type "${type.name}" has no attribute "${name}"`, hint);
-      return [];
-    }
-    const place = [...where, name];
-    checkSource(observing, place, value.from);
-    checkDecides(at, place, name, value);
-    for (const text of textsOf(value)) {
-      const checked = checkAttributes(type, new Map([[name, rule.list ? [text] : text]]));
-      if (!checked.ok) errorInValue(at, place, checked.complaint.message, checked.complaint.hint);
-    }
-    return [{ ...value, name, list: rule.list, needed: rule.required || needed.includes(name) }];
-  });
+  const required = attributes.filter(({ name }) => type.attributes.get(name)?.required === true);
+  return required.length === 0 ? attributes : required;
 }
 
-function textsOf({ from, otherwise }: ObservedValue): readonly string[] {
-  return [...(from.kind === 'text' ? [from.text] : []), ...(otherwise === null ? [] : [otherwise])];
-}
-
-function checkSource(observing: ObserveRow, where: ConfigPath, source: ObservedSource): void {
-  const { at, params, identity } = observing;
-  if (source.kind === 'param' && !params.includes(source.param)) {
-    const hint = suggest(source.param, params, `write {${source.param}} as a segment of the path`);
-    errorInValue(at, where, `the path has no parameter {${source.param}}`, hint);
-  } else if (source.kind === 'attribute') {
-    checkOfCaller(observing, where, source.name);
-  } else if (source.kind === 'header' && isReserved(identity, source.name)) {
-    const message = `the header ${source.name} is an identity header, removed before it is read`;
-    errorInValue(at, where, message, 'choose a name that Postern does not reserve');
-  } else if (source.kind === 'header') {
-    for (const [type, { sources }] of Object.entries(at.config.token_types)) {
-      if (!sources.some((own) => own.kind === 'header' && own.name === source.name)) continue;
-      errorInValue(
-        at,
-        where,
-        `the header ${source.name} holds tokens of type "${type}"`,
-        'choose another header',
-      );
-    }
+/** Of a type without required attributes: a caller who chooses them all could end anybody's. */
+function checkChosen(
+  at: Compilation,
+  where: ConfigPath,
+  type: TokenType,
+  owners: readonly ObservedAttribute[],
+): void {
+  for (const { name, from } of owners) {
+    if (from.kind !== 'header' || type.attributes.get(name)?.required === true) continue;
+    const message = `a caller chooses what ${from.name} says, and could end anybody's tokens by attribute "${name}"`;
+    errorInValue(at, [...where, 'attributes', name], message, `take it from the answer: json:/${name}`);
   }
-}
-
-/** Every caller must have what is taken from it, and one of it. */
-function checkOfCaller({ at, row, types }: ObserveRow, where: ConfigPath, name: string): void {
-  if (row.allow === 'public') {
-    errorInValue(
-      at,
-      where,
-      'a public row knows no caller with attributes',
-      'take it from the answer: json:/user/id',
-    );
-    return;
-  }
-  for (const type of Object.keys(row.allow).flatMap((one) => types.get(one) ?? [])) {
-    const rule = type.attributes.get(name);
-    if (rule?.required === true && !rule.list) continue;
-    const lack = rule === undefined ? 'has no' : rule.list ? 'has a list as' : 'need not have the';
-    const hint = `give ${type.name} a row of its own, or take it from the answer: json:/${name}`;
-    errorInValue(at, where, `token type "${type.name}" ${lack} attribute "${name}"`, hint);
-  }
-}
-
-/** What a header says the caller has chosen: nothing that is decided by. */
-function checkDecides(at: Compilation, where: ConfigPath, name: string, { from }: ObservedValue): void {
-  if (from.kind !== 'header') return;
-  const decider = deciderBy(at, name);
-  if (decider === null) return;
-  const message = `a caller chooses what ${from.name} says, and ${decider} goes by attribute "${name}"`;
-  errorInValue(at, where, message, `take it from the answer: json:/${name}`);
 }
 
 function checkInsteadOf(
@@ -219,7 +154,11 @@ function checkNarrow(
   word: 'end' | 'instead_of',
 ): void {
   const add = (name: string) =>
-    word === 'end' ? `write attributes: { ${name}: "{${name}}" }` : `write instead_of: [${name}, …]`;
+    type.attributes.get(name)?.list === true
+      ? `write an attribute of one text that is required under token_types.${type.name}`
+      : word === 'end'
+        ? `write attributes: { ${name}: "{${name}}" }`
+        : `write instead_of: [${name}, …]`;
   const required = [...type.attributes].filter(([, rule]) => rule.required);
   const single = required.filter(([, rule]) => !rule.list);
   for (const [name] of single.length > 0 ? single : required) {
@@ -245,7 +184,8 @@ function checkNoList(at: Compilation, where: ConfigPath, type: TokenType, name: 
 /** Anybody may ask, so only the answer may say whose tokens end. */
 function checkPublicEnd(at: Compilation, where: ConfigPath, attributes: readonly ObservedAttribute[]): void {
   for (const { name, from, otherwise } of attributes) {
-    if (from.kind === 'json' && otherwise === null) continue;
+    // One of a caller that is not there was reported before.
+    if (from.kind === 'attribute' || (from.kind === 'json' && otherwise === null)) continue;
     const message = `on a public row only the answer may say whose tokens end, and "${name}" does not come from it`;
     errorInValue(
       at,

@@ -1,6 +1,7 @@
 /** From a row's `observe` to what its upstream's success changes; refuses what could only change the wrong pin or token. */
 import { type Compilation, errorInKey, errorInValue, resolves } from './compile-context.ts';
-import { compileEnd, compileLearned, type ObserveRow } from './compile-observe-tokens.ts';
+import { compileEnd, compileLearned } from './compile-observe-tokens.ts';
+import type { ObserveRow } from './compile-observe-values.ts';
 import type { ObserveConfig } from './config-observe.ts';
 import { type ConfigPath, suggest } from './config-problem.ts';
 import type { RowKey } from './config-rows.ts';

@@ -56,6 +56,26 @@ test('a change that cannot be written is a fault of the store, and is said where
   expect(await unrecorded).toEqual({ requestId: 'ours-1', subjects: ['project=a'] });
 });
 
+test('nobody watches over an answer any more when what it changes begins to end tokens', async () => {
+  const store = await openSqliteTokens({ path: join(temporaryFolder(), 'tokens.db'), now: Date.now });
+  onTestFinished(() => store.close());
+  const type = gatePolicy.types.get('user') ?? expect.fail();
+  const attributes = new Map([['org', 'acme']]);
+  const made = { label: 'a', scopes: [], origins: [], expiresAt: null, createdBy: 'test' };
+  const { record } = await store.create({ type, attributes, ...made });
+  const caller: ObserveRule = { entries: [{ kind: 'caller' }], query: null, fields: [], cookies: [] };
+  const { pins, audit } = store;
+  const rooms = { pins, tokens: store, audit, now: Date.now, onUnrecorded: () => {} };
+  let seen: unknown;
+  const onSettled = () => {
+    seen = store.byId(record.id);
+  };
+  const observer = observerFor({ ...permitWith(caller), token: record }, rooms, { ...observed, onSettled });
+  await observer?.commit(answer(''));
+  expect(seen).toEqual(record);
+  expect(store.byId(record.id)).toMatchObject({ revokedReason: 'observed, request ours-1' });
+});
+
 test('a fault never repeats what the answer holds', async () => {
   const { rooms } = await readonlyRooms();
   const observer = observerFor(permitWith(rule), rooms, observed);

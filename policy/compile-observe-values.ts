@@ -1,0 +1,134 @@
+/** Where the values of learned and ended tokens come from; refuses what a caller could choose to be somebody else. */
+import { type Compilation, errorInKey, errorInValue } from './compile-context.ts';
+import type { LearnedConfig } from './config-observe.ts';
+import { type ConfigPath, suggest } from './config-problem.ts';
+import type { RowConfig } from './config-schema.ts';
+import { isReserved } from './identity.ts';
+import type { ObservedAttribute, ObservedSource, ObservedValue } from './observe-types.ts';
+import { checkAttributes } from './token-input.ts';
+import type { TokenType } from './token-types.ts';
+import type { IdentityRule } from './types.ts';
+
+/** What every entry of a row is checked against. */
+export type ObserveRow = {
+  readonly at: Compilation;
+  readonly row: RowConfig;
+  /** Of one segment each. */
+  readonly params: readonly string[];
+  readonly types: ReadonlyMap<string, TokenType>;
+  readonly identity: IdentityRule;
+};
+
+/** Those of them that the type has, with all mistakes reported. @param needed beside the required ones. */
+export function compileAttributes(
+  observing: ObserveRow,
+  where: ConfigPath,
+  written: LearnedConfig['attributes'],
+  type: TokenType,
+  needed: readonly string[],
+): readonly ObservedAttribute[] {
+  const { at } = observing;
+  return Object.entries(written).flatMap(([name, value]) => {
+    const rule = type.attributes.get(name);
+    if (rule === undefined) {
+      const hint = suggest(name, type.attributes.keys(), `token type ${type.name} has no attributes`);
+      errorInKey(at, [...where, name], `token type "${type.name}" has no attribute "${name}"`, hint);
+      return [];
+    }
+    const place = [...where, name];
+    checkSource(observing, place, value.from);
+    checkDecides(at, place, name, value, rule.required ? type : null);
+    for (const text of textsOf(value)) {
+      const checked = checkAttributes(type, new Map([[name, rule.list ? [text] : text]]));
+      if (!checked.ok) errorInValue(at, place, checked.complaint.message, checked.complaint.hint);
+    }
+    return [{ ...value, name, list: rule.list, needed: rule.required || needed.includes(name) }];
+  });
+}
+
+function textsOf({ from, otherwise }: ObservedValue): readonly string[] {
+  return [...(from.kind === 'text' ? [from.text] : []), ...(otherwise === null ? [] : [otherwise])];
+}
+
+export function checkSource(observing: ObserveRow, where: ConfigPath, source: ObservedSource): void {
+  const { at, params, identity } = observing;
+  if (source.kind === 'param' && !params.includes(source.param)) {
+    const hint = suggest(source.param, params, `write {${source.param}} as a segment of the path`);
+    errorInValue(at, where, `the path has no parameter {${source.param}}`, hint);
+  } else if (source.kind === 'attribute') {
+    checkOfCaller(observing, where, source.name);
+  } else if (source.kind === 'header' && isReserved(identity, source.name)) {
+    const message = `the header ${source.name} is an identity header, removed before it is read`;
+    errorInValue(at, where, message, 'choose a name that Postern does not reserve');
+  } else if (source.kind === 'header') {
+    for (const [type, { sources }] of Object.entries(at.config.token_types)) {
+      if (!sources.some((own) => own.kind === 'header' && own.name === source.name)) continue;
+      errorInValue(
+        at,
+        where,
+        `the header ${source.name} holds tokens of type "${type}"`,
+        'choose another header',
+      );
+    }
+  }
+}
+
+/** Every caller must have what is taken from it, and one of it. */
+function checkOfCaller({ at, row, types }: ObserveRow, where: ConfigPath, name: string): void {
+  if (row.allow === 'public') {
+    errorInValue(
+      at,
+      where,
+      'a public row knows no caller with attributes',
+      'take it from the answer: json:/user/id',
+    );
+    return;
+  }
+  for (const type of Object.keys(row.allow).flatMap((one) => types.get(one) ?? [])) {
+    const rule = type.attributes.get(name);
+    if (rule?.required === true && !rule.list) continue;
+    const lack = rule === undefined ? 'has no' : rule.list ? 'has a list as' : 'need not have the';
+    const hint = `give ${type.name} a row of its own, or take it from the answer: json:/${name}`;
+    errorInValue(at, where, `token type "${type.name}" ${lack} attribute "${name}"`, hint);
+  }
+}
+
+/** What a header says the caller has chosen: neither whose a token is, nor anything that is decided by. */
+function checkDecides(
+  at: Compilation,
+  where: ConfigPath,
+  name: string,
+  { from }: ObservedValue,
+  requiredBy: TokenType | null,
+): void {
+  if (from.kind !== 'header') return;
+  const chosen = `a caller chooses what ${from.name} says`;
+  const hint = `take it from the answer: json:/${name}`;
+  if (requiredBy !== null) {
+    const message = `${chosen}, and tokens of type "${requiredBy.name}" are somebody's by attribute "${name}"`;
+    errorInValue(
+      at,
+      where,
+      message,
+      `${hint}; or write ${name}: optional under token_types.${requiredBy.name}`,
+    );
+    return;
+  }
+  const decider = deciderBy(at, name);
+  if (decider !== null)
+    errorInValue(at, where, `${chosen}, and ${decider} goes by attribute "${name}"`, hint);
+}
+
+/** Whom an attribute that a type need not have decides for, and who is told of it; null: nobody. */
+function deciderBy({ config }: Compilation, attribute: string): string | null {
+  for (const { routes } of Object.values(config.apis)) {
+    for (const [key, { bind }] of Object.entries(routes)) {
+      const names = Object.values(bind).map((one) => (typeof one === 'string' ? one : one.equals));
+      if (names.includes(attribute)) return `bind of ${key}`;
+    }
+  }
+  for (const [name, from] of Object.entries(config.identity.headers ?? {})) {
+    if (from.kind === 'token.attribute' && from.name === attribute) return `the identity header ${name}`;
+  }
+  return null;
+}
