@@ -153,9 +153,9 @@ test('WebSocket opens and closes a row, as a cell does', () => {
 const full = loaded(`version: 1
 upstreams: { app: { url: http://127.0.0.1:9001 } }
 token_types:
-  user: { prefix: u_, aliases: [v_], grantable: [a, b, c], attributes: { org: required, orgs: list } }
+  user: { prefix: u_, aliases: [v_], grantable: [a, b, c], attributes: { org: required, tier: optional, orgs: list } }
   page: { sources: [cookie:sid], scopes: [a, b], attributes: { csrf: required }, csrf: { header: X-Csrf, equals: token.attribute.csrf } }
-  old: { prefix: old_, hash: { use: bcrypt, cost: 10, lookup_chars: 12, then: sha256 }, grantable: [a, b] }
+  old: { prefix: old_, hash: { use: bcrypt, cost: 10, lookup_chars: 12, then: sha256 }, grantable: [a, b], attributes: { org: required } }
 scopes: { a: One, b: Two, c: Three }
 limits:
   each: { rate: 10/1m, per: [address, attribute.org], cost: "json:/events#", mode: monitor, until: 2999-01-01, on_redis_down: local }
@@ -178,6 +178,13 @@ apis:
         { allow: { user: a + b }, scopes: { mode: monitor, until: 2999-01-01 }, bind: { org: token.attribute.org }, pins: [office, site, app], limits: [each], body: { max: 1KiB, json: true } }
       POST /apps/{org}:
         { allow: { user: a + b }, bind: { org: token.attribute.org }, observe: { on: 2xx, pin: app, of: "{org}", from: json:/bundle_id } }
+      POST /login/{org}:
+        allow: { user: a + b }
+        observe:
+          - { on: 2xx, token: { type: user, from: json:/token, scopes: [a], attributes: { org: { from: "{org}", default: one }, tier: header:X-Tier }, label: json:/name, expires_in: 7d, instead_of: [org] } }
+          - { on: 2xx, token: { type: page, from: set-cookie:sid, attributes: { csrf: token.attribute.org } } }
+          - { on: 2xx, end: { type: old, attributes: { org: acme } } }
+          - { on: 2xx, end: caller }
       GET /live: { allow: public, websocket: true, errors: plain }
       GET /files/{path...}: { allow: { user: a + b, old: a | b } }
 `).policy;

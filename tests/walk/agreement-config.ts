@@ -76,6 +76,7 @@ apis:
       GET /users/{user}: { errors: plain, allow: { user: people:read }, pins: [here, site], bind: { user: { equals: token.attribute.user, else: 404 } } }
       POST /auth/login: { allow: public, limits: [visitors] }
       POST /auth/logout: { allow: public, credentials: strip }
+      POST /auth/verify: { allow: public, observe: { on: 2xx, token: { type: session, from: set-cookie:session, scopes: [], attributes: { csrf: fixed } } } }
   reports:
     hosts: [api.test, reports.test]
     types: [service, partner, user, guest, probe]
@@ -84,6 +85,7 @@ apis:
     routes:
       GET /tenants/{tenant}/report: { allow: { service: reports:read, partner: reports:read }, bind: { tenant: { equals: token.attribute.tenant, else: 404 } } }
       GET /tenants/{tenant}/regions/{region}: { allow: { service: any_scope }, bind: { tenant: token.attribute.tenant, region: token.attribute.regions } }
+      POST /tenants/{tenant}/keys: { allow: { service: any_scope, guest: any_scope }, observe: { on: 2xx, token: { type: partner, from: set-cookie:key, scopes: [], attributes: { tenant: "{tenant}" } } } }
       POST /tenants/{tenant}/exports: { allow: { service: reports:read + events:write } }
       GET /tenants: { allow: { service: admin:all }, scopes: { mode: monitor, until: 2999-01-01 }, pins: [soon], limits: [seldom] }
       GET /: { allow: { partner: any_scope, service: any_scope, guest: any_scope } }

@@ -174,6 +174,15 @@ function flipPlace(at: Place, flip: Flip): void {
       Object.assign(copy.apis[at.api] ?? {}, { routes: { ...rest, [other]: row } });
     });
   }
+  if (at.row.observe !== undefined) {
+    flip('flag', `${at.key}: observes nothing`, (copy) => {
+      delete rowOf(copy, at).observe;
+    });
+  } else if (method !== 'GET' && method !== 'OPTIONS' && at.row.allow !== 'public') {
+    flip('flag', `${at.key}: ends the token that asks`, (copy) => {
+      rowOf(copy, at).observe = { on: '2xx', end: 'caller' };
+    });
+  }
   flip('upstream', `${at.key}: another`, (copy) => {
     copy.upstreams.another = { url: 'http://127.0.0.1:9999' };
     rowOf(copy, at).to = 'another';
