@@ -6,8 +6,9 @@ import { METHODS } from 'node:http';
 import { assertionClaims } from '../policy/assertion.ts';
 import { denied } from '../policy/denial.ts';
 import { identityFields } from '../policy/identity.ts';
+import { formatObserve } from '../policy/rule-text.ts';
 import type { AttributeValue, TokenRecord, TokenType } from '../policy/token-types.ts';
-import type { Policy } from '../policy/types.ts';
+import type { Permit, Policy } from '../policy/types.ts';
 import type { PinKey, PinRecord } from '../store/pin-store.ts';
 import { checksumOf } from '../store/token-format.ts';
 import type { Field } from './answer.ts';
@@ -128,10 +129,16 @@ function resultOf(policy: Policy, ruling: Ruling, steps: readonly Step[]): Rehea
         row: permit.route.id,
         upstream: permit.route.upstream,
         identity: Object.fromEntries(identityFields(policy.identity, permit)),
-        steps: [...steps, ...signed],
+        steps: [...steps, ...signed, ...observing(permit)],
       };
     }
   }
+}
+
+/** What no rehearsal can say: it depends on the answer. */
+function observing({ observing }: Permit): readonly Step[] {
+  const entries = observing?.rule.entries ?? [];
+  return entries.map((entry) => ({ step: 'observe', ok: true, detail: `on a 2xx: ${formatObserve(entry)}` }));
 }
 
 function refusal(code: RefusalCode, status: number, row: string | null, steps: readonly Step[]): Rehearsal {

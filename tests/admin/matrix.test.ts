@@ -71,6 +71,23 @@ describe('postern matrix', () => {
     expect(stdout.split('\n')[0]).toContain('| Origin pin | Address pin | Monitored | Upstream |');
   });
 
+  test('shows what an upstream’s success changes', async () => {
+    const observe =
+      '[{ on: 2xx, end: caller }, { on: 2xx, token: { type: project, from: set-cookie:sid, attributes: { project: token.attribute.project } } }]';
+    const text = deskConfig.replace(
+      /(POST \/events: \{ allow: \{) .*? \}/,
+      `$1 project: events:write }, observe: ${observe}`,
+    );
+    const terminal = new Terminal(text);
+    const { rows } = await terminal.json('matrix');
+    expect(rows[0].observes).toEqual([
+      "end of the caller's token",
+      'a token of type project from set-cookie:sid with project token.attribute.project',
+    ]);
+    const { stdout } = await terminal.run('matrix');
+    expect(stdout).toContain(rows[0].observes.join('; '));
+  });
+
   test('says which rows grant WebSocket', async () => {
     const config = deskConfig.replace(/(GET \S+: \{ allow: \{[^}]*\})/, '$1, websocket: true');
     const { stdout } = await new Terminal(config).run('matrix', '--markdown');

@@ -226,3 +226,44 @@ describe('a question that cannot be understood', () => {
     expect(await complaint(about)).toBe(expected);
   });
 });
+
+test('what a 2xx of the upstream would change is told, and that it depends on the answer', async () => {
+  const { policy: observing } = loaded(`version: 1
+upstreams: { app: { url: http://127.0.0.1:9001 } }
+token_types: { user: { prefix: usr_, grantable: [a], attributes: { user: required, client: optional } } }
+scopes: { a: One }
+apis:
+  main:
+    to: app
+    routes:
+      GET /me: { allow: { user: a } }
+      POST /login:
+        allow: public
+        observe:
+          - on: 2xx
+            token:
+              type: user
+              from: json:/token
+              scopes: [a]
+              attributes: { user: json:/user/id, client: { from: header:X-Client, default: mobile } }
+              expires_in: 7d
+              instead_of: [user, client]
+          - { on: 2xx, end: { type: user, attributes: { user: json:/gone, client: cli } } }
+      POST /logout/{user}:
+        allow: { user: any_scope }
+        observe: [{ on: 2xx, end: caller }, { on: 2xx, end: { type: user, attributes: { user: "{user}" } } }]
+`);
+  const told = async (target: string, as: string | null) => {
+    const rehearsal = await explain(observing, { method: 'POST', target, as, attributes: [], headers: [] });
+    const steps = rehearsal.ok ? rehearsal.value.steps : [];
+    return steps.filter(({ step }) => step === 'observe').map(({ detail }) => detail);
+  };
+  expect(await told('/login', null)).toEqual([
+    'on a 2xx: a token of type user from json:/token with user json:/user/id and client header:x-client else "mobile", scopes a, for 7d, instead of those with its user and client',
+    'on a 2xx: end of type user with user json:/gone and client "cli"',
+  ]);
+  expect(await told('/logout/u1', 'user')).toEqual([
+    "on a 2xx: end of the caller's token",
+    'on a 2xx: end of type user with user {user}',
+  ]);
+});
