@@ -57,13 +57,13 @@ async function learn(rooms: LearningRooms, token: LearnedToken): Promise<Learned
     selectRecord(row.id),
   ]);
   const learned = results.at(-1)?.rows[0] as RecordRow | undefined;
-  if (learned === undefined) return afterAll(rooms, token);
+  if (learned === undefined) return notLearned(rooms, token);
   const replaced = end === null ? 0 : (results[1]?.changes ?? 0);
   return { kind: 'learned', record: recordOf(learned), replaced };
 }
 
 /** It came in at the same moment, or what would find it is another's. */
-async function afterAll({ find }: LearningRooms, { plaintext, type }: LearnedToken): Promise<Learned> {
+async function notLearned({ find }: LearningRooms, { plaintext, type }: LearnedToken): Promise<Learned> {
   const record = await find(plaintext, [type]);
   return record === null ? { kind: 'taken' } : { kind: 'known', record };
 }

@@ -1,30 +1,11 @@
 /** What every TokenStore must do when upstreams make and end tokens, whatever database is under it. */
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { AttributeValue, TokenType } from '../../policy/token-types.ts';
-import { mintSecret } from '../../store/secret.ts';
-import type { Learned, LearnedToken } from '../../store/token-store.ts';
+import type { AttributeValue } from '../../policy/token-types.ts';
+import type { Learned } from '../../store/token-store.ts';
 import type { OpenTokens } from '../../store/tokens.ts';
 import { type CreateDatabase, freshStore } from './token-database.ts';
-import { alive, auditOf, dayMs, made, OTHER, of } from './token-life-kit.ts';
-import { BARE, MOVING, NOW, newToken, PEPPERED, PIPED, PROJECT, UPGRADING, USER } from './token-types.ts';
-
-const reason = 'observed, request r-1';
-
-let serial = 0;
-/** A token as an upstream would make it. */
-const secret = (type: TokenType) =>
-  mintSecret(type, type.format === 'id_pipe_random' ? `up-${serial++}` : undefined);
-
-function learning(type: TokenType, choices: Partial<LearnedToken> = {}): LearnedToken {
-  return {
-    ...newToken(type, { attributes: of('p'), origins: [], createdBy: 'upstream' }),
-    plaintext: secret(type),
-    insteadOf: null,
-    reason,
-    ...choices,
-  };
-}
+import { alive, auditOf, dayMs, learning, made, OTHER, of, reason } from './token-life-kit.ts';
+import { BARE, MOVING, NOW, PEPPERED, PIPED, PROJECT, UPGRADING, USER } from './token-types.ts';
 
 const learnedId = (learned: Learned) => (learned.kind === 'learned' ? learned.record.id : null);
 
@@ -216,88 +197,6 @@ export function describeTokenLearning(name: string, createDatabase: CreateDataba
         expect(await other.find(token.plaintext, [USER])).toMatchObject({ id, revokedAt: NOW });
       }
       expect(await alive(store, NOW)).toEqual([]);
-    });
-  });
-
-  describe(`a token store on ${name}: ending all`, () => {
-    const ending = { type: USER, by: 'tok_1', reason };
-
-    test('ends all of a type with these attributes, the disabled and expired too, and no others', async () => {
-      const { store, open, clock } = await fresh();
-      const mine = await Promise.all([1, 2, 3].map(() => store.create(made('p'))));
-      const [disabled, revoked] = mine.map(({ record }) => record.id);
-      const expired = await store.create({ ...made('p'), expiresAt: NOW + 1 });
-      const others = await Promise.all([store.create(made('q')), store.create(made('p', OTHER))]);
-      await store.disable(disabled ?? '', 'op');
-      await store.revoke(revoked ?? '', 'op', 'before');
-      clock.now += 10;
-      const meant = [...mine, expired].map(({ record }) => record.id).filter((id) => id !== revoked);
-      expect(await store.endAll({ ...ending, attributes: of('p') })).toBe(3);
-      const other = await open();
-      for (const id of meant) {
-        expect(await other.byId(id)).toMatchObject({
-          revokedAt: NOW + 10,
-          revokedBy: 'tok_1',
-          revokedReason: reason,
-          rotatedTo: null,
-        });
-        expect((await auditOf(store, id)).filter(({ action }) => action === 'token.revoke')).toEqual([
-          { action: 'token.revoke', actor: 'tok_1', detail: { reason } },
-        ]);
-      }
-      expect(await other.byId(revoked ?? '')).toMatchObject({ revokedReason: 'before', revokedAt: NOW });
-      for (const { record } of others) expect(await other.byId(record.id)).toEqual(record);
-      expect(await store.endAll({ ...ending, attributes: of('p') })).toBe(0);
-      expect(await store.endAll({ ...ending, attributes: of('nobody') })).toBe(0);
-      const revokes = await Promise.all(meant.map((id) => auditOf(store, id)));
-      expect(revokes.flat().filter(({ action }) => action === 'token.revoke')).toHaveLength(meant.length);
-    });
-
-    test('without attributes ends nothing', async () => {
-      const { store } = await fresh();
-      const { record } = await store.create(made('p'));
-      await expect(store.endAll({ ...ending, attributes: new Map() })).rejects.toThrow('every token');
-      const all = { insteadOf: new Map<string, string>() };
-      await expect(store.learn(learning(USER, all))).rejects.toThrow('every token');
-      expect(await store.byId(record.id)).toEqual(record);
-      expect((await store.list({ limit: 9 })).tokens).toHaveLength(1);
-    });
-
-    test('beside rotations and logins leaves nothing that began before it', async () => {
-      const { store, open } = await fresh();
-      const other = await open();
-      for (let round = 0; round < 5; round++) {
-        const project = `p-${round}`;
-        const { record } = await store.create(made(project));
-        await Promise.all([
-          other.rotate(record.id, USER, dayMs, 'op'),
-          store.endAll({ ...ending, attributes: of(project) }),
-        ]);
-        const [one, ...more] = await alive(store, NOW, project);
-        // Either the rotation came first, and both ended; or it came too late, and made nothing.
-        expect([one, more]).toEqual([undefined, []]);
-      }
-    });
-
-    test('ends exactly those that have all of the attributes, whatever they are called', async () => {
-      const { store } = await fresh();
-      const word = fc.constantFrom('a', 'b', "c'", 'd%', '_');
-      const pairs = fc.dictionary(fc.constantFrom('project', 'client', 'x.y'), word, { minKeys: 1 });
-      await fc.assert(
-        fc.asyncProperty(fc.array(pairs, { minLength: 1, maxLength: 4 }), pairs, async (held, named) => {
-          const created = await Promise.all(
-            held.map((one) => store.create(newToken(BARE, { attributes: new Map(Object.entries(one)) }))),
-          );
-          const attributes = new Map(Object.entries(named));
-          expect(await store.endAll({ ...ending, type: OTHER, attributes })).toBe(0);
-          await store.endAll({ ...ending, type: BARE, attributes });
-          for (const [index, { record }] of created.entries()) {
-            const isMeant = [...attributes].every(([key, value]) => held[index]?.[key] === value);
-            expect((await store.byId(record.id))?.revokedAt).toBe(isMeant ? NOW : null);
-          }
-        }),
-        { numRuns: 12 },
-      );
     });
   });
 }

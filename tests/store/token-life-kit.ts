@@ -2,7 +2,8 @@
 import { checkState } from '../../policy/checks/state.ts';
 import type { AttributeValue, TokenRecord, TokenType } from '../../policy/token-types.ts';
 import type { AuditStore } from '../../store/audit-store.ts';
-import type { Regeneration, TokenStore } from '../../store/token-store.ts';
+import { mintSecret } from '../../store/secret.ts';
+import type { LearnedToken, Regeneration, TokenStore } from '../../store/token-store.ts';
 import { newToken, tokenType, USER } from './token-types.ts';
 
 export const OTHER = tokenType('other', 'oth_', { use: 'sha256' });
@@ -29,4 +30,21 @@ export async function auditOf(store: TokenStore, subject: string) {
   const { audit } = store as TokenStore & { readonly audit: AuditStore };
   const { entries } = await audit.list({ subject, after: null, limit: 100 });
   return entries.map(({ action, actor, detail }) => ({ action, actor, detail }));
+}
+
+export const reason = 'observed, request r-1';
+
+let serial = 0;
+const secret = (type: TokenType) =>
+  mintSecret(type, type.format === 'id_pipe_random' ? `up-${serial++}` : undefined);
+
+/** A token that an upstream has made, of project `p`. */
+export function learning(type: TokenType, choices: Partial<LearnedToken> = {}): LearnedToken {
+  return {
+    ...newToken(type, { attributes: of('p'), origins: [], createdBy: 'upstream' }),
+    plaintext: secret(type),
+    insteadOf: null,
+    reason,
+    ...choices,
+  };
 }

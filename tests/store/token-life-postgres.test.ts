@@ -5,6 +5,7 @@ import { createTestDatabase } from '../fixtures/postgres.ts';
 import { openPostgresTokens } from './postgres-tokens.ts';
 import { describeTokenChanges } from './token-changes.suite.ts';
 import type { CreateDatabase } from './token-database.ts';
+import { describeTokenEnds } from './token-ends.suite.ts';
 import { describeTokenLearning } from './token-learning.suite.ts';
 import { describeTokenLife } from './token-life.suite.ts';
 import { NOW, newToken, USER } from './token-types.ts';
@@ -17,6 +18,7 @@ const onPostgres: CreateDatabase = async () => {
 describeTokenLife('PostgreSQL', onPostgres);
 describeTokenChanges('PostgreSQL', onPostgres);
 describeTokenLearning('PostgreSQL', onPostgres);
+describeTokenEnds('PostgreSQL', onPostgres);
 
 test('a rotation that meets a revoke under way waits for it, and makes no successor of a dead token', async () => {
   const { url, drop } = await createTestDatabase();

@@ -8,6 +8,7 @@ import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { describeTokenChanges } from './token-changes.suite.ts';
 import type { CreateDatabase } from './token-database.ts';
+import { describeTokenEnds } from './token-ends.suite.ts';
 import { describeTokenLearning } from './token-learning.suite.ts';
 import { describeTokenLife } from './token-life.suite.ts';
 import { NOW, newToken, USER } from './token-types.ts';
@@ -20,6 +21,7 @@ const onSqlite: CreateDatabase = async () => {
 describeTokenLife('SQLite', onSqlite);
 describeTokenChanges('SQLite', onSqlite);
 describeTokenLearning('SQLite', onSqlite);
+describeTokenEnds('SQLite', onSqlite);
 
 test('tokens of an older file are found by their attributes once it is open', async () => {
   const path = join(temporaryFolder(), 'tokens.db');
