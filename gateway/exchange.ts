@@ -4,7 +4,7 @@
  */
 
 import type { IncomingMessage } from 'node:http';
-import type { Denial, LimitState, RequestFacts, Route } from '../policy/types.ts';
+import type { Denial, LimitState, Permit, RequestFacts, Route } from '../policy/types.ts';
 import { type Answer, type Field, writeResponse } from './answer.ts';
 import { BodyBuffer, CallerLeft } from './body-buffer.ts';
 import { isGone } from './connection.ts';
@@ -23,6 +23,7 @@ import { servedIdleMs, serveRow } from './serve.ts';
 import type { Site } from './site.ts';
 import { deliverUpgrade } from './tunnel.ts';
 import type { Upstream } from './upstream.ts';
+import type { Watch } from './vigil.ts';
 import { type Footing, type Rooms, type Ruling, walk } from './walk.ts';
 
 /** Bodies up to this are read to their end behind a refusal, so that the connection can live on. */
@@ -169,11 +170,7 @@ async function forward(
       assertion,
       rules: site.rules,
       upstream,
-      observer: observerFor(permit, gate.observing, {
-        policy: site.policy,
-        rawHeaders: head.rawHeaders,
-        onSettled: () => watch !== null && gate.vigil.end(watch),
-      }),
+      observer: permit.observing === null ? null : observe(permit, head, site, gate, watch),
       close: () => gate.life.phase !== 'serving',
     });
   } finally {
@@ -184,6 +181,12 @@ async function forward(
   const lost = watch?.cut ?? null;
   if (lost !== null) return { status: delivered.status, aborted: true, code: lost.code, reason: lost.reason };
   return { status: delivered.status, aborted: delivered.aborted };
+}
+
+/** The row's upstream may end the very token that asks: its own answer is not cut for that. */
+function observe(permit: Permit, { rawHeaders }: Head, { policy }: Site, gate: Gate, watch: Watch | null) {
+  const onSettled = () => watch !== null && gate.vigil.end(watch);
+  return observerFor(permit, gate.observing, { policy, rawHeaders, onSettled });
 }
 
 function answerFault(

@@ -38,6 +38,7 @@ export function compileAttributes(
     const place = [...where, name];
     checkSource(observing, place, value.from);
     checkDecides(at, place, name, value, rule.required ? type : null);
+    if (needed.includes(name)) checkThere(at, place, value);
     for (const text of textsOf(value)) {
       const checked = checkAttributes(type, new Map([[name, rule.list ? [text] : text]]));
       if (!checked.ok) errorInValue(at, place, checked.complaint.message, checked.complaint.hint);
@@ -117,6 +118,13 @@ function checkDecides(
   const decider = deciderBy(at, name);
   if (decider !== null)
     errorInValue(at, where, `${chosen}, and ${decider} goes by attribute "${name}"`, hint);
+}
+
+/** A caller who leaves it out would make an answer unreadable that the upstream has given. */
+function checkThere(at: Compilation, where: ConfigPath, { from, otherwise }: ObservedValue): void {
+  if (from.kind !== 'header' || otherwise !== null) return;
+  const message = `a caller may leave ${from.name} out, and nothing says which tokens end then`;
+  errorInValue(at, where, message, `write { from: header:${from.name}, default: TEXT }`);
 }
 
 /** Whom an attribute that a type need not have decides for, and who is told of it; null: nobody. */
