@@ -65,6 +65,27 @@ describe('a logout of the upstream', () => {
     await eventually('the token is ended', async () => (await stage.use(other.token)) === 401);
   });
 
+  test('is heard of by whom it ends, however slow, while other answers to the same token are cut', async () => {
+    const { token } = await stage.loggedIn();
+    const { tokens } = stage.gateway.running;
+    const arrived = Promise.withResolvers<ServerResponse>();
+    stage.upstream.answer = (req, res) => req.resume().on('end', () => arrived.resolve(res));
+    const leaving = stage.send('POST', '/auth/logout', { token });
+    const logout = await arrived.promise;
+    // Younger than the logout, so whoever looks at this one has looked at that one.
+    stage.upstream.answer = (_, res) => void res.writeHead(200).write('first');
+    const cut = (await stage.send('GET', '/me', { token })).text().catch(() => 'cut');
+    const { revoke } = tokens;
+    tokens.revoke = async (...args) => {
+      tokens.revoke = revoke;
+      const record = await tokens.revoke(...args);
+      expect(await cut).toBe('cut');
+      return record;
+    };
+    logout.writeHead(204).end();
+    expect((await leaving).status).toBe(204);
+  });
+
   test('ends an answer under way as every revoke does', async () => {
     const { token } = await stage.loggedIn();
     const begun = Promise.withResolvers<ServerResponse>();
