@@ -10,6 +10,8 @@ export type AuditAction =
   | 'token.disable'
   | 'token.enable'
   | 'token.import'
+  | 'probe.activate'
+  | 'probe.deactivate'
   | 'pin.first_use'
   | 'pin.change'
   | 'pin.reset'
@@ -21,7 +23,7 @@ export type AuditEvent = {
   /** Who did it: an operator, or the token that made the request. */
   readonly actor: string;
   readonly action: AuditAction;
-  /** What it was done to: a token's id, `type=NAME` for an import, or whose pin it is. */
+  /** What it was done to: a token's or an activation's id, `type=NAME` for an import, or whose pin it is. */
   readonly subject: string;
   readonly detail: Readonly<Record<string, unknown>>;
 };

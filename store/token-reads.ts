@@ -17,7 +17,7 @@ export interface TokenReads {
   /** Oldest first, at most `CANDIDATES_MAX + 1`: one too many shows that there are too many. */
   candidates(lookup: string, type: string): Eventually<readonly Candidate[]>;
   /** What the query selects, in its order. */
-  records(query: Change): Eventually<readonly RecordRow[]>;
+  rows<Row>(query: Change): Eventually<readonly Row[]>;
   /** In order of id, after the given one; any type if null. */
   page(after: string, type: string | null, limit: number): Eventually<readonly RecordRow[]>;
 }
@@ -69,9 +69,9 @@ export function prepareReads(connection: Connection, broken: () => string | null
     byId: (id) => ask(() => byId.get(id)),
     byExternalId: (type, externalId) => ask(() => byExternalId.get(type, externalId)),
     candidates: (lookup, type) => ask(() => candidates.all(lookup, type, CANDIDATES_MAX + 1)),
-    records: (query) => {
+    rows: <Row>(query: Change) => {
       const { sql, parameters } = statementOf(query);
-      return ask(() => connection.prepare<unknown[], RecordRow>(sql).all(...parameters));
+      return ask(() => connection.prepare<unknown[], Row>(sql).all(...parameters));
     },
     page: (after, type, limit) =>
       ask(() => (type === null ? page.all(after, limit) : pageOfType.all(after, type, limit))),

@@ -2,16 +2,15 @@
 import { LRUCache } from 'lru-cache';
 import type { TokenRecord, TokenType } from '../policy/token-types.ts';
 import type { AuditRows } from './audit-rows.ts';
-import type { AuditStore } from './audit-store.ts';
 import { BcryptLookup, type BcryptMatch } from './bcrypt-lookup.ts';
 import { BcryptVerifier, type VerifierOptions } from './bcrypt-verifier.ts';
+import type { Companions } from './companions.ts';
 import { allOf, andThen, type Eventually } from './eventually.ts';
 import { createTokenIds } from './id.ts';
 import type { KnownTokens } from './known-tokens.ts';
 import { createLastUsed, type LastUsed } from './last-used.ts';
 import { createSecretMaker } from './new-secret.ts';
 import { createTokenMaker } from './new-token.ts';
-import type { PinStore } from './pin-store.ts';
 import { createRedigest } from './redigest.ts';
 import type { Change } from './schema.ts';
 import { createKeyedDigest, digestOf } from './secret.ts';
@@ -62,10 +61,7 @@ export type TokensOptions = {
   readonly peppers?: Peppers;
 };
 
-export interface OpenTokens extends TokenStore {
-  /** In the same database. */
-  readonly pins: PinStore;
-  readonly audit: AuditStore;
+export interface OpenTokens extends TokenStore, Companions {
   /** Writes what `touch` noted, now. Never throws: what could not be written stays noted. */
   flush(): Promise<void>;
   /** Bcrypt jobs finished since the start, for metrics. */
@@ -75,10 +71,8 @@ export interface OpenTokens extends TokenStore {
 export type Uses = readonly (readonly [id: string, atMs: number])[];
 
 /** One database's part. */
-export type TokensDatabase = {
+export type TokensDatabase = Companions & {
   readonly reads: TokenReads;
-  readonly pins: PinStore;
-  readonly audit: AuditStore;
   readonly auditRow: AuditRows;
   /** All of the batch in one transaction, or none; durable when it resolves. @throws StoreFault */
   readonly write: (batch: readonly Change[]) => Promise<readonly StatementResult[]>;
@@ -97,8 +91,9 @@ const CHUNK = 500;
 const VERIFIED_MAX = 100_000;
 
 export class Tokens implements OpenTokens {
-  readonly pins: PinStore;
-  readonly audit: AuditStore;
+  readonly pins: Companions['pins'];
+  readonly probes: Companions['probes'];
+  readonly audit: Companions['audit'];
   readonly rotate: TokenChanges['rotate'];
   readonly regenerate: TokenChanges['regenerate'];
   readonly update: TokenChanges['update'];
@@ -126,6 +121,7 @@ export class Tokens implements OpenTokens {
     this.#database = database;
     this.#reads = database.reads;
     this.pins = database.pins;
+    this.probes = database.probes;
     this.audit = database.audit;
     this.#nextId = createTokenIds(options.now);
     this.#digests = new TokenDigests(options.peppers ?? new Map());
@@ -247,7 +243,7 @@ export class Tokens implements OpenTokens {
     const found =
       attributes === undefined
         ? this.#reads.page(after, type, limit + 1)
-        : this.#reads.records(selectPage(filter, limit + 1));
+        : this.#reads.rows<RecordRow>(selectPage(filter, limit + 1));
     return andThen(found, (rows) => {
       const tokens = rows.slice(0, limit).map(recordOf);
       return { tokens, next: rows.length > limit ? (tokens.at(-1)?.id ?? null) : null };
