@@ -74,6 +74,7 @@ const entries = {
   payload_invalid: { status: 400, detail: 'The request says something that cannot be done here.' },
   origins_invalid: { status: 400, detail: 'The origins are not http or https origins, or too many.' },
   record_not_found: { status: 404, detail: 'There is no such record.' },
+  activations_full: { status: 409, detail: 'As many as may be active are active already.' },
   store_unavailable: { status: 503, detail: 'Tokens cannot be checked right now.' },
   limiter_unavailable: { status: 503, detail: 'Limits cannot be counted right now.' },
   verifier_busy: { status: 503, detail: 'Too many tokens are being checked right now.' },

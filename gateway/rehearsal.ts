@@ -6,6 +6,7 @@ import { METHODS } from 'node:http';
 import { assertionClaims } from '../policy/assertion.ts';
 import { denied } from '../policy/denial.ts';
 import { identityFields } from '../policy/identity.ts';
+import type { ServeOperation } from '../policy/serve-types.ts';
 import type { AttributeValue, TokenRecord, TokenType } from '../policy/token-types.ts';
 import type { Policy } from '../policy/types.ts';
 import type { PinKey, PinRecord } from '../store/pin-store.ts';
@@ -99,6 +100,8 @@ export async function rehearse(
 }
 
 const noKeys: TriggerKeys = new Map();
+/** Answered 201 here. */
+const madeHere: ReadonlySet<ServeOperation> = new Set(['token.create', 'probe.activate']);
 
 function resultOf(policy: Policy, ruling: Ruling, steps: readonly Step[]): Rehearsal {
   switch (ruling.kind) {
@@ -112,7 +115,7 @@ function resultOf(policy: Policy, ruling: Ruling, steps: readonly Step[]): Rehea
       return { outcome: 'serve', status: 204, code: null, row: null, upstream: null, identity: {}, steps };
     case 'serve': {
       const { route } = ruling.permit;
-      const status = ruling.serving.rule.operation === 'token.create' ? 201 : 200;
+      const status = madeHere.has(ruling.serving.rule.operation) ? 201 : 200;
       return { outcome: 'serve', status, code: null, row: route.id, upstream: null, identity: {}, steps };
     }
     case 'forward': {

@@ -13,6 +13,9 @@ import type { Head } from './head.ts';
 /** By token type, the newest first. */
 export type TriggerKeys = ReadonlyMap<string, readonly KeyObject[]>;
 
+/** Of each signed type the newest key as it was given, to derive keys from and to sign with. It never leaves. */
+export type TriggerSecrets = ReadonlyMap<string, KeyObject>;
+
 /** What a right one says, or why it is ignored; the reason repeats nothing of the token. */
 export type TriggerReading =
   | { readonly ok: true; readonly fields: ReadonlyMap<string, string> }
@@ -23,7 +26,7 @@ const payloadCharsMax = Math.ceil((payloadBytesMax * 4) / 3);
 const signatureChars = 43;
 
 /** A key for one project, so that a secret need not be shared: 64 hex digits. */
-export function deriveTriggerKey(secret: string, id: string): string {
+export function deriveTriggerKey(secret: string | KeyObject, id: string): string {
   return createHmac('sha256', secret).update(id).digest('hex');
 }
 

@@ -129,7 +129,7 @@ function compileRow(
     hosts: api.hosts,
     paths,
     upstream: row.serve === undefined ? chooseUpstream(at, path, api, row) : (row.confirm?.to ?? ''),
-    serve: compileServe(at, path, row, { method, segments }, parts.types),
+    serve: compileServe(at, path, row, { method, segments }, parts),
     access,
     sources: api.sources,
     ...api.annotate,

@@ -18,6 +18,9 @@ export function warnUnused(at: Compilation): void {
   for (const api of Object.values(at.config.apis)) {
     for (const type of api.types ?? []) if (isAnnotation(at, type)) inRows.add(`token_types/${type}`);
     for (const row of Object.values(api.routes)) {
+      if (row.with !== undefined && isAnnotation(at, row.with.type)) {
+        inRows.add(`token_types/${row.with.type}`);
+      }
       if (row.allow !== 'public')
         for (const type of Object.keys(row.allow)) inRows.add(`token_types/${type}`);
     }

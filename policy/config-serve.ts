@@ -1,6 +1,6 @@
 /** The schema of a row's `serve`, `with` and `confirm`: rows that Postern answers itself. Cross rules are compile-serve.ts. */
 import * as v from 'valibot';
-import { closed, duration, list, name, oneOf, plain, some, text } from './config-fields.ts';
+import { closed, duration, list, name, oneOf, plain, some, text, whole } from './config-fields.ts';
 import { type Parsed, parsed, unreadable } from './config-problem.ts';
 import { parseRowKey } from './config-rows.ts';
 import { parseAttribute, typeName } from './config-tokens.ts';
@@ -55,6 +55,9 @@ export const serveEntries = {
       'token.revoke',
       'token.regenerate',
       'token.rotate',
+      'probe.activate',
+      'probe.list',
+      'probe.deactivate',
     ]),
   ),
   with: v.optional(
@@ -81,10 +84,20 @@ export const serveEntries = {
           duration('token.rotate: for how long the token before still works (default 24h).', '24h'),
         ),
         expires_in: v.optional(
-          duration('token.create: the longest life of a token; callers may choose a shorter one.', '90d'),
+          duration(
+            'token.create: the longest life of a token; callers may choose a shorter one. probe.activate: the longest life of an activation (default 1h).',
+            '90d',
+          ),
+        ),
+        derive: v.optional(source),
+        active_max: v.optional(
+          whole('probe.activate: how many there may be at a time (default 5).', 1, 1000),
+        ),
+        trigger_expires_in: v.optional(
+          duration('probe.activate: the longest life of a trigger (default 24h).', '24h'),
         ),
       }),
-      v.description('Which tokens it is about. The caller chooses nothing of it.'),
+      v.description('Which tokens or probes it is about. The caller chooses nothing of it.'),
     ),
   ),
   confirm: v.optional(

@@ -1,13 +1,19 @@
 /** The nouns of rows that Postern answers itself. Types only: nothing here runs. */
+import type { AnnotationType } from './annotation-types.ts';
+import type { ProbeChoice } from './probe-input.ts';
 import type { AttributeValue, TokenType } from './token-types.ts';
 import type { Segment } from './types.ts';
 
-export type ServeOperation =
+export type TokenOperation =
   | 'token.create'
   | 'token.list'
   | 'token.revoke'
   | 'token.regenerate'
   | 'token.rotate';
+
+export type ProbeOperation = 'probe.activate' | 'probe.list' | 'probe.deactivate';
+
+export type ServeOperation = TokenOperation | ProbeOperation;
 
 /** Where a value of `with` comes from: the config, the path, or the caller's own token. */
 export type ServedSource =
@@ -25,9 +31,12 @@ export type ServedAttribute = {
 /** The upstream that is asked before anything is done, and the path it is asked with GET. */
 export type ConfirmRule = { readonly upstream: string; readonly segments: readonly Segment[] };
 
+export type ServeRule = TokenRule | ProbeRule;
+
 /** What a row does, and to which tokens alone. */
-export type ServeRule = {
-  readonly operation: ServeOperation;
+export type TokenRule = {
+  readonly kind: 'token';
+  readonly operation: TokenOperation;
   readonly type: TokenType;
   readonly attributes: readonly ServedAttribute[];
   /** null: not written; a new token then has what its type always has, or what the one before it had. */
@@ -43,9 +52,43 @@ export type ServeRule = {
   readonly confirm: ConfirmRule | null;
 };
 
+/** What a row does, and to the activations of which type and text alone. */
+export type ProbeRule = {
+  readonly kind: 'probe';
+  readonly operation: ProbeOperation;
+  readonly type: AnnotationType;
+  /** The text for which the key is derived, and under which activations are kept and counted. */
+  readonly derive: ServedSource;
+  /** probe.activate: how many there may be at a time. */
+  readonly activeMax: number;
+  /** probe.activate: the longest lives that may be asked for, in ms. */
+  readonly lifeMsMax: number;
+  readonly triggerLifeMsMax: number;
+  readonly confirm: ConfirmRule | null;
+};
+
 /** A `ServeRule` for one request. */
-export type Serving = {
-  readonly rule: ServeRule;
+export type Serving = TokenServing | ProbeServing;
+
+export type ProbeServing = {
+  readonly kind: 'probe';
+  readonly rule: ProbeRule;
+  /** What `derive` comes to. */
+  readonly subject: string;
+  readonly confirmPath: string | null;
+  /** probe.activate; the others choose nothing. */
+  readonly choice: ProbeChoice | null;
+  /** probe.deactivate: which one, as it was sent. */
+  readonly activationId: string | null;
+  readonly page: Page | null;
+};
+
+/** A part of a list; `after` is a cursor as it was given out. */
+export type Page = { readonly limit: number; readonly after: string | null };
+
+export type TokenServing = {
+  readonly kind: 'token';
+  readonly rule: TokenRule;
   readonly attributes: ReadonlyMap<string, AttributeValue>;
   readonly tokenId: string | null;
   /** What the upstream is asked first; null: nothing. */
@@ -53,7 +96,7 @@ export type Serving = {
   /** What the caller chose of a new token; the others choose nothing. */
   readonly choice: TokenChoice | null;
   /** token.list: which page. */
-  readonly page: { readonly limit: number; readonly after: string | null } | null;
+  readonly page: Page | null;
 };
 
 export type TokenChoice = {

@@ -269,7 +269,8 @@ export type DenialCode =
   | 'rate_limited'
   | 'payload_invalid'
   | 'origins_invalid'
-  | 'record_not_found';
+  | 'record_not_found'
+  | 'activations_full';
 
 export type Denial = {
   readonly code: DenialCode;
