@@ -14,7 +14,7 @@ export type Operated = { readonly status: 200 | 201; readonly body: Readonly<Rec
 
 /** Does what a row serves; made by main from the operators' own operations. @throws StoreFault */
 export type Operate = (
-  config: Pick<LoadedConfig, 'policy' | 'triggerSecrets'>,
+  config: Pick<LoadedConfig, 'policy' | 'triggerSigners'>,
   permit: Permit,
   serving: Serving,
 ) => Promise<Outcome<Operated>>;

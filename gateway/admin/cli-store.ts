@@ -25,7 +25,7 @@ export async function atDesk<T>(
   shell: Shell,
   work: (desk: Desk) => T | Promise<T>,
 ): Promise<T | null> {
-  const { store, peppers, policy, triggerSecrets } = config;
+  const { store, peppers, policy, triggerSigners } = config;
   const isFile = 'path' in store;
   if (isFile && access !== 'create' && !existsSync(store.path)) return null;
   try {
@@ -33,7 +33,7 @@ export async function atDesk<T>(
     try {
       const { pins, probes, audit } = tokens;
       const { now } = shell;
-      return await work({ policy, triggerSecrets, tokens, pins, probes, audit, now, by: 'cli' });
+      return await work({ policy, triggerSigners, tokens, pins, probes, audit, now, by: 'cli' });
     } finally {
       await tokens.close();
     }

@@ -8,7 +8,6 @@ import type {
   ActivationRecord,
   ProbeKey,
 } from '../../store/probe-store.ts';
-import { deriveTriggerKey, signTrigger } from '../trigger.ts';
 import type { Desk } from './operations.ts';
 
 export type ActivationRequest = ProbeKey & {
@@ -74,15 +73,15 @@ function signerOf(desk: Desk, key: ProbeKey): Checked<(record: ActivationRecord)
   const known = keyOf(desk, key);
   if (!known.ok) return known;
   const type = desk.policy.annotations.get(key.type);
-  const secret = desk.triggerSecrets.get(key.type);
-  if (type === undefined || secret === undefined) throw new Error(`nobody can sign for ${key.type}`);
+  const signer = desk.triggerSigners.get(key.type);
+  if (type === undefined || signer === undefined) throw new Error(`nobody can sign for ${key.type}`);
   const { prefix, expires } = type;
   if (payloadFields.some((field) => field === expires)) {
     const hint = 'write another name as expires of the type';
     return complain(`its triggers end at their field ${expires}, which says something else`, null, hint);
   }
   const sign = (record: ActivationRecord) =>
-    signTrigger(prefix, deriveTriggerKey(secret, record.subject), {
+    signer(prefix, record.subject, {
       activation_id: record.id,
       label_pattern: record.labelPattern,
       service: record.service,

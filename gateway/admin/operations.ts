@@ -20,7 +20,7 @@ import type { AuditStore } from '../../store/audit-store.ts';
 import type { PinStore } from '../../store/pin-store.ts';
 import type { ProbeStore } from '../../store/probe-store.ts';
 import type { CreatedToken, ImportedToken, TokenPage, TokenStore } from '../../store/token-store.ts';
-import type { TriggerSecrets } from '../trigger.ts';
+import type { TriggerSigners } from '../trigger.ts';
 import { readImportRow } from './import-row.ts';
 
 /** What an operation works with. */
@@ -29,8 +29,8 @@ export type Desk = {
   readonly tokens: TokenStore;
   readonly pins: PinStore;
   readonly probes: ProbeStore;
-  /** What triggers are signed with, by type. */
-  readonly triggerSecrets: TriggerSecrets;
+  /** What signs triggers, by type. */
+  readonly triggerSigners: TriggerSigners;
   readonly audit: AuditStore;
   /** Unix ms. */
   readonly now: () => number;

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type ConfigPath, type ConfigProblem, inKey, inValue } from '../../policy/config-problem.ts';
 import type { Network } from '../../policy/types.ts';
-import type { TriggerKeys, TriggerSecrets } from '../trigger.ts';
+import type { TriggerKeys, TriggerSigners } from '../trigger.ts';
 import { type Address, formatAddress, parseUpstreamUrl, reachesListener } from './address.ts';
 import { type PepperSettings, resolvePeppers } from './peppers.ts';
 import type { FileConfig } from './schema.ts';
@@ -59,7 +59,7 @@ export type Settings = {
   readonly peppers: PepperSettings;
   /** Of signed token types: what verifies them, and what signs. */
   readonly triggerKeys: TriggerKeys;
-  readonly triggerSecrets: TriggerSecrets;
+  readonly triggerSigners: TriggerSigners;
 };
 
 export type ResolvedSettings = {

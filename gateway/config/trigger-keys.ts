@@ -2,7 +2,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { type ConfigPath, type ConfigProblem, inValue } from '../../policy/config-problem.ts';
 import type { KeyReference } from '../../policy/config-signed.ts';
-import { deriveTriggerKey, type TriggerKeys, type TriggerSecrets } from '../trigger.ts';
+import { createTriggerSigner, deriveTriggerKey, type TriggerKeys, type TriggerSigners } from '../trigger.ts';
 import type { FileConfig } from './schema.ts';
 import { checkSigningRows, type SignedType } from './trigger-rows.ts';
 
@@ -21,7 +21,7 @@ const makeOne = 'make one with: openssl rand -hex 32';
 
 export function resolveTriggerKeys(at: Reading): {
   readonly triggerKeys: TriggerKeys;
-  readonly triggerSecrets: TriggerSecrets;
+  readonly triggerSigners: TriggerSigners;
 } {
   const types: SignedType[] = [];
   for (const [name, { key, derive }] of Object.entries(at.config.token_types)) {
@@ -34,8 +34,10 @@ export function resolveTriggerKeys(at: Reading): {
   checkSigningRows(at, types);
   return {
     triggerKeys: new Map(types.map(({ name, keys }) => [name, keys.map(keyOf)])),
-    triggerSecrets: new Map(
-      types.flatMap(({ name, secrets }) => secrets.slice(0, 1).map((one) => [name, keyOf(one)])),
+    triggerSigners: new Map(
+      types.flatMap(({ name, secrets: [newest] }) =>
+        newest === undefined ? [] : [[name, createTriggerSigner(newest)]],
+      ),
     ),
   };
 }
