@@ -18,7 +18,7 @@ const keyFor = (secret: string, subject: string) =>
 describe('what is said of an activation', () => {
   test('whatever a body holds: no text that a header could not carry, and no life outside the caps', () => {
     const value = fc.oneof(
-      fc.jsonValue(),
+      fc.jsonValue({ maxDepth: 1 }),
       fc.string({ unit: 'binary', maxLength: 210 }),
       fc.integer({ min: -10, max: 100_000 }),
       fc.constantFrom('a.*', '*', 60, 3600, 86_400, 1e300, -0, 60.5),
@@ -33,12 +33,13 @@ describe('what is said of an activation', () => {
             continue;
           }
           const { labelPattern, service, environment, lifeMs, triggerLifeMs } = choice.value;
-          for (const text of [labelPattern, service, environment]) expect(text).toMatch(fieldText);
-          expect(lifeMs >= lifeMsMin && lifeMs <= caps.lifeMsMax && lifeMs % 1000 === 0).toBe(true);
-          expect(triggerLifeMs >= lifeMsMin && triggerLifeMs <= caps.triggerLifeMsMax).toBe(true);
+          const carried = [labelPattern, service, environment].every((text) => fieldText.test(text));
+          const lives = lifeMs >= lifeMsMin && lifeMs <= caps.lifeMsMax && lifeMs % 1000 === 0;
+          const triggers = triggerLifeMs >= lifeMsMin && triggerLifeMs <= caps.triggerLifeMsMax;
+          expect([carried, lives, triggers]).toEqual([true, true, true]);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 

@@ -98,7 +98,7 @@ async function identityBy(trigger: string) {
   upstream.seen.length = 0;
   const answer = await fetch(`${gateway.url}/open`, { headers: { 'X-Probe-Trigger': trigger } });
   expect(answer.status).toBe(200);
-  const { headers } = upstream.seen[0] ?? { headers: {} };
+  const headers: Readonly<Record<string, unknown>> = upstream.seen[0]?.headers ?? {};
   expect(headers['x-probe-trigger']).toBe(trigger);
   const names = ['id', 'label', 'service', 'environment'];
   return names.flatMap((name) => headers[`x-postern-probe-${name}`] ?? []);
