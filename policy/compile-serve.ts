@@ -74,7 +74,7 @@ export function compileServe(
     attributes: compileAttributes(serving, row.with, type),
     scopes: compileScopes(serving, row.with, type),
     tokenParam,
-    graceMs: row.with.grace ?? 0,
+    graceMsMax: row.with.grace ?? 0,
     overlapMs: row.with.overlap ?? overlapMsDefault,
     lifeMsMax: row.with.expires_in ?? null,
     confirm,
@@ -171,9 +171,11 @@ function compileAttributes(
     const from = Array.isArray(value) ? value : [value];
     for (const [index, source] of from.entries()) {
       const place = [...where, name, ...(Array.isArray(value) ? [index] : [])];
-      checkSource(serving, place, source, { type, name, list: rule.list });
+      checkSource(serving, place, source, { type, name, ...rule });
     }
-    return [{ name, list: rule.list, from }];
+    const passedOn = from.some(({ kind }) => kind === 'attribute');
+    const mayLack = operation === 'token.create' && !rule.required && !rule.list && passedOn;
+    return [{ name, list: rule.list, mayLack, from }];
   });
   for (const [name, rule] of type.attributes) {
     if (!rule.required || Object.hasOwn(written.attributes, name)) continue;
@@ -183,7 +185,12 @@ function compileAttributes(
   return fixed;
 }
 
-type Target = { readonly type: TokenType; readonly name: string; readonly list: boolean };
+type Target = {
+  readonly type: TokenType;
+  readonly name: string;
+  readonly list: boolean;
+  readonly required: boolean;
+};
 
 function checkSource(serving: ServeRow, where: ConfigPath, source: ServedSource, target: Target): void {
   const { at, row, params } = serving;
@@ -213,13 +220,18 @@ function callersOf({ allow }: RowConfig, types: ReadonlyMap<string, TokenType>):
   return allow === 'public' ? [] : Object.keys(allow).flatMap((name) => types.get(name) ?? []);
 }
 
-/** Every caller must have what `with` takes from it, in the shape in which it is needed. */
-function checkOfCaller(serving: ServeRow, where: ConfigPath, name: string, { list }: Target): void {
-  const { at, row, types } = serving;
+/**
+ * Every caller must have what `with` takes from it, in the shape in which it is needed. Only a new token can go without:
+ * where tokens are looked for, one attribute less would find more of them.
+ */
+function checkOfCaller(serving: ServeRow, where: ConfigPath, name: string, { list, required }: Target): void {
+  const { at, row, types, operation } = serving;
+  const mayLack = operation === 'token.create' && !required && !list;
   for (const type of callersOf(row, types)) {
     const rule = type.attributes.get(name);
-    if (rule?.required === true && (list || !rule.list)) continue;
-    const lack = rule === undefined ? 'has no' : rule.required ? 'has a list as' : 'need not have the';
+    if (rule !== undefined && (rule.required || mayLack) && (list || !rule.list)) continue;
+    const lack =
+      rule === undefined ? 'has no' : rule.required || mayLack ? 'has a list as' : 'need not have the';
     const apart = `give ${type.name} a row of its own`;
     const hint =
       type.verify === undefined
@@ -240,7 +252,7 @@ function compileScopes(
   { at, path, operation }: ServeRow,
   { scopes }: WithConfig,
   type: TokenType,
-): readonly string[] | null {
+): readonly string[] | 'caller' | null {
   const where = [...path, 'with', 'scopes'];
   if (!wordsOf[operation].includes('scopes')) return null;
   if ('fixed' in type.scopes) {
@@ -251,6 +263,12 @@ function compileScopes(
   if (scopes === undefined) {
     const hint = `write scopes: [${type.scopes.grantable.slice(0, 1).join('')}], or scopes: [] for none`;
     errorInKey(at, [...path, 'with'], `${operation} does not say what the new token may do`, hint);
+    return [];
+  }
+  if (scopes === 'caller') {
+    if (operation === 'token.create') return scopes;
+    const hint = 'write the scopes out: scopes: [a, b]';
+    errorInValue(at, where, `${operation} cannot take its scopes from the caller`, hint);
     return [];
   }
   for (const [index, scope] of scopes.entries()) {

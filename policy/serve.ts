@@ -2,12 +2,16 @@
 import { denied } from './denial.ts';
 import type { ServedAttribute, ServedSource, ServeRule, Serving, TokenChoice } from './serve-types.ts';
 import { checkAttributes, labelOf, lacksNothing, originsOf } from './token-input.ts';
-import type { AttributeValue, TokenRecord } from './token-types.ts';
+import type { AttributeValue, TokenRecord, TokenType } from './token-types.ts';
 import type { Match, Outcome, Permit } from './types.ts';
 import { parseDuration } from './units.ts';
 
 /** The keys an operation may read; of each, no body may have two. */
-export const payloadKeys = ['label', 'allowed_origins', 'origins', 'expires_in', 'ttl'] as const;
+export const payloadKeys = ['label', 'allowed_origins', 'origins', 'expires_in', 'ttl', 'grace'] as const;
+
+const choiceKeys: readonly string[] = ['label', 'allowed_origins', 'origins'];
+const lifeKeys: readonly string[] = [...choiceKeys, 'expires_in', 'ttl'];
+const graceKeys: readonly string[] = ['grace'];
 
 /** Ten years: what lives longer has no end. */
 export const graceMsMax = 3650 * 86_400_000;
@@ -23,13 +27,13 @@ const limitMax = 100;
 export function servingOf(
   rule: ServeRule,
   { params }: Match,
-  { token, facts }: Permit,
+  { token, scopes, facts }: Permit,
   text: string | null,
 ): Outcome<Serving> {
   const attributes = attributesOf(rule, params, token);
   if (attributes === null) return denied('record_not_found', 'no token could have what the path says');
-  const choice = readPayload(rule, text);
-  if (!choice.ok) return choice;
+  const said = readPayload(rule, text);
+  if (!said.ok) return said;
   const page = rule.operation === 'token.list' ? readPage(facts.query) : nothing;
   if (!page.ok) return page;
   return {
@@ -37,9 +41,11 @@ export function servingOf(
     value: {
       rule,
       attributes,
+      scopes: rule.scopes === 'caller' ? heldBy(rule.type, scopes) : rule.scopes,
+      graceMs: said.value.graceMs,
       tokenId: rule.tokenParam === null ? null : paramOf(params, rule.tokenParam),
       confirmPath: rule.confirm === null ? null : pathOf(rule.confirm.segments, params),
-      choice: choice.value,
+      choice: said.value.choice,
       page: page.value,
     },
   };
@@ -51,6 +57,11 @@ export function confirming(permit: Permit, path: string): Permit {
 }
 
 const nothing: Outcome<null> = { ok: true, value: null };
+
+/** Of a maker's scopes those that tokens of the type may have: nobody makes a token that may do more than its maker. */
+function heldBy({ scopes }: TokenType, held: readonly string[]): readonly string[] {
+  return 'fixed' in scopes ? [] : scopes.grantable.filter((scope) => held.includes(scope));
+}
 
 function paramOf(params: Match['params'], name: string): string {
   const value = params.get(name);
@@ -73,7 +84,10 @@ function attributesOf(
   caller: TokenRecord | null,
 ): ReadonlyMap<string, AttributeValue> | null {
   const values = new Map<string, AttributeValue>();
-  for (const attribute of attributes) values.set(attribute.name, servedValue(attribute, params, caller));
+  for (const attribute of attributes) {
+    const value = servedValue(attribute, params, caller);
+    if (value.length > 0 || !attribute.mayLack) values.set(attribute.name, value);
+  }
   // A list without values would ask for nothing, and so find everybody's.
   if ([...values.values()].some(({ length }) => length === 0)) return null;
   const checked = checkAttributes(type, values);
@@ -101,21 +115,48 @@ function textsOf(source: ServedSource, params: Match['params'], caller: TokenRec
   }
 }
 
+/** What a body says. */
+type Payload = { readonly choice: TokenChoice | null; readonly graceMs: number };
+
+const saysNothing: Payload = { choice: null, graceMs: 0 };
+
 /** Keys are strict: what is not known here would be silently without effect. */
-function readPayload(rule: ServeRule, text: string | null): Outcome<TokenChoice | null> {
-  if (text === null) return nothing;
+function readPayload(rule: ServeRule, text: string | null): Outcome<Payload> {
+  if (text === null) return { ok: true, value: saysNothing };
   const body: unknown = JSON.parse(text);
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return invalid('it is not an object');
-  const said: Readonly<Record<string, unknown>> = { ...body };
-  const makes = rule.operation === 'token.create';
-  const known: readonly string[] = !makes
-    ? []
-    : rule.lifeMsMax === null
-      ? payloadKeys.slice(0, 3)
-      : payloadKeys;
+  const known = keysOf(rule);
   const odd = Object.keys(body).find((key) => !known.includes(key));
   if (odd !== undefined) return invalid(`a key that ${rule.operation} does not know here`);
-  return makes ? readChoice(said, rule) : nothing;
+  const said: Readonly<Record<string, unknown>> = { ...body };
+  if (rule.operation === 'token.create') {
+    const choice = readChoice(said, rule);
+    return choice.ok ? { ok: true, value: { choice: choice.value, graceMs: 0 } } : choice;
+  }
+  const graceMs = graceOf(said.grace, rule.graceMsMax);
+  if (graceMs === undefined) return invalid('not a grace that the row allows');
+  return { ok: true, value: { choice: null, graceMs } };
+}
+
+/** A life or a grace that the row does not give cannot be asked for. */
+function keysOf({ operation, lifeMsMax, graceMsMax }: ServeRule): readonly string[] {
+  if (operation === 'token.create') return lifeMsMax === null ? choiceKeys : lifeKeys;
+  return operation === 'token.regenerate' && graceMsMax > 0 ? graceKeys : [];
+}
+
+/** Opt-in: not said, or false, is none; `true` is all that the row gives. undefined: it cannot be that. */
+function graceOf(said: unknown, maxMs: number): number | undefined {
+  if (said === undefined || said === false) return 0;
+  if (said === true) return maxMs;
+  const ms = spanOf(said);
+  return ms !== undefined && ms >= 0 && ms <= maxMs ? ms : undefined;
+}
+
+/** Whole seconds, or a duration: `30d`. */
+function spanOf(said: unknown): number | undefined {
+  if (typeof said === 'number') return Number.isInteger(said) ? said * 1000 : undefined;
+  const duration = typeof said === 'string' ? parseDuration(said) : null;
+  return duration?.ok === true ? duration.value : undefined;
 }
 
 function readChoice(said: Readonly<Record<string, unknown>>, rule: ServeRule): Outcome<TokenChoice> {
@@ -140,10 +181,7 @@ function lifeOf(said: Readonly<Record<string, unknown>>, maxMs: number | null): 
   const { ttl, expires_in: expiresIn } = said;
   if (maxMs === null || (ttl === undefined && expiresIn === undefined)) return maxMs;
   if (ttl !== undefined && expiresIn !== undefined) return undefined;
-  const written = ttl ?? expiresIn;
-  const duration = typeof written === 'string' && ttl === undefined ? parseDuration(written) : null;
-  const seconds = typeof written === 'number' && Number.isInteger(written) ? written * 1000 : undefined;
-  const lifeMs = duration?.ok === true ? duration.value : seconds;
+  const lifeMs = typeof ttl === 'string' ? undefined : spanOf(ttl ?? expiresIn);
   return lifeMs !== undefined && lifeMs > 0 && lifeMs <= maxMs ? lifeMs : undefined;
 }
 
