@@ -190,7 +190,7 @@ function roomsOf(
         const value = pinned?.get(key.pin);
         return value === undefined ? null : record(key, value);
       },
-      pinFirst: (key, value) => Promise.resolve(record(key, value)),
+      pinFirst: (key, value) => Promise.resolve({ pin: record(key, value), isFirst: true }),
     },
     now: () => now,
   };

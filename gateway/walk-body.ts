@@ -93,7 +93,7 @@ export type AskedPins = {
   readonly monitored: readonly DenialCode[];
 };
 
-type Asked = { readonly owed: PinOwed; readonly verdict: PinVerdict };
+type Asked = { readonly owed: PinOwed; readonly verdict: PinVerdict; readonly pinned: string | null };
 
 /**
  * Asks every pin of the claim, and pins at first use once none has said no. The last question of a walk: a
@@ -124,19 +124,20 @@ export async function askPins(
   for (const owed of claim.pins) {
     const key = keyOf(owed);
     const record = key === null ? null : await rooms.pins.read(key);
-    const verdict = judgePin(owed, presented(head, owed, reading), record?.value ?? null);
-    asked.push({ owed, verdict });
-    if (verdict.kind === 'no' && watchPin(owed, rooms.now()) === null) {
+    const pinned = record?.value ?? null;
+    const verdict = judgePin(owed, presented(head, owed, reading), pinned);
+    asked.push({ owed, verdict, pinned });
+    if (verdict.kind === 'no' && watchPin(owed, pinned, rooms.now()) === null) {
       passOver(owed, verdict.denial, null);
       return { ok: false, denial: verdict.denial };
     }
   }
-  for (const { owed, verdict } of asked) {
+  for (const { owed, verdict, pinned } of asked) {
     const last =
       verdict.kind === 'first' ? await pinFirst(head, claim, reading, owed, verdict.id, rooms) : verdict;
     if (last.kind === 'first') throw new Error('what was pinned first is not pinned');
     if (last.kind === 'no') {
-      const watching = passOver(owed, last.denial, watchPin(owed, rooms.now()));
+      const watching = passOver(owed, last.denial, watchPin(owed, pinned, rooms.now()));
       if (watching === null) return { ok: false, denial: last.denial };
       evidence.push(watching);
       continue;
@@ -159,8 +160,8 @@ async function pinFirst(
 ): Promise<PinVerdict> {
   const key = keyOf(owed);
   if (key === null || token === null) throw new Error('a pin of nobody');
-  const { value } = await rooms.pins.pinFirst(key, id, token.id);
-  return judgePin(owed, presented(head, owed, reading), value);
+  const { pin, isFirst } = await rooms.pins.pinFirst(key, id, token.id);
+  return judgePin(owed, presented(head, owed, reading), pin.value, isFirst);
 }
 
 function presented(head: Head, { pin }: PinOwed, reading: Reading | null) {

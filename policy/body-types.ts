@@ -48,5 +48,17 @@ export type PinOwed = { readonly pin: BundlePin; readonly subject: string | null
 
 declare const agreed: unique symbol;
 
+/** What an upstream may be told of a pin; null: nothing is pinned, or nothing was sent that could be. */
+export type PinStanding = {
+  readonly pinned: string | null;
+  readonly sent: string | null;
+  /** Whether this request pinned it. */
+  readonly isFirst: boolean;
+};
+
 /** A pin that has nothing against the request, or only watches it. Only policy/bundle-pin.ts makes one. */
-export type PinEvidence = { readonly [agreed]: true; readonly owed: PinOwed };
+export type PinEvidence = {
+  readonly [agreed]: true;
+  readonly owed: PinOwed;
+  readonly standing: PinStanding;
+};

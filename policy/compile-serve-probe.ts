@@ -28,7 +28,7 @@ export function compileProbe(
     const hint = 'write derive: "{project}", the text that makes the key the caller\'s own';
     errorInKey(at, where, `${operation} does not say for what the key is derived`, hint);
   } else {
-    checkSource(serving, [...where, 'derive'], written.derive, { list: false, flawOf });
+    checkSource(serving, [...where, 'derive'], written.derive, { list: false, required: true, flawOf });
   }
   checkLives(serving, written);
   const type = isKnown && isSigned(serving, written.type) ? annotations.get(written.type) : undefined;

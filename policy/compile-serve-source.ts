@@ -21,6 +21,8 @@ export type ServeRow = {
 /** What a source is to become. */
 export type Target = {
   readonly list: boolean;
+  /** Whether what it is for cannot do without. */
+  readonly required: boolean;
   /** Why a text that stands in the config cannot be it; null: it can. */
   readonly flawOf: (text: string) => readonly [message: string, hint: string] | null;
 };
@@ -58,13 +60,18 @@ export function callersOf({ allow }: RowConfig, types: ReadonlyMap<string, Token
   return allow === 'public' ? [] : Object.keys(allow).flatMap((name) => types.get(name) ?? []);
 }
 
-/** Every caller must have what `with` takes from it, in the shape in which it is needed. */
-function checkOfCaller(serving: ServeRow, where: ConfigPath, name: string, { list }: Target): void {
-  const { at, row, types } = serving;
+/**
+ * Every caller must have what `with` takes from it, in the shape in which it is needed. Only a new token can go without:
+ * where tokens are looked for, one attribute less would find more of them.
+ */
+function checkOfCaller(serving: ServeRow, where: ConfigPath, name: string, { list, required }: Target): void {
+  const { at, row, types, operation } = serving;
+  const mayLack = operation === 'token.create' && !required && !list;
   for (const type of callersOf(row, types)) {
     const rule = type.attributes.get(name);
-    if (rule?.required === true && (list || !rule.list)) continue;
-    const lack = rule === undefined ? 'has no' : rule.required ? 'has a list as' : 'need not have the';
+    if (rule !== undefined && (rule.required || mayLack) && (list || !rule.list)) continue;
+    const lack =
+      rule === undefined ? 'has no' : rule.required || mayLack ? 'has a list as' : 'need not have the';
     const apart = `give ${type.name} a row of its own`;
     const hint =
       type.verify === undefined

@@ -92,7 +92,7 @@ export function compileServe(
     attributes: compileAttributes(serving, row.with, type),
     scopes: compileScopes(serving, row.with, type),
     tokenParam,
-    graceMs: row.with.grace ?? 0,
+    graceMsMax: row.with.grace ?? 0,
     overlapMs: row.with.overlap ?? overlapMsDefault,
     lifeMsMax: row.with.expires_in ?? null,
     confirm,
@@ -196,14 +196,16 @@ function compileAttributes(
     for (const [index, source] of from.entries()) {
       const place = [...where, name, ...(Array.isArray(value) ? [index] : [])];
       checkSource(serving, place, source, {
-        list: rule.list,
+        ...rule,
         flawOf: (text) => {
           const checked = checkAttributes(type, new Map([[name, rule.list ? [text] : text]]));
           return checked.ok ? null : [checked.complaint.message, checked.complaint.hint];
         },
       });
     }
-    return [{ name, list: rule.list, from }];
+    const passedOn = from.some(({ kind }) => kind === 'attribute');
+    const mayLack = operation === 'token.create' && !rule.required && !rule.list && passedOn;
+    return [{ name, list: rule.list, mayLack, from }];
   });
   for (const [name, rule] of type.attributes) {
     if (!rule.required || Object.hasOwn(written.attributes, name)) continue;
@@ -218,7 +220,7 @@ function compileScopes(
   { at, path, operation }: ServeRow,
   { scopes }: WithConfig,
   type: TokenType,
-): readonly string[] | null {
+): readonly string[] | 'caller' | null {
   const where = [...path, 'with', 'scopes'];
   if (!wordsOf[operation].includes('scopes')) return null;
   if ('fixed' in type.scopes) {
@@ -229,6 +231,12 @@ function compileScopes(
   if (scopes === undefined) {
     const hint = `write scopes: [${type.scopes.grantable.slice(0, 1).join('')}], or scopes: [] for none`;
     errorInKey(at, [...path, 'with'], `${operation} does not say what the new token may do`, hint);
+    return [];
+  }
+  if (scopes === 'caller') {
+    if (operation === 'token.create') return scopes;
+    const hint = 'write the scopes out: scopes: [a, b]';
+    errorInValue(at, where, `${operation} cannot take its scopes from the caller`, hint);
     return [];
   }
   for (const [index, scope] of scopes.entries()) {

@@ -127,9 +127,13 @@ function parseIdentityField(value: string): Parsed<IdentityField> {
   if (attribute !== undefined) return parsed({ kind: 'token.attribute', name: attribute });
   const [, type, field] = /^annotation\.([A-Za-z0-9_.-]+)\.([A-Za-z0-9_-]+)$/.exec(value) ?? [];
   if (type !== undefined && field !== undefined) return parsed({ kind: 'annotation', type, field });
+  const [, pin, told] = /^pin\.([A-Za-z0-9_.-]+?)(?:\.(sent|first_use))?$/.exec(value) ?? [];
+  if (pin !== undefined) {
+    return parsed({ kind: 'pin', pin, field: told === 'sent' || told === 'first_use' ? told : 'pinned' });
+  }
   return unreadable(
     `"${value}" is nothing an upstream can be told`,
-    `write ${identitySources.join(', ')}, token.attribute.NAME or annotation.TYPE.FIELD`,
+    `write ${identitySources.join(', ')}, token.attribute.NAME, annotation.TYPE.FIELD or pin.NAME`,
   );
 }
 

@@ -71,14 +71,29 @@ export const serveEntries = {
           ),
           {},
         ),
-        scopes: v.optional(list('What a new token may do, where its type lets choose.', plain('A scope.'))),
+        scopes: v.optional(
+          v.pipe(
+            v.union([
+              v.pipe(
+                v.literal('token.scopes'),
+                v.description('Those of its maker, as far as the type may have them.'),
+                v.transform(() => 'caller' as const),
+              ),
+              list('These.', plain('A scope.')),
+            ]),
+            v.description('What a new token may do, where its type lets choose: a list, or token.scopes.'),
+          ),
+        ),
         token: v.optional(
           text('token.revoke and token.rotate: the path parameter that holds the id.', parseTokenParam, [
             '{id}',
           ]),
         ),
         grace: v.optional(
-          duration('token.regenerate: for how long the tokens before still work (default 0s).', '24h'),
+          duration(
+            'token.regenerate: for how long the tokens before still work, at most, if the caller asks (default 0s: not at all).',
+            '24h',
+          ),
         ),
         overlap: v.optional(
           duration('token.rotate: for how long the token before still works (default 24h).', '24h'),

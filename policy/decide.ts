@@ -232,8 +232,13 @@ export function admit(
   if (watched !== undefined) assertOnlyWatched(watched);
   const observations = observationsOf(match);
   const permit = { route: match.route, facts, token, scopes, states, observations };
-  if (unverified === undefined && annotations === undefined) return permit as unknown as Permit;
-  const more = { ...(unverified && { unverified }), ...(annotations && { annotations }) };
+  const isPlain = unverified === undefined && annotations === undefined && pins.length === 0;
+  if (isPlain) return permit as unknown as Permit;
+  const more = {
+    ...(unverified && { unverified }),
+    ...(annotations && { annotations }),
+    ...(pins.length > 0 && { pins }),
+  };
   return { ...permit, ...more } as unknown as Permit;
 }
 

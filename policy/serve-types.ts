@@ -25,6 +25,8 @@ export type ServedSource =
 export type ServedAttribute = {
   readonly name: string;
   readonly list: boolean;
+  /** A new token goes without, where its maker has none to pass on. */
+  readonly mayLack: boolean;
   readonly from: readonly ServedSource[];
 };
 
@@ -39,12 +41,15 @@ export type TokenRule = {
   readonly operation: TokenOperation;
   readonly type: TokenType;
   readonly attributes: readonly ServedAttribute[];
-  /** null: not written; a new token then has what its type always has, or what the one before it had. */
-  readonly scopes: readonly string[] | null;
+  /**
+   * null: not written; a new token then has what its type always has, or what the one before it had. `caller`: those
+   * of its maker that the type may have.
+   */
+  readonly scopes: readonly string[] | 'caller' | null;
   /** The path parameter that holds the id; null: the operation takes none. */
   readonly tokenParam: string | null;
-  /** token.regenerate: for how long the tokens before still work, in ms. */
-  readonly graceMs: number;
+  /** token.regenerate: for how long the tokens before may still work, if the caller asks for it, in ms; 0: not at all. */
+  readonly graceMsMax: number;
   /** token.rotate: for how long the token before still works, in ms. */
   readonly overlapMs: number;
   /** token.create: the longest life of a token, and of one whose maker does not choose, in ms; null: no end. */
@@ -90,7 +95,11 @@ export type TokenServing = {
   readonly kind: 'token';
   readonly rule: TokenRule;
   readonly attributes: ReadonlyMap<string, AttributeValue>;
+  /** As in the rule, for this caller. */
+  readonly scopes: readonly string[] | null;
   readonly tokenId: string | null;
+  /** token.regenerate: for how long the tokens before still work, in ms. */
+  readonly graceMs: number;
   /** What the upstream is asked first; null: nothing. */
   readonly confirmPath: string | null;
   /** What the caller chose of a new token; the others choose nothing. */

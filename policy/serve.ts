@@ -1,11 +1,9 @@
 /** What a row that Postern answers itself does for one request: whose tokens or probes, and what the caller chose. */
 import { denied } from './denial.ts';
-import { activationKeys, type ProbeChoice, probeChoiceOf, probeSubjectFlaw } from './probe-input.ts';
+import { probeKeysOf, probeServingOf } from './serve-probe.ts';
+import { invalid, paramOf, pathOf, readObject, readPage, textsOf } from './serve-read.ts';
 import type {
-  Page,
-  ProbeRule,
   ServedAttribute,
-  ServedSource,
   ServeOperation,
   ServeRule,
   Serving,
@@ -13,27 +11,23 @@ import type {
   TokenRule,
 } from './serve-types.ts';
 import { checkAttributes, labelOf, lacksNothing, originsOf } from './token-input.ts';
-import type { AttributeValue, TokenRecord } from './token-types.ts';
+import type { AttributeValue, TokenRecord, TokenType } from './token-types.ts';
 import type { Match, Outcome, Permit } from './types.ts';
 import { parseDuration } from './units.ts';
 
-const payloadKeys = ['label', 'allowed_origins', 'origins', 'expires_in', 'ttl'] as const;
+const choiceKeys: readonly string[] = ['label', 'allowed_origins', 'origins'];
+const lifeKeys: readonly string[] = [...choiceKeys, 'expires_in', 'ttl'];
+const graceKeys: readonly string[] = ['grace'];
 
 /** The keys an operation may read; of each, no body may have two. */
 export function payloadKeysOf(operation: ServeOperation): readonly string[] {
-  if (operation === 'probe.activate') return activationKeys;
-  return operation === 'probe.deactivate' ? ['activation_id'] : payloadKeys;
+  return probeKeysOf(operation) ?? [...lifeKeys, ...graceKeys];
 }
 
 /** Ten years: what lives longer has no end. */
 export const graceMsMax = 3650 * 86_400_000;
 
-const limitDefault = 20;
-const limitMax = 100;
-
 const tokenCursor = /^tok_[0-9A-HJKMNP-TV-Z]{26}$/;
-const activationCursor = /^[0-9]{1,15}_[0-9a-f-]{36}$/;
-const activationIdCharsMax = 200;
 
 /**
  * The row's `with` for this request.
@@ -51,52 +45,16 @@ export function servingOf(
     : tokenServingOf(rule, match, permit, text);
 }
 
-function probeServingOf(
-  rule: ProbeRule,
-  { params }: Match,
-  { token, facts }: Permit,
-  text: string | null,
-): Outcome<Serving> {
-  const [subject = '', second] = textsOf(rule.derive, params, token);
-  if (second !== undefined || probeSubjectFlaw(subject) !== null) {
-    return denied('record_not_found', 'no key is derived for what the path or the token says');
-  }
-  const said = text === null ? noKeys : readObject(rule.operation, text, payloadKeysOf(rule.operation));
-  if (!said.ok) return said;
-  const choice = rule.operation === 'probe.activate' ? readActivation(said.value, rule) : nothing;
-  if (!choice.ok) return choice;
-  const id = rule.operation === 'probe.deactivate' ? readId(said.value) : nothing;
-  if (!id.ok) return id;
-  const page = rule.operation === 'probe.list' ? readPage(facts.query, activationCursor) : nothing;
-  if (!page.ok) return page;
-  const confirmPath = rule.confirm === null ? null : pathOf(rule.confirm.segments, params);
-  const read = { choice: choice.value, activationId: id.value, page: page.value };
-  return { ok: true, value: { kind: 'probe', rule, subject, confirmPath, ...read } };
-}
-
-function readActivation(said: Readonly<Record<string, unknown>>, rule: ProbeRule): Outcome<ProbeChoice> {
-  const choice = probeChoiceOf(said, rule);
-  return choice.ok ? choice : invalid(choice.complaint.message);
-}
-
-/** Opaque: whatever it is, either there is one of that id or there is not. */
-function readId({ activation_id: id }: Readonly<Record<string, unknown>>): Outcome<string> {
-  if (typeof id !== 'string' || id === '' || id.length > activationIdCharsMax) {
-    return invalid(`activation_id is missing, or not 1 to ${activationIdCharsMax} characters`);
-  }
-  return { ok: true, value: id };
-}
-
 function tokenServingOf(
   rule: TokenRule,
   { params }: Match,
-  { token, facts }: Permit,
+  { token, scopes, facts }: Permit,
   text: string | null,
 ): Outcome<Serving> {
   const attributes = attributesOf(rule, params, token);
   if (attributes === null) return denied('record_not_found', 'no token could have what the path says');
-  const choice = readPayload(rule, text);
-  if (!choice.ok) return choice;
+  const said = readPayload(rule, text);
+  if (!said.ok) return said;
   const page = rule.operation === 'token.list' ? readPage(facts.query, tokenCursor) : nothing;
   if (!page.ok) return page;
   return {
@@ -105,9 +63,11 @@ function tokenServingOf(
       kind: 'token',
       rule,
       attributes,
+      scopes: rule.scopes === 'caller' ? heldBy(rule.type, scopes) : rule.scopes,
+      graceMs: said.value.graceMs,
       tokenId: rule.tokenParam === null ? null : paramOf(params, rule.tokenParam),
       confirmPath: rule.confirm === null ? null : pathOf(rule.confirm.segments, params),
-      choice: choice.value,
+      choice: said.value.choice,
       page: page.value,
     },
   };
@@ -119,20 +79,10 @@ export function confirming(permit: Permit, path: string): Permit {
 }
 
 const nothing: Outcome<null> = { ok: true, value: null };
-const noKeys: Outcome<Readonly<Record<string, unknown>>> = { ok: true, value: {} };
 
-function paramOf(params: Match['params'], name: string): string {
-  const value = params.get(name);
-  if (value === undefined) throw new Error('a row serves a parameter it does not have');
-  return value;
-}
-
-/** Percent-encoded anew (RFC 3986 §2.1), from what was decoded once. */
-function pathOf(segments: NonNullable<ServeRule['confirm']>['segments'], params: Match['params']): string {
-  const texts = segments.map((segment) =>
-    segment.kind === 'literal' ? segment.text : encodeURIComponent(paramOf(params, segment.name)),
-  );
-  return `/${texts.join('/')}`;
+/** Of a maker's scopes those that tokens of the type may have: nobody makes a token that may do more than its maker. */
+function heldBy({ scopes }: TokenType, held: readonly string[]): readonly string[] {
+  return 'fixed' in scopes ? [] : scopes.grantable.filter((scope) => held.includes(scope));
 }
 
 /** null: no token can have these. */
@@ -142,7 +92,10 @@ function attributesOf(
   caller: TokenRecord | null,
 ): ReadonlyMap<string, AttributeValue> | null {
   const values = new Map<string, AttributeValue>();
-  for (const attribute of attributes) values.set(attribute.name, servedValue(attribute, params, caller));
+  for (const attribute of attributes) {
+    const value = servedValue(attribute, params, caller);
+    if (value.length > 0 || !attribute.mayLack) values.set(attribute.name, value);
+  }
   // A list without values would ask for nothing, and so find everybody's.
   if ([...values.values()].some(({ length }) => length === 0)) return null;
   const checked = checkAttributes(type, values);
@@ -159,41 +112,43 @@ function servedValue(
   return texts.length === 1 ? (texts[0] ?? '') : '';
 }
 
-function textsOf(source: ServedSource, params: Match['params'], caller: TokenRecord | null) {
-  switch (source.kind) {
-    case 'text':
-      return [source.text];
-    case 'param':
-      return [paramOf(params, source.param)];
-    case 'attribute':
-      return [caller?.attributes.get(source.name) ?? []].flat();
-  }
-}
+/** What a body says. */
+type Payload = { readonly choice: TokenChoice | null; readonly graceMs: number };
 
-/** Keys are strict: what is not known here would be silently without effect. */
-function readObject(
-  operation: ServeOperation,
-  text: string,
-  known: readonly string[],
-): Outcome<Readonly<Record<string, unknown>>> {
-  const body: unknown = JSON.parse(text);
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return invalid('it is not an object');
-  const odd = Object.keys(body).find((key) => !known.includes(key));
-  if (odd !== undefined) return invalid(`a key that ${operation} does not know here`);
-  return { ok: true, value: { ...body } };
-}
+const saysNothing: Payload = { choice: null, graceMs: 0 };
 
-function readPayload(rule: TokenRule, text: string | null): Outcome<TokenChoice | null> {
-  if (text === null) return nothing;
-  const makes = rule.operation === 'token.create';
-  const known: readonly string[] = !makes
-    ? []
-    : rule.lifeMsMax === null
-      ? payloadKeys.slice(0, 3)
-      : payloadKeys;
-  const said = readObject(rule.operation, text, known);
+function readPayload(rule: TokenRule, text: string | null): Outcome<Payload> {
+  if (text === null) return { ok: true, value: saysNothing };
+  const said = readObject(rule.operation, text, keysOf(rule));
   if (!said.ok) return said;
-  return makes ? readChoice(said.value, rule) : nothing;
+  if (rule.operation === 'token.create') {
+    const choice = readChoice(said.value, rule);
+    return choice.ok ? { ok: true, value: { choice: choice.value, graceMs: 0 } } : choice;
+  }
+  const graceMs = graceOf(said.value.grace, rule.graceMsMax);
+  if (graceMs === undefined) return invalid('not a grace that the row allows');
+  return { ok: true, value: { choice: null, graceMs } };
+}
+
+/** A life or a grace that the row does not give cannot be asked for. */
+function keysOf({ operation, lifeMsMax, graceMsMax }: TokenRule): readonly string[] {
+  if (operation === 'token.create') return lifeMsMax === null ? choiceKeys : lifeKeys;
+  return operation === 'token.regenerate' && graceMsMax > 0 ? graceKeys : [];
+}
+
+/** Opt-in: not said, or false, is none; `true` is all that the row gives. undefined: it cannot be that. */
+function graceOf(said: unknown, maxMs: number): number | undefined {
+  if (said === undefined || said === false) return 0;
+  if (said === true) return maxMs;
+  const ms = spanOf(said);
+  return ms !== undefined && ms >= 0 && ms <= maxMs ? ms : undefined;
+}
+
+/** Whole seconds, or a duration: `30d`. */
+function spanOf(said: unknown): number | undefined {
+  if (typeof said === 'number') return Number.isInteger(said) ? said * 1000 : undefined;
+  const duration = typeof said === 'string' ? parseDuration(said) : null;
+  return duration?.ok === true ? duration.value : undefined;
 }
 
 function readChoice(said: Readonly<Record<string, unknown>>, rule: TokenRule): Outcome<TokenChoice> {
@@ -218,25 +173,6 @@ function lifeOf(said: Readonly<Record<string, unknown>>, maxMs: number | null): 
   const { ttl, expires_in: expiresIn } = said;
   if (maxMs === null || (ttl === undefined && expiresIn === undefined)) return maxMs;
   if (ttl !== undefined && expiresIn !== undefined) return undefined;
-  const written = ttl ?? expiresIn;
-  const duration = typeof written === 'string' && ttl === undefined ? parseDuration(written) : null;
-  const seconds = typeof written === 'number' && Number.isInteger(written) ? written * 1000 : undefined;
-  const lifeMs = duration?.ok === true ? duration.value : seconds;
+  const lifeMs = typeof ttl === 'string' ? undefined : spanOf(ttl ?? expiresIn);
   return lifeMs !== undefined && lifeMs > 0 && lifeMs <= maxMs ? lifeMs : undefined;
-}
-
-/** `limit` and `cursor`; what else stands in the query is nobody's here. */
-function readPage(query: string | null, cursorText: RegExp): Outcome<Page> {
-  const said = new URLSearchParams(query ?? '');
-  const [limits, cursors] = [said.getAll('limit'), said.getAll('cursor')];
-  if (limits.length > 1 || cursors.length > 1) return invalid('limit or cursor is sent twice');
-  const [limit = String(limitDefault)] = limits;
-  const [cursor = null] = cursors;
-  if (!/^[1-9][0-9]{0,2}$/.test(limit) || Number(limit) > limitMax) return invalid('limit is not 1 to 100');
-  if (cursor !== null && !cursorText.test(cursor)) return invalid('not a cursor of ours');
-  return { ok: true, value: { limit: Number(limit), after: cursor } };
-}
-
-function invalid(reason: string) {
-  return denied('payload_invalid', reason);
 }

@@ -1,6 +1,6 @@
 /** The nouns every room speaks. Types only: nothing here runs. */
 import type { Annotations, AnnotationType, Unverified } from './annotation-types.ts';
-import type { BodyRule, BundlePin, PinOwed } from './body-types.ts';
+import type { BodyRule, BundlePin, PinEvidence, PinOwed } from './body-types.ts';
 import type { ErrorStyle } from './error-style.ts';
 import type { ServeRule } from './serve-types.ts';
 import type { Source, TokenRecord, TokenType } from './token-types.ts';
@@ -154,7 +154,8 @@ export type IdentityField =
   | { readonly kind: 'token.id' | 'token.type' | 'token.scopes' | 'token.label' }
   | { readonly kind: 'route.id' | 'api' }
   | { readonly kind: 'token.attribute'; readonly name: string }
-  | { readonly kind: 'annotation'; readonly type: string; readonly field: string };
+  | { readonly kind: 'annotation'; readonly type: string; readonly field: string }
+  | { readonly kind: 'pin'; readonly pin: string; readonly field: 'pinned' | 'sent' | 'first_use' };
 
 export type IdentityRule = {
   /** Folded prefixes (`x-postern-`) nobody but Postern may speak under. */
@@ -339,6 +340,8 @@ export type Permit = {
   readonly unverified?: Unverified;
   /** Absent: no right signed token came with the request. */
   readonly annotations?: Annotations;
+  /** Of the row's bundle pins; absent: it has none. */
+  readonly pins?: readonly PinEvidence[];
   readonly scopes: readonly string[];
   readonly states: readonly LimitState[];
   /** What the upstream's success is to change; empty: nothing. */

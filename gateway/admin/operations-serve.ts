@@ -40,15 +40,17 @@ function operateToken(desk: Desk, serving: TokenServing): Promise<Outcome<Operat
   }
 }
 
-async function create(desk: Desk, { rule, attributes, choice }: TokenServing): Promise<Outcome<Operated>> {
+async function create(
+  desk: Desk,
+  { rule, attributes, scopes, choice }: TokenServing,
+): Promise<Outcome<Operated>> {
   if (choice === null) throw new Error('nobody chose what the token is to be');
   const { label, origins, lifeMs } = choice;
-  const scopes = rule.scopes ?? [];
   const made = expected(
     await createToken(desk, {
       type: rule.type.name,
       label,
-      scopes,
+      scopes: scopes ?? [],
       attributes,
       origins,
       expiresInMs: lifeMs,
@@ -72,9 +74,11 @@ async function revoke(desk: Desk, serving: TokenServing): Promise<Outcome<Operat
   return done(200, { ...view, token: view });
 }
 
-async function regenerate(desk: Desk, { rule, attributes }: TokenServing): Promise<Outcome<Operated>> {
+async function regenerate(
+  desk: Desk,
+  { rule, attributes, scopes, graceMs }: TokenServing,
+): Promise<Outcome<Operated>> {
   const { name } = rule.type;
-  const { scopes, graceMs } = rule;
   const { created, replaced } = expected(
     await regenerateToken(desk, { type: name, attributes, scopes, label: name, graceMs }),
   );
@@ -103,7 +107,7 @@ async function recordOf(
 
 /** A successor's plaintext goes to the caller, so it must be able to do no more than the row says. */
 function isWithin({ attributes, scopes }: TokenRecord, serving: TokenServing): boolean {
-  const allowed = serving.rule.scopes;
+  const allowed = serving.scopes;
   if (allowed !== null && !scopes.every((scope) => allowed.includes(scope))) return false;
   return attributes.size === serving.attributes.size;
 }
@@ -134,20 +138,25 @@ function done(status: Operated['status'], body: Operated['body']): Outcome<Opera
 
 /** `token` is the plaintext itself here: what clients of a regenerate look for. */
 function withSecret({ record, plaintext }: CreatedToken): Readonly<Record<string, unknown>> {
-  return { token: plaintext, ...viewOf(record) };
+  return { ...viewOf(record), token: plaintext };
 }
 
-/** A record as products' clients know it: both names where there are two in use. Never a secret: a record has none. */
+/**
+ * A record as products' clients know it: both names where there are two in use, and its attributes beside the rest as
+ * well (an attribute `project_id` is the `project_id` of the answer). Never a secret: a record has none.
+ */
 function viewOf(record: TokenRecord): Readonly<Record<string, unknown>> {
   const { id, type, label, preview, scopes, origins } = record;
+  const attributes = Object.fromEntries(record.attributes);
   return {
+    ...attributes,
     token_id: id,
     id,
     type,
     label,
     preview,
     scopes,
-    attributes: Object.fromEntries(record.attributes),
+    attributes,
     allowed_origins: origins,
     created_at: new Date(record.createdAt).toISOString(),
     expires_at: timeOf(record.expiresAt),
