@@ -4,12 +4,12 @@ import { activeMaxDefault, probeChoiceOf } from '../../policy/probe-input.ts';
 import { type Checked, complain } from '../../policy/token-input.ts';
 import type { Policy } from '../../policy/types.ts';
 import type { ProbeKey } from '../../store/probe-store.ts';
-import { type LoadedConfig, loadConfig, type Need } from '../config/load.ts';
+import type { LoadedConfig } from '../config/load.ts';
 import { storeName } from '../config/store-settings.ts';
 import {
   allowed,
   CommandFailed,
-  ConfigFailed,
+  configOf,
   configOption,
   count,
   exitCodes,
@@ -17,6 +17,7 @@ import {
   paint,
   printJson,
   type Shell,
+  storeConfigOf,
   understood,
   visible,
 } from './cli-shell.ts';
@@ -82,7 +83,7 @@ function onOne(command: Command): Command {
 }
 
 async function activate(options: ActivateOptions, shell: Shell): Promise<void> {
-  const config = configFor('keys', options.config, shell);
+  const config = configOf(options.config, shell, 'keys');
   const key = keyOf(config.policy, options);
   const said = {
     label_pattern: options.labelPattern,
@@ -109,7 +110,7 @@ async function activate(options: ActivateOptions, shell: Shell): Promise<void> {
 }
 
 async function list(options: ListOptions, shell: Shell): Promise<void> {
-  const config = configFor('store', options.config, shell);
+  const config = storeConfigOf(options.config, shell);
   const key = keyOf(config.policy, options);
   const { limit, after = null } = options;
   const answer = await atDesk(config, 'read', shell, (desk) => listProbes(desk, { ...key, limit, after }));
@@ -129,19 +130,12 @@ async function list(options: ListOptions, shell: Shell): Promise<void> {
 }
 
 async function deactivate(id: string, options: Common, shell: Shell): Promise<void> {
-  const config = configFor('store', options.config, shell);
+  const config = storeConfigOf(options.config, shell);
   const key = keyOf(config.policy, options);
   const record = await done(config, 'change', shell, (desk) => deactivateProbe(desk, key, id));
   const deactivatedAt = new Date(record.deactivatedAt ?? 0).toISOString();
   if (options.json) return printJson(shell, { activation_id: record.id, deactivated_at: deactivatedAt });
   shell.out(`${record.id} is off since ${deactivatedAt}\n`);
-}
-
-/** @throws ConfigFailed */
-function configFor(need: Need, file: string, shell: Shell): LoadedConfig {
-  const loading = loadConfig(file, shell.env, need);
-  if (!loading.ok) throw new ConfigFailed(loading.problems);
-  return loading.config;
 }
 
 /** @throws CommandFailed where several types are signed, and none is named. */

@@ -11,8 +11,13 @@ export type SignedType = {
   readonly keys: readonly string[];
 };
 
-/** A row that signs. @property text null: whatever the path or the token says. */
-type Signer = { readonly type: string; readonly text: string | null; readonly path: ConfigPath };
+/** A row that signs. */
+type Signer = {
+  readonly type: string;
+  /** null: whatever the path or the token says. */
+  readonly text: string | null;
+  readonly path: ConfigPath;
+};
 
 /**
  * A row signs with a key derived from the newest secret of its type. The signature does not cover the prefix, so
