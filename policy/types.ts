@@ -194,6 +194,8 @@ export type Policy = {
   readonly routes: readonly Route[];
   /** Every row that this host and raw path could mean, most specific first; empty: no such row. */
   readonly find: (host: string, path: string) => RowSet;
+  /** How what no row of this host answers for is worded; null: RFC 9457. @param host null: nobody can tell. */
+  readonly styleFor: (host: string | null) => ErrorStyle | null;
   readonly limits: ReadonlyMap<string, Limit>;
   /** Pins that remember a value, with what each belongs to: the name of an attribute, or `token`. */
   readonly bundlePins: ReadonlyMap<string, string>;

@@ -41,7 +41,7 @@ limits:
   seldom: { rate: 1/1m, per: [route], mode: monitor, until: 2999-01-01, on_redis_down: local }
   visitors: { rate: 1000000/1m, per: [address, route], on_redis_down: local }
 errors:
-  plain: { status: { type_not_allowed: 401, method_not_allowed: 404, cors_origin_not_allowed: 400 }, body: { message: "{detail}" } }
+  plain: { status: { type_not_allowed: 401, method_not_allowed: 404, cors_origin_not_allowed: 400, route_not_found: 410, path_ambiguous: 422, request_malformed: 421, expectation_failed: 428 }, body: { message: "{detail}" } }
   coded: { status: { scope_missing: 404, body_too_large: 422 }, codes: { invalid_token: BAD_TOKEN }, body: { error: "{code}" }, challenge: off, for: { bind_mismatch: { status: 401 } } }
 identity:
   reserve: [X-Acme-*]
@@ -123,6 +123,7 @@ apis:
       OPTIONS /people: { allow: { session: any_scope } }
   open:
     to: app
+    errors: plain
     types: [partner, guest, visitor, probe]
     routes:
       GET /visits/{visit}: { allow: { visitor: any_scope, guest: any_scope }, limits: [visitors] }
