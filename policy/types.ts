@@ -115,6 +115,8 @@ export type Route = {
   readonly access: 'public' | ReadonlyMap<string, Cell>;
   /** Where this row's api looks for a credential, in order; cookies last. */
   readonly sources: readonly Source[];
+  /** The scheme of Authorization is `Bearer` to the letter; absent: in any case (RFC 9110 §11.1). */
+  readonly strictScheme?: true;
   /** The signed tokens that are looked for here; absent: none. */
   readonly annotate?: readonly AnnotationType[];
   readonly bind: readonly Bind[];

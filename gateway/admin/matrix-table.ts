@@ -75,8 +75,13 @@ export function matrixTable({ types, rows }: Matrix): Table {
   return [shown.map(({ header }) => header), ...rows.map((row) => shown.map(({ cell }) => cell(row)))];
 }
 
-function rowText({ row, websocket, path_parameters }: MatrixRow): string {
-  return `${row}${websocket ? ' (WebSocket)' : ''}${path_parameters ? ' (path parameters)' : ''}`;
+function rowText({ row, websocket, path_parameters, strict_scheme }: MatrixRow): string {
+  const notes = [
+    ...(websocket ? ['WebSocket'] : []),
+    ...(path_parameters ? ['path parameters'] : []),
+    ...(strict_scheme ? ['strict scheme'] : []),
+  ];
+  return [row, ...notes.map((note) => `(${note})`)].join(' ');
 }
 
 function bodyText({ body_max, body_json }: MatrixRow): string {

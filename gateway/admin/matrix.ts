@@ -71,6 +71,8 @@ export type MatrixRow = {
   readonly errors: string | null;
   /** Whether `;` may stand in the path. */
   readonly path_parameters: boolean;
+  /** Whether the scheme of Authorization must be `Bearer` to the letter. */
+  readonly strict_scheme: boolean;
   /** Where it goes; `serve OPERATION`: it is answered here. */
   readonly upstream: string;
   /** Whether WebSocket handshakes are granted. */
@@ -128,6 +130,7 @@ function rowOf(route: Route, { types }: Policy): MatrixRow {
     observes: route.observe.map(formatObserve),
     errors: route.errors?.name ?? null,
     path_parameters: route.pathParameters,
+    strict_scheme: !isPublic && route.strictScheme === true,
     upstream: serve === null ? upstream : `serve ${serve.operation}`,
     websocket,
   };

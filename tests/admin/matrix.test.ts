@@ -49,6 +49,7 @@ describe('postern matrix', () => {
       observes: [],
       errors: null,
       path_parameters: false,
+      strict_scheme: false,
       upstream: 'app',
       websocket: false,
     });

@@ -173,6 +173,7 @@ apis:
     hosts: [one.example, two.example]
     prefixes: ["", /v1]
     cors: site
+    strict_scheme: true
     routes:
       POST /x/{org}:
         { allow: { user: a + b }, scopes: { mode: monitor, until: 2999-01-01 }, bind: { org: token.attribute.org }, pins: [office, site, app], limits: [each], body: { max: 1KiB, json: true } }
@@ -247,7 +248,9 @@ const isOptional = new Map([
   ...['cors', 'errors', 'originPin', 'addressPin', 'body', 'bodyBytesMax', 'failureBudget'].map(
     (name) => [name, null] as const,
   ),
-  ...['monitorUntil', 'scopesMonitorUntil', 'costAt', 'csrf'].map((name) => [name, undefined] as const),
+  ...['monitorUntil', 'scopesMonitorUntil', 'costAt', 'csrf', 'strictScheme'].map(
+    (name) => [name, undefined] as const,
+  ),
 ]);
 
 /** Left out: what is made of the rest, the digest of the text, and what no row uses. */

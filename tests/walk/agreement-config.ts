@@ -81,6 +81,7 @@ apis:
     types: [service, partner, user, guest, probe]
     to: deep
     errors: coded
+    strict_scheme: true
     routes:
       GET /tenants/{tenant}/report: { allow: { service: reports:read, partner: reports:read }, bind: { tenant: { equals: token.attribute.tenant, else: 404 } } }
       GET /tenants/{tenant}/regions/{region}: { allow: { service: any_scope }, bind: { tenant: token.attribute.tenant, region: token.attribute.regions } }

@@ -48,6 +48,9 @@ export function mutantsOf(yaml: string): readonly Mutant[] {
     mutants.push({ kind, name: `${kind} ${name}`, text: JSON.stringify(copy) });
   };
   for (const [api, { routes }] of Object.entries(config.apis)) {
+    flip('flag', `${api}: strict scheme`, (copy) =>
+      Object.assign(copy.apis[api] ?? {}, { strict_scheme: true }),
+    );
     for (const [key, row] of Object.entries(routes)) {
       const at = { api, key, row };
       const flipRow: FlipRow = (kind, name, edit) =>
