@@ -67,7 +67,7 @@ const entries = {
   scope_missing: { status: 403, detail: 'The token lacks a scope.', challenge: 'insufficient_scope' },
   csrf_invalid: { status: 403, detail: 'The CSRF header is missing or wrong.' },
   bind_mismatch: { status: 403, detail: 'The token is not for this resource.' },
-  origin_not_allowed: { status: 403, detail: 'The token cannot be used from this origin.' },
+  origin_not_allowed: { status: 403, detail: 'This cannot be used from this origin.' },
   address_not_allowed: { status: 403, detail: 'This address is not allowed.' },
   bundle_mismatch: { status: 403, detail: 'The token belongs to another bundle ID.' },
   bundle_missing: { status: 403, detail: 'A bundle ID is required with this token.' },

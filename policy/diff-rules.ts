@@ -18,6 +18,7 @@ const judged = new Set([
   'access',
   'limits',
   'originPin',
+  'originList',
   'addressPin',
   'bundlePins',
   'scopesMonitorUntil',

@@ -2,6 +2,7 @@
 import type { Annotations, AnnotationType, Unverified } from './annotation-types.ts';
 import type { BodyRule, BundlePin, PinEvidence, PinOwed } from './body-types.ts';
 import type { ErrorStyle } from './error-style.ts';
+import type { OriginList, OriginPin } from './pin-types.ts';
 import type { ServeRule } from './serve-types.ts';
 import type { Source, TokenRecord, TokenType } from './token-types.ts';
 
@@ -46,14 +47,6 @@ export type Limit = {
   readonly monitorUntil?: number;
   /** JSON pointer of the array in the body whose items are what a request costs; absent: it costs 1. */
   readonly costAt?: string;
-};
-
-export type OriginPin = {
-  readonly kind: 'origin';
-  readonly name: string;
-  readonly whenMissing: 'allow' | 'deny';
-  /** As on a limit. */
-  readonly monitorUntil?: number;
 };
 
 /** An IP network: two 16-bit groups are v4, eight are v6. No bit is set beyond the first `bits`. */
@@ -122,6 +115,8 @@ export type Route = {
   readonly bind: readonly Bind[];
   /** How an origin list on the token is enforced here; null: this row opted out. */
   readonly originPin: OriginPin | null;
+  /** Which pages may call this row, whoever asks; absent: it names no such list. */
+  readonly originList?: OriginList;
   /** Where callers may come from; null: anywhere. */
   readonly addressPin: CidrPin | null;
   /** As on a limit, for the scopes that the cells ask for. */

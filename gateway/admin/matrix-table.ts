@@ -29,6 +29,11 @@ const after: readonly Column[] = [
   { header: 'Limits', cell: ({ limits }) => listed(limits, '; ') },
   { header: 'Origin pin', cell: ({ origin_pin }) => origin_pin ?? '-' },
   {
+    header: 'Row origin pin',
+    cell: ({ row_origin_pin }) => row_origin_pin ?? '-',
+    isShown: some(({ row_origin_pin }) => row_origin_pin !== null),
+  },
+  {
     header: 'Address pin',
     cell: ({ address_pin }) => address_pin ?? '-',
     isShown: some(({ address_pin }) => address_pin !== null),

@@ -33,6 +33,9 @@ cors:
   listed: { origins: [https://app.example.com, http://localhost:3000], methods: [GET, PUT, DELETE], credentials: true }
 pins:
   site: { kind: origin, when_missing: deny }
+  relay: { kind: origin, allow: [https://app.example.com, http://localhost:3000], when_missing: deny }
+  embed: { kind: origin, allow: [https://app.example.com], when_missing: allow }
+  trial: { kind: origin, allow: [https://app.example.com], when_missing: deny, mode: monitor, until: 2999-01-01 }
   here: { kind: cidr, allow: [127.0.0.0/8, "::1/128"] }
   office: { kind: cidr, allow: [203.0.113.0/24] }
   soon: { kind: cidr, allow: [203.0.113.0/24], mode: monitor, until: 2999-01-01 }
@@ -67,7 +70,7 @@ apis:
       PUT /items/{id}: { allow: { user: items:read + items:write }, cors: listed, errors: plain }
       DELETE /items/{id}: { allow: { user: items:write + items:delete }, cors: listed }
       GET /items/special: { allow: { service: admin:all } }
-      GET /items/{id}/parts: { allow: { user: any_scope, service: any_scope } }
+      GET /items/{id}/parts: { allow: { user: any_scope, service: any_scope }, pins: [embed, site, here] }
       GET /items/{id}/parts/{part}: { allow: { user: any_scope } }
       PATCH /items/{id}/parts/{part}: { allow: { user: items:write } }
       GET /projects/{project}: { allow: { user: any_scope }, bind: { project: token.attribute.projects } }
@@ -128,10 +131,10 @@ apis:
     types: [partner, guest, visitor, probe]
     routes:
       GET /visits/{visit}: { allow: { visitor: any_scope, guest: any_scope }, limits: [visitors] }
-      POST /visits: { allow: { visitor: any_scope } }
+      POST /visits: { allow: { visitor: any_scope }, pins: [embed] }
       GET /status: { allow: public, limits: [visitors] }
-      GET /status/{what}: { allow: public }
-      POST /hooks/{name...}: { allow: public, body: { max: 32B } }
+      GET /status/{what}: { allow: public, pins: [trial] }
+      POST /hooks/{name...}: { allow: public, pins: [relay], body: { max: 32B } }
       GET /docs/{page}: { allow: public, pins: [office] }
       POST /docs/{page}: { allow: public, pins: [soon], limits: [seldom] }
       GET /items: { allow: { partner: items:read } }
