@@ -87,7 +87,10 @@ export function createFrontDoor(gate: Gate, door: Door): Server {
   server.on('upgrade', (req, socket, early) => {
     const at = { server, gate, trustedProxies: door.trustedProxies };
     if (admitUpgrade(at, req, socket, early)) return;
-    answerSocket(gate, 'request_malformed', socket, 'bytes behind a handshake that was not answered yet');
+    answerSocket(gate, 'request_malformed', socket, {
+      reason: 'bytes behind a handshake that was not answered yet',
+      host: wordingHost(headOf(req)),
+    });
   });
   server.on('connect', (_req, socket) => onClientError(gate, new Error('CONNECT'), socket));
   server.on('clientError', (error, socket) => onClientError(gate, error, socket));
@@ -130,10 +133,17 @@ function onClientError(gate: Gate, error: Error, socket: Duplex): void {
   else answerSocket(gate, 'request_malformed', socket);
 }
 
-/** There is no head to read a host from: all apis are asked. */
-function answerSocket(gate: Gate, code: RefusalCode, socket: Duplex, reason = 'not parsed as HTTP'): void {
+/** `host` null: there is no head to read one from. */
+const unread = { reason: 'not parsed as HTTP', host: null };
+
+function answerSocket(
+  gate: Gate,
+  code: RefusalCode,
+  socket: Duplex,
+  { reason, host }: { readonly reason: string; readonly host: string | null } = unread,
+): void {
   const requestId = randomUUID();
-  const style = gate.site().policy.styleFor(null);
+  const style = gate.site().policy.styleFor(host);
   const answer = refusalAnswer({ code, requestId, realm: 'postern', style });
   writeSocket(socket, answer);
   const peer = 'remoteAddress' in socket ? String(socket.remoteAddress) : '';

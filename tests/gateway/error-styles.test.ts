@@ -226,6 +226,18 @@ describe('no style that loads', () => {
     expect(seen).toBeGreaterThan(40);
   });
 
+  test('tells a bind that hides from a path that is not there', () => {
+    fc.assert(
+      fc.property(anyStyle, (written) => {
+        const style = accepted(written);
+        if (style === null) return;
+        const denial = { status: 404 as const, requiredScopes: ['a'], batchCount: 3, retryAfterMs: 7000 };
+        expect(answerIn(style, 'bind_mismatch', denial)).toEqual(answerIn(style, 'route_not_found'));
+      }),
+      fuzz(100),
+    );
+  });
+
   test('turns a refusal into a success, "cannot tell" into an answer, or anything into what is not JSON', () => {
     fc.assert(
       fc.property(anyStyle, (written) => {

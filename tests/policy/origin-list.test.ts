@@ -71,7 +71,9 @@ test('no request with an Origin that is not on the list passes, whatever its row
         const isListed =
           origin === null
             ? missing === 'allow'
-            : listed.includes(origin.toLowerCase().replace(/^(https:.*):0{0,2}443$|^(http:.*):0{0,3}80$/, '$1$2'));
+            : listed.includes(
+                origin.toLowerCase().replace(/^(https:.*):0{0,2}443$|^(http:.*):0{0,3}80$/, '$1$2'),
+              );
         expect(outcome.ok).toBe(isListed);
         if (outcome.ok) passed++;
         else {

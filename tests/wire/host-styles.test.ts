@@ -84,7 +84,8 @@ function configOf(apis: readonly Api[], { url }: UpstreamFixture): string {
     ${errors === '' ? '' : `errors: ${errors}`}
     routes:
       GET /t${index}/{tenant}: { ${['allow: { member: any_scope }', 'bind: { tenant: { equals: token.attribute.tenant, else: 404 } }', ...more].join(', ')} }
-      POST /t${index}/{tenant}: { allow: public, errors: own }`;
+      POST /t${index}/{tenant}: { allow: public, errors: own }
+      GET /live${index}: { allow: public, websocket: true }`;
   });
   return `upstreams: { app: { url: ${url} } }
 token_types: { member: { prefix: me_, scopes: [], attributes: { tenant: optional } } }
@@ -122,6 +123,11 @@ describe('where apis differ', () => {
     const method = await asked('DELETE /t0/a', 'plain.test');
     expect([method.status, method.body]).toEqual([405, '{"message":"This path does not have that method."}']);
     expect(method.field('allow')).toBe('GET, HEAD, POST');
+    const handshake = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
+    const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
+    const lines = ['Host: plain.test', ...handshake, key];
+    const early = await ask(many.port, requestBytes('GET /live0', lines, 'too early'));
+    expect([early.status, early.body]).toEqual([400, '{"message":"The request is malformed."}']);
     const ours = await asked('GET /_postern/nothing', 'plain.test');
     expect([ours.status, ours.body]).toEqual([404, '{"message":"There is nothing here."}']);
   });
