@@ -9,7 +9,6 @@ import type { Preflight } from '../policy/cors.ts';
 import { judgePreflight } from '../policy/cors.ts';
 import { admit, decide, type Trace } from '../policy/decide.ts';
 import { denial } from '../policy/denial.ts';
-import { commonStyle, type ErrorStyle } from '../policy/error-style.ts';
 import { judge } from '../policy/limits.ts';
 import { codesOf } from '../policy/monitor.ts';
 import { type OwnEndpoint, ownEndpoint } from '../policy/own-paths.ts';
@@ -72,8 +71,8 @@ export type Ruling =
       readonly denial: Denial;
       readonly route: Route | null;
       readonly states: readonly LimitState[];
-      /** How it is worded; null: the default. */
-      readonly style: ErrorStyle | null;
+      /** Of the path, where none of them was chosen; else empty. */
+      readonly rows: RowSet;
     };
 
 /** How far a walk has come. Kept outside it, so that the answer to a fault knows row and token too. */
@@ -87,6 +86,7 @@ export type Footing = {
 };
 
 const noStates: readonly LimitState[] = [];
+const noRows: RowSet = [];
 
 /** @throws StoreFault, LimiterUncounted, BodiesFull: we cannot tell; CallerLeft: nobody listens. The caller of the walk answers 503. */
 export async function walk(
@@ -295,13 +295,13 @@ function refuse(
   route: Route | null = reason.route ?? null,
   states: readonly LimitState[] = noStates,
 ): Ruling {
-  return { kind: 'refuse', denial: reason, route, states, style: route?.errors ?? null };
+  return { kind: 'refuse', denial: reason, route, states, rows: noRows };
 }
 
-/** The path is known and the row is not: worded as all rows of the path are, if they are worded alike. */
+/** The path is known and the row is not. */
 function refuseUnchosen(reason: Denial, rows: RowSet): Ruling {
   const route = reason.route ?? null;
-  return { kind: 'refuse', denial: reason, route, states: noStates, style: commonStyle(rows) };
+  return { kind: 'refuse', denial: reason, route, states: noStates, rows };
 }
 
 /** Fetch standard: a preflight names exactly one method. null: not a preflight. */

@@ -153,7 +153,15 @@ export const apiSchema = closed({
   ),
   to: v.optional(name('The upstream of every row that names none.')),
   cors: v.optional(name('The cors block of every row that names none.')),
-  errors: v.optional(name('The error style of every row that names none.')),
+  strict_scheme: v.optional(
+    flag('Whether the scheme of Authorization must be Bearer to the letter (default false: in any case).'),
+    false,
+  ),
+  errors: v.optional(
+    name(
+      'The error style of every row that names none, and of what no row answers for if all apis of a host agree.',
+    ),
+  ),
   routes: v.pipe(
     v.record(rowKey, v.pipe(rowSchema, v.description('One row of the matrix.'))),
     v.description('The rows: METHOD /path, with {x} for one segment and {x...} for the rest.'),

@@ -18,6 +18,7 @@ const judged = new Set([
   'access',
   'limits',
   'originPin',
+  'originList',
   'addressPin',
   'bundlePins',
   'scopesMonitorUntil',
@@ -25,6 +26,7 @@ const judged = new Set([
   'bodyBytesMax',
   'body',
   'websocket',
+  'strictScheme',
 ]);
 
 export function compareRules(was: Route, is: Route): readonly Change[] {
@@ -36,6 +38,7 @@ export function compareRules(was: Route, is: Route): readonly Change[] {
   return [
     ...rowChange(was, is),
     ...websocketChange(was, is),
+    ...schemeChange(was, is),
     ...scopesChange(was, is),
     ...bodyReaders,
     ...compareNamed(row, 'bind', binds(was), binds(is), () => 'changed', bindText),
@@ -56,6 +59,13 @@ function websocketChange({ websocket: was }: Route, { websocket: is, id: row }: 
   if (was === is) return [];
   const text = (granted: boolean) => (granted ? 'granted' : 'refused');
   return [{ verdict: is ? 'opened' : 'closed', row, what: 'websocket', from: text(was), to: text(is) }];
+}
+
+function schemeChange({ strictScheme: was }: Route, { strictScheme: is, id: row }: Route): readonly Change[] {
+  if ((was === true) === (is === true)) return [];
+  const text = (strict?: boolean) => (strict === true ? 'Bearer to the letter' : 'in any case');
+  const verdict = is === true ? 'tightened' : 'loosened';
+  return [{ verdict, row, what: 'scheme', from: text(was), to: text(is) }];
 }
 
 function scopesChange(before: Route, { scopesMonitorUntil: is, id: row }: Route): readonly Change[] {

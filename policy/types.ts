@@ -2,6 +2,7 @@
 import type { Annotations, AnnotationType, Unverified } from './annotation-types.ts';
 import type { BodyRule, BundlePin, PinEvidence, PinOwed } from './body-types.ts';
 import type { ErrorStyle } from './error-style.ts';
+import type { OriginList, OriginPin } from './pin-types.ts';
 import type { ServeRule } from './serve-types.ts';
 import type { Source, TokenRecord, TokenType } from './token-types.ts';
 
@@ -46,14 +47,6 @@ export type Limit = {
   readonly monitorUntil?: number;
   /** JSON pointer of the array in the body whose items are what a request costs; absent: it costs 1. */
   readonly costAt?: string;
-};
-
-export type OriginPin = {
-  readonly kind: 'origin';
-  readonly name: string;
-  readonly whenMissing: 'allow' | 'deny';
-  /** As on a limit. */
-  readonly monitorUntil?: number;
 };
 
 /** An IP network: two 16-bit groups are v4, eight are v6. No bit is set beyond the first `bits`. */
@@ -115,11 +108,15 @@ export type Route = {
   readonly access: 'public' | ReadonlyMap<string, Cell>;
   /** Where this row's api looks for a credential, in order; cookies last. */
   readonly sources: readonly Source[];
+  /** The scheme of Authorization is `Bearer` to the letter; absent: in any case (RFC 9110 §11.1). */
+  readonly strictScheme?: true;
   /** The signed tokens that are looked for here; absent: none. */
   readonly annotate?: readonly AnnotationType[];
   readonly bind: readonly Bind[];
   /** How an origin list on the token is enforced here; null: this row opted out. */
   readonly originPin: OriginPin | null;
+  /** Which pages may call this row, whoever asks; absent: it names no such list. */
+  readonly originList?: OriginList;
   /** Where callers may come from; null: anywhere. */
   readonly addressPin: CidrPin | null;
   /** As on a limit, for the scopes that the cells ask for. */
@@ -194,6 +191,8 @@ export type Policy = {
   readonly routes: readonly Route[];
   /** Every row that this host and raw path could mean, most specific first; empty: no such row. */
   readonly find: (host: string, path: string) => RowSet;
+  /** How what no row of this host answers for is worded; null: RFC 9457. @param host null: nobody can tell. */
+  readonly styleFor: (host: string | null) => ErrorStyle | null;
   readonly limits: ReadonlyMap<string, Limit>;
   /** Pins that remember a value, with what each belongs to: the name of an attribute, or `token`. */
   readonly bundlePins: ReadonlyMap<string, string>;

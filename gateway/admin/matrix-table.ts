@@ -29,6 +29,11 @@ const after: readonly Column[] = [
   { header: 'Limits', cell: ({ limits }) => listed(limits, '; ') },
   { header: 'Origin pin', cell: ({ origin_pin }) => origin_pin ?? '-' },
   {
+    header: 'Row origin pin',
+    cell: ({ row_origin_pin }) => row_origin_pin ?? '-',
+    isShown: some(({ row_origin_pin }) => row_origin_pin !== null),
+  },
+  {
     header: 'Address pin',
     cell: ({ address_pin }) => address_pin ?? '-',
     isShown: some(({ address_pin }) => address_pin !== null),
@@ -75,8 +80,13 @@ export function matrixTable({ types, rows }: Matrix): Table {
   return [shown.map(({ header }) => header), ...rows.map((row) => shown.map(({ cell }) => cell(row)))];
 }
 
-function rowText({ row, websocket, path_parameters }: MatrixRow): string {
-  return `${row}${websocket ? ' (WebSocket)' : ''}${path_parameters ? ' (path parameters)' : ''}`;
+function rowText({ row, websocket, path_parameters, strict_scheme }: MatrixRow): string {
+  const notes = [
+    ...(websocket ? ['WebSocket'] : []),
+    ...(path_parameters ? ['path parameters'] : []),
+    ...(strict_scheme ? ['strict scheme'] : []),
+  ];
+  return [row, ...notes.map((note) => `(${note})`)].join(' ');
 }
 
 function bodyText({ body_max, body_json }: MatrixRow): string {

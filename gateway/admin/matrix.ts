@@ -52,6 +52,8 @@ export type MatrixRow = {
   readonly limits: readonly string[];
   /** How origins on a token are enforced; null: the row is public. */
   readonly origin_pin: string | null;
+  /** The pages that may call the row, whoever asks; null: any. */
+  readonly row_origin_pin: string | null;
   /** The networks callers must be in; null: any. */
   readonly address_pin: string | null;
   /** What is in monitor mode, and until when. */
@@ -71,6 +73,8 @@ export type MatrixRow = {
   readonly errors: string | null;
   /** Whether `;` may stand in the path. */
   readonly path_parameters: boolean;
+  /** Whether the scheme of Authorization must be `Bearer` to the letter. */
+  readonly strict_scheme: boolean;
   /** Where it goes; `serve OPERATION`: it is answered here. */
   readonly upstream: string;
   /** Whether WebSocket handshakes are granted. */
@@ -118,6 +122,7 @@ function rowOf(route: Route, { types }: Policy): MatrixRow {
     bind: route.bind.map(formatBind),
     limits: route.limits.map((limit) => `${limit.name} ${formatLimit(limit)}`),
     origin_pin: isPublic ? null : formatPin(route),
+    row_origin_pin: formatOriginList(route),
     address_pin: formatAddressPin(route),
     monitored: monitoredOf(route),
     bundle_pins: route.bundlePins.map((pin) => `${pin.name}, ${formatBundlePin(pin)}`),
@@ -128,6 +133,7 @@ function rowOf(route: Route, { types }: Policy): MatrixRow {
     observes: route.observe.map(formatObserve),
     errors: route.errors?.name ?? null,
     path_parameters: route.pathParameters,
+    strict_scheme: !isPublic && route.strictScheme === true,
     upstream: serve === null ? upstream : `serve ${serve.operation}`,
     websocket,
   };
@@ -150,6 +156,11 @@ function formatPin({ originPin }: Route): string {
   return originPin === null ? 'off' : `${originPin.name}, ${originPin.whenMissing} without Origin`;
 }
 
+function formatOriginList({ originList }: Route): string | null {
+  if (originList === undefined) return null;
+  return `${originList.name}, ${originList.allow.join(' ')}, ${originList.whenMissing} without Origin`;
+}
+
 function formatAddressPin({ addressPin }: Route): string | null {
   if (addressPin === null) return null;
   return `${addressPin.name}, ${addressPin.allow.map(formatNetwork).join(' ')}`;
@@ -157,8 +168,8 @@ function formatAddressPin({ addressPin }: Route): string | null {
 
 /** In words that do not depend on the day they are read. */
 function monitoredOf(route: Route): readonly string[] {
-  const { access, scopesMonitorUntil, originPin, addressPin, bundlePins, limits } = route;
-  const pins = access === 'public' ? [addressPin] : [originPin, addressPin];
+  const { access, scopesMonitorUntil, originPin, originList = null, addressPin, bundlePins, limits } = route;
+  const pins = access === 'public' ? [originList, addressPin] : [originPin, originList, addressPin];
   const all: readonly (readonly [name: string, until: number | undefined])[] = [
     ['scopes', scopesMonitorUntil],
     ...pins.flatMap((pin) => (pin === null ? [] : [[`pin ${pin.name}`, pin.monitorUntil] as const])),

@@ -49,6 +49,8 @@ describe('postern matrix', () => {
       observes: [],
       errors: null,
       path_parameters: false,
+      strict_scheme: false,
+      row_origin_pin: null,
       upstream: 'app',
       websocket: false,
     });
@@ -95,10 +97,11 @@ describe('postern matrix', () => {
         'POST /events: {',
         'POST /events: { cors: web, errors: plain, pins: [app], path_parameters: allow, body: { max: 64KiB },',
       )
-      .replace('allow: public', 'allow: public, credentials: strip')
+      .replace('allow: public', 'allow: public, credentials: strip, pins: [relay]')
+      .replace('    to: app\n', '    to: app\n    strict_scheme: true\n')
       .concat(`cors: { web: { origins: [https://a.example], credentials: true, max_age: 1h } }
 errors: { plain: { body: { message: "{detail}" } } }
-pins: { app: { kind: bundle_id, from: [json:/app_id, header:X-App], belongs_to: token, when_missing: deny, mode: monitor, until: 2999-01-01 } }
+pins: { relay: { kind: origin, allow: [https://a.example], when_missing: deny, mode: monitor, until: 2999-01-01 }, app: { kind: bundle_id, from: [json:/app_id, header:X-App], belongs_to: token, when_missing: deny, mode: monitor, until: 2999-01-01 } }
 `);
     const terminal = new Terminal(text);
     const lines = (await terminal.run('matrix', '--markdown')).stdout.split('\n');
@@ -107,7 +110,7 @@ pins: { app: { kind: bundle_id, from: [json:/app_id, header:X-App], belongs_to: 
       header.split(' | ').map((name, index) => [name.replace('| ', ''), events.split(' | ')[index]]),
     );
     expect(cells).toMatchObject({
-      Row: '| main POST /events (path parameters)',
+      Row: '| main POST /events (path parameters) (strict scheme)',
       'Bundle pins': 'app, json:/app_id header:x-app of token, first use deny, deny when missing',
       Monitored: 'pin app until 2999-01-01',
       Body: '64KiB, JSON',
@@ -115,7 +118,11 @@ pins: { app: { kind: bundle_id, from: [json:/app_id, header:X-App], belongs_to: 
       Credentials: '-',
       Errors: 'plain',
     });
-    expect(lines.find((line) => line.startsWith('| main GET /status'))).toContain(' | strip | ');
+    const status = lines.find((line) => line.startsWith('| main GET /status |'));
+    expect(status).toContain(' | strip | ');
+    expect(status).toContain(
+      ' | relay, https://a.example, deny without Origin | pin relay until 2999-01-01 | ',
+    );
     expect(lines.filter((line) => line.startsWith('| web '))).toEqual([
       '| web | https://a.example | GET, HEAD, POST | - | - | yes | 1h |',
     ]);

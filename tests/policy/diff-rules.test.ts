@@ -165,6 +165,7 @@ failure_budget: { rate: 20/1m, per: address }
 pins:
   office: { kind: cidr, allow: [10.0.0.0/8, "2001:db8::/32"], mode: monitor, until: 2999-01-01 }
   site: { kind: origin, when_missing: deny, mode: monitor, until: 2999-01-01 }
+  relay: { kind: origin, allow: [https://a.example, https://b.example], when_missing: deny, mode: monitor, until: 2999-01-01 }
   app: { kind: bundle_id, from: [json:/app_id, header:X-App], first_use: pin, belongs_to: attribute.org, when_missing: deny, reveal: masked, mode: monitor, until: 2999-01-01 }
 identity: { reserve: [X-Acme-*], headers: { X-Acme-Org: token.attribute.org } }
 apis:
@@ -173,9 +174,10 @@ apis:
     hosts: [one.example, two.example]
     prefixes: ["", /v1]
     cors: site
+    strict_scheme: true
     routes:
       POST /x/{org}:
-        { allow: { user: a + b }, scopes: { mode: monitor, until: 2999-01-01 }, bind: { org: token.attribute.org }, pins: [office, site, app], limits: [each], body: { max: 1KiB, json: true } }
+        { allow: { user: a + b }, scopes: { mode: monitor, until: 2999-01-01 }, bind: { org: token.attribute.org }, pins: [office, site, relay, app], limits: [each], body: { max: 1KiB, json: true } }
       POST /apps/{org}:
         { allow: { user: a + b }, bind: { org: token.attribute.org }, observe: { on: 2xx, pin: app, of: "{org}", from: json:/bundle_id } }
       GET /live: { allow: public, websocket: true, errors: plain }
@@ -247,7 +249,9 @@ const isOptional = new Map([
   ...['cors', 'errors', 'originPin', 'addressPin', 'body', 'bodyBytesMax', 'failureBudget'].map(
     (name) => [name, null] as const,
   ),
-  ...['monitorUntil', 'scopesMonitorUntil', 'costAt', 'csrf'].map((name) => [name, undefined] as const),
+  ...['monitorUntil', 'scopesMonitorUntil', 'costAt', 'csrf', 'strictScheme', 'originList'].map(
+    (name) => [name, undefined] as const,
+  ),
 ]);
 
 /** Left out: what is made of the rest, the digest of the text, and what no row uses. */

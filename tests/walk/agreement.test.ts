@@ -202,10 +202,17 @@ function expectVariety(outcomes: ReadonlyMap<string, number>): void {
   }
   const rarer = ['serve', 'scope_missing', 'type_not_allowed', 'bind_mismatch', 'credential_malformed'];
   rarer.push('request_malformed', 'credential_ambiguous', 'token_unknown', 'cors_origin_not_allowed');
-  rarer.push('body_too_large', 'csrf_invalid', 'address_not_allowed');
+  rarer.push('body_too_large', 'csrf_invalid', 'address_not_allowed', 'origin_not_allowed');
   for (const code of rarer) expect(share(code), code).toBeGreaterThan(0.001);
   // As the error styles of some rows have it, and as it is without them.
   for (const kind of ['401 type_not_allowed', '403 type_not_allowed', '404 method_not_allowed']) {
+    expect(share(kind), kind).toBeGreaterThan(0);
+  }
+  // As the apis of some hosts have it where there is no row.
+  for (const kind of ['410 route_not_found', '404 route_not_found', '422 path_ambiguous']) {
+    expect(share(kind), kind).toBeGreaterThan(0.001);
+  }
+  for (const kind of ['421 request_malformed', '400 request_malformed', '428 expectation_failed']) {
     expect(share(kind), kind).toBeGreaterThan(0);
   }
   for (const kind of ['400 cors_origin_not_allowed', '404 scope_missing', '401 bind_mismatch']) {

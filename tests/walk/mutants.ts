@@ -48,6 +48,9 @@ export function mutantsOf(yaml: string): readonly Mutant[] {
     mutants.push({ kind, name: `${kind} ${name}`, text: JSON.stringify(copy) });
   };
   for (const [api, { routes }] of Object.entries(config.apis)) {
+    flip('flag', `${api}: strict scheme`, (copy) =>
+      Object.assign(copy.apis[api] ?? {}, { strict_scheme: true }),
+    );
     for (const [key, row] of Object.entries(routes)) {
       const at = { api, key, row };
       const flipRow: FlipRow = (kind, name, edit) =>
@@ -126,13 +129,17 @@ function flipRules(
       flip('limit', `not ${name}`, (row) => Object.assign(row, { limits: without }));
     else flip('limit', `${name} too`, (row) => Object.assign(row, { limits: [...limits, name] }));
   }
-  for (const [name, { kind }] of Object.entries(config.pins)) {
+  for (const [name, { kind, allow: list }] of Object.entries(config.pins)) {
     if (Array.isArray(pins) && pins.includes(name)) {
       flip('pin', `${name} is not named`, (row) => {
         row.pins = pins.filter((one) => one !== name);
       });
     }
-    if (kind === 'origin' && allow !== 'public') {
+    if (kind === 'origin' && list !== undefined) {
+      const others = Array.isArray(pins) ? pins.filter((one) => one !== name) : [];
+      if (others.length === (Array.isArray(pins) ? pins.length : 0))
+        flip('pin', `${name} too`, (row) => Object.assign(row, { pins: [...others, name] }));
+    } else if (kind === 'origin' && allow !== 'public') {
       flip('pin', `${name} is off`, (row) => Object.assign(row, { pins: { [name]: 'off' } }));
     }
   }
@@ -213,6 +220,17 @@ function flipBlocks({ token_types, scopes, pins, cors, listen }: Config, flip: F
     flip('pin', `${name}: ${whenMissing}`, (copy) =>
       Object.assign(copy.pins[name] ?? {}, { when_missing: whenMissing }),
     );
+    if (pin.kind === 'origin' && Array.isArray(pin.allow)) {
+      const list = (origins: readonly unknown[]) =>
+        flip('pin', `${name}: lists ${origins.join(' ')}`, (copy) =>
+          Object.assign(copy.pins[name] ?? {}, { allow: origins }),
+        );
+      list([...pin.allow, 'https://other.example']);
+      list(pin.allow.with(0, 'https://other.example'));
+      flip('pin', `${name}: of the token`, (copy) => {
+        delete copy.pins[name]?.allow;
+      });
+    }
     flip('pin', `${name}: gone`, (copy) => {
       delete copy.pins[name];
     });
