@@ -38,7 +38,7 @@ export async function serveRow(
   const confirmed = await confirm(permit, serving, visit, site);
   if (!confirmed.ok) return confirmed;
   if (isGone(visit.res)) return null;
-  const done = await gate.operate(site.config, permit, serving);
+  const done = await gate.operate(site.config, permit, confirmed.value);
   return done.ok ? { ok: true, value: answerOf(done.value, permit.facts.requestId) } : done;
 }
 

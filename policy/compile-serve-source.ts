@@ -44,8 +44,23 @@ export function checkSource(
     const message = `anybody who may use the row could name any {${source.param}}`;
     const hint = `write bind: { ${source.param}: token.attribute.NAME }, or confirm: { to: UPSTREAM, request: "GET /…/{${source.param}}" }`;
     errorInValue(at, where, message, hint);
+  } else if (source.kind === 'answer') {
+    checkAnswered(serving, where, target);
   } else {
     checkOfCaller(serving, where, source.name, target);
+  }
+}
+
+/** Only a new token gets what the upstream says: where tokens are looked for, the path and the caller say whose. */
+function checkAnswered({ at, row, operation }: ServeRow, where: ConfigPath, { list }: Target): void {
+  if (operation !== 'token.create') {
+    const hint = 'write a path parameter, token.attribute.NAME or a text';
+    errorInValue(at, where, `${operation} is not about what an answer says`, hint);
+  } else if (row.confirm === undefined) {
+    const hint = 'write confirm: { to: UPSTREAM, request: "GET /…" }';
+    errorInValue(at, where, 'no upstream is asked that could say it', hint);
+  } else if (list) {
+    errorInValue(at, where, 'a list is not read from an answer', 'name an attribute that is one text');
   }
 }
 

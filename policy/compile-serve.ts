@@ -14,13 +14,15 @@ import { annotates } from './compile-type-keys.ts';
 import { type ConfigPath, suggest } from './config-problem.ts';
 import type { RowKey } from './config-rows.ts';
 import type { RowConfig } from './config-schema.ts';
+import { compileQuery } from './json-pointer.ts';
 import { graceMsMax } from './serve.ts';
 import type {
+  AnsweredAttribute,
   ConfirmRule,
   ProbeOperation,
-  ServedAttribute,
   ServeOperation,
   ServeRule,
+  TokenRule,
 } from './serve-types.ts';
 import { checkAttributes } from './token-input.ts';
 import type { TokenType } from './token-types.ts';
@@ -89,7 +91,7 @@ export function compileServe(
     kind: 'token',
     operation: row.serve,
     type,
-    attributes: compileAttributes(serving, row.with, type),
+    ...compileAttributes(serving, row.with, type),
     scopes: compileScopes(serving, row.with, type),
     tokenParam,
     graceMsMax: row.with.grace ?? 0,
@@ -173,7 +175,8 @@ function compileAttributes(
   serving: ServeRow,
   written: WithConfig,
   type: TokenType,
-): readonly ServedAttribute[] {
+): Pick<TokenRule, 'attributes' | 'answered'> {
+  const answered: AnsweredAttribute[] = [];
   const { at, path, operation } = serving;
   const where = [...path, 'with', 'attributes'];
   const fixed = Object.entries(written.attributes).flatMap(([name, value]) => {
@@ -203,6 +206,11 @@ function compileAttributes(
         },
       });
     }
+    const [only] = from;
+    if (only?.kind === 'answer') {
+      answered.push({ name, required: rule.required, pointer: only.pointer });
+      return [];
+    }
     const passedOn = from.some(({ kind }) => kind === 'attribute');
     const mayLack = operation === 'token.create' && !rule.required && !rule.list && passedOn;
     return [{ name, list: rule.list, mayLack, from }];
@@ -212,7 +220,9 @@ function compileAttributes(
     const message = `${operation} leaves attribute "${name}" of type "${type.name}" open, so it is about everybody's`;
     errorInKey(at, [...path, 'with'], message, `write attributes: { ${name}: "{${name}}" }`);
   }
-  return fixed;
+  if (answered.length === 0) return { attributes: fixed, answered: null };
+  const query = compileQuery(answered.map(({ pointer }) => pointer));
+  return { attributes: fixed, answered: { attributes: answered, query } };
 }
 
 /** A type whose tokens choose their scopes must be told which, or a caller would get what nobody wrote. */

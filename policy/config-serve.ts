@@ -4,12 +4,14 @@ import { closed, duration, list, name, oneOf, plain, some, text, whole } from '.
 import { type Parsed, parsed, unreadable } from './config-problem.ts';
 import { parseRowKey } from './config-rows.ts';
 import { parseAttribute, typeName } from './config-tokens.ts';
+import { parsePointer } from './json-pointer.ts';
 import type { ServedSource } from './serve-types.ts';
 import type { Segment } from './types.ts';
 
+const answerHint = 'write json: and a JSON pointer: json:/project/plan';
 const parameter = /^\{([A-Za-z_][A-Za-z0-9_]{0,63})\}$/;
 
-/** `{project}`, `token.attribute.user`, or a text. */
+/** `{project}`, `token.attribute.user`, `json:/plan`, or a text. */
 function parseSource(value: string): Parsed<ServedSource> {
   const [, param] = parameter.exec(value) ?? [];
   if (param !== undefined) return parsed({ kind: 'param', param });
@@ -18,6 +20,13 @@ function parseSource(value: string): Parsed<ServedSource> {
       `"${value}" mixes a parameter with other text`,
       'a parameter stands alone: "{project}"',
     );
+  }
+  if (value.startsWith('json:')) {
+    const pointer = value.slice('json:'.length);
+    const steps = parsePointer(pointer);
+    if (steps.ok && steps.value.length === 0)
+      return unreadable(`"${value}" points at the whole answer`, answerHint);
+    return steps.ok ? parsed({ kind: 'answer', pointer }) : steps;
   }
   if (!value.startsWith('token.')) return parsed({ kind: 'text', text: value });
   const attribute = parseAttribute(value);
@@ -42,7 +51,7 @@ function parseRequest(value: string): Parsed<readonly Segment[]> {
 }
 
 const source = text(
-  'A text, a path parameter "{project}", or token.attribute.NAME of the caller.',
+  'A text, a path parameter "{project}", token.attribute.NAME of the caller, or json:/POINTER into what confirm answers.',
   parseSource,
   ['{project}'],
 );

@@ -32,6 +32,8 @@ export function textsOf(source: ServedSource, params: Match['params'], caller: T
       return [paramOf(params, source.param)];
     case 'attribute':
       return [caller?.attributes.get(source.name) ?? []].flat();
+    case 'answer':
+      throw new Error('what an answer says is known when there is one');
   }
 }
 

@@ -1,5 +1,6 @@
 /** The nouns of rows that Postern answers itself. Types only: nothing here runs. */
 import type { AnnotationType } from './annotation-types.ts';
+import type { JsonQuery } from './json-pointer.ts';
 import type { ProbeChoice } from './probe-input.ts';
 import type { AttributeValue, TokenType } from './token-types.ts';
 import type { Segment } from './types.ts';
@@ -15,11 +16,15 @@ export type ProbeOperation = 'probe.activate' | 'probe.list' | 'probe.deactivate
 
 export type ServeOperation = TokenOperation | ProbeOperation;
 
-/** Where a value of `with` comes from: the config, the path, or the caller's own token. */
+/**
+ * Where a value of `with` comes from: the config, the path, the caller's own token, or what the upstream of `confirm`
+ * answers, by a JSON pointer (RFC 6901).
+ */
 export type ServedSource =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'param'; readonly param: string }
-  | { readonly kind: 'attribute'; readonly name: string };
+  | { readonly kind: 'attribute'; readonly name: string }
+  | { readonly kind: 'answer'; readonly pointer: string };
 
 /** An attribute that `with` fixes. `list` as the type has it: a list then has each value that is named. */
 export type ServedAttribute = {
@@ -28,6 +33,19 @@ export type ServedAttribute = {
   /** A new token goes without, where its maker has none to pass on. */
   readonly mayLack: boolean;
   readonly from: readonly ServedSource[];
+};
+
+/** An attribute of a new token that the answer of `confirm` says. */
+export type AnsweredAttribute = {
+  readonly name: string;
+  readonly required: boolean;
+  readonly pointer: string;
+};
+
+/** What is read of the answer of `confirm`. */
+export type AnsweredRule = {
+  readonly attributes: readonly AnsweredAttribute[];
+  readonly query: JsonQuery;
 };
 
 /** The upstream that is asked before anything is done, and the path it is asked with GET. */
@@ -41,6 +59,8 @@ export type TokenRule = {
   readonly operation: TokenOperation;
   readonly type: TokenType;
   readonly attributes: readonly ServedAttribute[];
+  /** null: of the answer of `confirm` only its status counts. */
+  readonly answered: AnsweredRule | null;
   /**
    * null: not written; a new token then has what its type always has, or what the one before it had. `caller`: those
    * of its maker that the type may have.
@@ -94,6 +114,7 @@ export type Page = { readonly limit: number; readonly after: string | null };
 export type TokenServing = {
   readonly kind: 'token';
   readonly rule: TokenRule;
+  /** Without those that the answer of `confirm` says, until it has (`answeredServing`). */
   readonly attributes: ReadonlyMap<string, AttributeValue>;
   /** As in the rule, for this caller. */
   readonly scopes: readonly string[] | null;

@@ -1,5 +1,6 @@
 /** What a row that Postern answers itself does for one request: whose tokens or probes, and what the caller chose. */
 import { denied } from './denial.ts';
+import type { JsonScan } from './json-scan.ts';
 import { probeKeysOf, probeServingOf } from './serve-probe.ts';
 import { invalid, paramOf, pathOf, readObject, readPage, textsOf } from './serve-read.ts';
 import type {
@@ -9,6 +10,7 @@ import type {
   Serving,
   TokenChoice,
   TokenRule,
+  TokenServing,
 } from './serve-types.ts';
 import { checkAttributes, labelOf, lacksNothing, originsOf } from './token-input.ts';
 import type { AttributeValue, TokenRecord, TokenType } from './token-types.ts';
@@ -87,7 +89,7 @@ function heldBy({ scopes }: TokenType, held: readonly string[]): readonly string
 
 /** null: no token can have these. */
 function attributesOf(
-  { type, attributes }: TokenRule,
+  { type, attributes, answered }: TokenRule,
   params: Match['params'],
   caller: TokenRecord | null,
 ): ReadonlyMap<string, AttributeValue> | null {
@@ -99,7 +101,35 @@ function attributesOf(
   // A list without values would ask for nothing, and so find everybody's.
   if ([...values.values()].some(({ length }) => length === 0)) return null;
   const checked = checkAttributes(type, values);
-  return checked.ok && lacksNothing(type, checked.value).ok ? checked.value : null;
+  if (!checked.ok) return null;
+  const stillOpen = new Map(answered?.attributes.map(({ name }) => [name, 'said by the answer']));
+  return lacksNothing(type, new Map([...stillOpen, ...checked.value])).ok ? checked.value : null;
+}
+
+/**
+ * The serving with what the answer of `confirm` says of the new token. A text is the attribute; nothing there, null or ''
+ * leaves an optional one out.
+ *
+ * @returns a reason, which repeats nothing of the answer, where it does not say what it must.
+ */
+export function answeredServing(serving: TokenServing, scan: JsonScan): TokenServing | string {
+  const { answered, type } = serving.rule;
+  if (answered === null) return serving;
+  if (!scan.ok) return `not JSON as it may be: ${scan.reason}, byte ${scan.at}`;
+  const attributes = new Map(serving.attributes);
+  for (const { name, required, pointer } of answered.attributes) {
+    const found = scan.found.get(pointer);
+    const isNothing =
+      found === undefined || found.kind === 'null' || (found.kind === 'string' && found.value === '');
+    if (isNothing && required) return `it does not say ${name}`;
+    if (isNothing) continue;
+    const value = found.kind === 'string' ? found.value : null;
+    if (value === null || !checkAttributes(type, new Map([[name, value]])).ok) {
+      return `what it says of ${name} cannot be an attribute`;
+    }
+    attributes.set(name, value);
+  }
+  return { ...serving, attributes };
 }
 
 function servedValue(
