@@ -31,7 +31,7 @@ import type {
 } from './token-store.ts';
 import {
   insertToken,
-  insertTokenIfNew,
+  insertTokensIfNew,
   markRevoked,
   markUsed,
   replaceDigest,
@@ -272,9 +272,9 @@ export class Tokens implements OpenTokens {
     let imported = 0;
     for (const chunk of chunksOf(made)) {
       const audit = auditImported(this.#database.auditRow, chunk);
-      const fill = fillAttributes(chunk);
-      const results = await this.#database.write([...chunk.map(insertTokenIfNew), audit, ...fill]);
-      for (const { changes } of results.slice(0, chunk.length)) imported += changes;
+      const inserts = insertTokensIfNew(chunk);
+      const results = await this.#database.write([...inserts, audit, ...fillAttributes(chunk)]);
+      for (const { changes } of results.slice(0, inserts.length)) imported += changes;
     }
     return { imported, skipped: rows.length - imported };
   }
