@@ -130,7 +130,8 @@ test.each(['SQLite', 'PostgreSQL'] as const)(
     expect(found.map((record) => record?.attributes.get('team'))).toEqual(
       users.map((_, index) => `team-${index % 50}`),
     );
-    expect(await findAll(find, users.map(wrong), 500)).toEqual(Array(ROWS).fill(null));
+    const strangers = spread(users, isFull ? ROWS : 1000).map(wrong);
+    expect(await findAll(find, strangers, 500)).toEqual(Array(strangers.length).fill(null));
 
     const some = used[kind];
     // The wrong ones first: beside a row that has its digest, nothing is left to compare.
