@@ -11,6 +11,7 @@ import { type Answer, type Field, writeResponse } from './answer.ts';
 import { BodyBuffer, CallerLeft } from './body-buffer.ts';
 import { isGone } from './connection.ts';
 import { corsFields, preflightAnswer } from './cors.ts';
+import { withoutCuts, withoutDigests } from './cut-body.ts';
 import { type Fault, faultOf, UpstreamFault } from './fault.ts';
 import { deliver } from './forward.ts';
 import type { Gate, Visit } from './gate.ts';
@@ -138,7 +139,7 @@ function upstreamOf(route: Route, site: Site): Upstream {
 }
 
 async function forward(
-  { permit, cut, body }: Extract<Ruling, { kind: 'forward' }>,
+  { permit, cut, body, bodyCuts }: Extract<Ruling, { kind: 'forward' }>,
   { req, res, head, hops, awaitsContinue, upgrade }: Visit,
   site: Site,
   gate: Gate,
@@ -153,6 +154,7 @@ async function forward(
   const assertion = site.signer === null ? null : site.signer.fieldFor(permit);
   if (permit.token !== null) gate.tokens.touch(permit.token.id, gate.now());
   if (awaitsContinue && body === null) res.writeContinue();
+  const isCut = body !== null && bodyCuts.length > 0;
   const startedMs = performance.now();
   upstream.visits.begin();
   const watch = permit.token === null ? null : gate.vigil.begin(permit.token.id, res);
@@ -162,10 +164,10 @@ async function forward(
       req,
       res,
       permit,
-      cut,
+      cut: isCut ? withoutDigests(cut) : cut,
       hops,
       framing: framingOf(head.rawHeaders),
-      body,
+      body: isCut ? withoutCuts(body, bodyCuts) : body,
       policy: site.policy,
       assertion,
       rules: site.rules,

@@ -4,7 +4,7 @@ import type { BodyRule, PinEvidence, PinOwed, Reading } from '../policy/body-typ
 import { judgePin, type PinVerdict, presentedFor, watchPin } from '../policy/bundle-pin.ts';
 import type { Trace } from '../policy/decide.ts';
 import { denial } from '../policy/denial.ts';
-import { JsonScanner } from '../policy/json-scan.ts';
+import { type JsonCut, JsonScanner } from '../policy/json-scan.ts';
 import type { Claim, Denial, DenialCode, Outcome, Route } from '../policy/types.ts';
 import type { PinKey } from '../store/pin-store.ts';
 import { fieldValues, framingOf, type Head } from './head.ts';
@@ -68,6 +68,17 @@ async function scan(bytes: Uint8Array, rule: BodyRule): Promise<Outcome<TakenBod
   }
   const reading = readBody(rule, result);
   return reading.ok ? { ok: true, value: { bytes, reading: reading.value } } : reading;
+}
+
+const noCuts: readonly JsonCut[] = [];
+
+/** What must not go on of the body. */
+export function cutsOf({ body }: Route, reading: Reading | null, trace?: Trace): readonly JsonCut[] {
+  const cuts = reading?.cuts ?? noCuts;
+  if (trace === undefined || body?.cut === undefined) return cuts;
+  const words = cuts.map(({ pointer, from, to }) => `json:${pointer} is cut out, ${to - from} bytes`);
+  trace('cut', true, words.join(', ') || 'nothing is there to cut out: the body goes on as it came');
+  return cuts;
 }
 
 /** A body whose length is known is refused before a byte of it is forwarded. */

@@ -1,6 +1,7 @@
 /** The schema of `apis`: groups of rows, and what one row may say. Cross rules are compile-rows.ts. */
 import * as v from 'valibot';
 import { parseCell } from './cells.ts';
+import { cutSchema } from './config-cut.ts';
 import { closed, flag, list, name, named, oneOf, size, some, text, wording } from './config-fields.ts';
 import { monitorSchemaEntries } from './config-monitor.ts';
 import { observeSchema } from './config-observe.ts';
@@ -92,6 +93,7 @@ const bodySchema = v.pipe(
       flag('Whether the body must be JSON: it is read whole before any of it goes on.'),
       false,
     ),
+    cut: v.optional(cutSchema),
   }),
   v.description('What a body may be; default: listen.max.body.'),
 );

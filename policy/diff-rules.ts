@@ -43,6 +43,7 @@ export function compareRules(was: Route, is: Route): readonly Change[] {
     ...bodyReaders,
     ...compareNamed(row, 'bind', binds(was), binds(is), () => 'changed', bindText),
     ...bodySizeChange(was, is),
+    ...bodyCutChange(was, is),
     ...bodyReadingChange(was, is, bodyReaders.length > 0 || was.bodyBytesMax !== is.bodyBytesMax),
     ...compareValues(row, '', was, is, judged),
   ];
@@ -138,6 +139,18 @@ function bodySizeChange(
   ];
 }
 
+/** Whose member is cut out is kept from saying it; and a body in which it could be meant twice is refused. */
+function bodyCutChange({ body: before }: Route, { body: after, id: row }: Route): readonly Change[] {
+  const [was, is] = [before?.cut ?? [], after?.cut ?? []];
+  const more = is.some((pointer) => !was.includes(pointer));
+  const fewer = was.some((pointer) => !is.includes(pointer));
+  if (!more && !fewer) return [];
+  const verdict = verdictOfSteps([more ? -1 : 0, fewer ? 1 : 0]);
+  const text = (pointers: readonly string[]) =>
+    pointers.map((pointer) => `json:${pointer}`).join(' ') || 'none';
+  return [{ verdict, row, what: 'body cut', from: text(was), to: text(is) }];
+}
+
 /**
  * Whether a body must be JSON. @param isTold a limit, pin or size differs, and with it what is looked for in the
  * body: that needs no line of its own.
@@ -152,5 +165,7 @@ function bodyReadingChange(
     const verdict = is === null ? 'loosened' : 'tightened';
     return [{ verdict, row, what: 'body', from: text(was), to: text(is) }];
   }
-  return isTold ? [] : compareValues(row, 'body ', { ...was }, { ...is });
+  // What is cut out has a line of its own, and in which order it is named is nothing to tell.
+  if (isTold || !isSame(was?.cut, is?.cut)) return [];
+  return compareValues(row, 'body ', { ...was }, { ...is });
 }

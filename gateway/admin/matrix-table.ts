@@ -52,7 +52,8 @@ const after: readonly Column[] = [
     header: 'Body',
     cell: bodyText,
     isShown: ([first, ...rows]) =>
-      first !== undefined && rows.some((row) => bodyText(row) !== bodyText(first)),
+      first !== undefined &&
+      [first, ...rows].some((row) => row.body_cut.length > 0 || bodyText(row) !== bodyText(first)),
   },
   { header: 'CORS', cell: ({ cors }) => cors ?? '-', isShown: some(({ cors }) => cors !== null) },
   {
@@ -89,8 +90,9 @@ function rowText({ row, websocket, path_parameters, strict_scheme }: MatrixRow):
   return [row, ...notes.map((note) => `(${note})`)].join(' ');
 }
 
-function bodyText({ body_max, body_json }: MatrixRow): string {
-  return `${body_max === null ? 'no cap' : formatSize(body_max)}${body_json ? ', JSON' : ''}`;
+function bodyText({ body_max, body_json, body_cut }: MatrixRow): string {
+  const cut = body_cut.length === 0 ? '' : ` without ${body_cut.join(' ')}`;
+  return `${body_max === null ? 'no cap' : formatSize(body_max)}${body_json ? ', JSON' : ''}${cut}`;
 }
 
 function typeTable(types: readonly MatrixType[]): Table {

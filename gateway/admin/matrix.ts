@@ -63,6 +63,8 @@ export type MatrixRow = {
   readonly body_max: number | null;
   /** Whether a body must be JSON. */
   readonly body_json: boolean;
+  /** Members that are cut out before the body goes on, as `json:POINTER`. */
+  readonly body_cut: readonly string[];
   /** Which block of `cors` it uses; null: none. */
   readonly cors: string | null;
   /** Whether client credentials go on; null: the row is not public. */
@@ -128,6 +130,7 @@ function rowOf(route: Route, { types }: Policy): MatrixRow {
     bundle_pins: route.bundlePins.map((pin) => `${pin.name}, ${formatBundlePin(pin)}`),
     body_max: route.bodyBytesMax,
     body_json: route.body !== null,
+    body_cut: (route.body?.cut ?? []).map((pointer) => `json:${pointer}`),
     cors: route.cors?.name ?? null,
     credentials: isPublic ? route.credentials : null,
     observes: route.observe.map(formatObserve),

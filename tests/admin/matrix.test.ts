@@ -44,6 +44,7 @@ describe('postern matrix', () => {
       bundle_pins: [],
       body_max: 10 * 1024 * 1024,
       body_json: false,
+      body_cut: [],
       cors: null,
       credentials: null,
       observes: [],
@@ -129,6 +130,16 @@ pins: { relay: { kind: origin, allow: [https://a.example], when_missing: deny, m
     expect(lines.filter((line) => line.startsWith('| Type '))).toEqual([
       '| Type | Scopes | Prefixes | Sources | CSRF |',
     ]);
+  });
+
+  test('says what is cut out of bodies, even where that is so on every row', async () => {
+    const at = deskConfig.indexOf('      POST /events');
+    const body = ', body: { json: true, cut: [json:/a, json:/b/c] } }';
+    const terminal = new Terminal(`${deskConfig.slice(0, at)}      POST /one: { allow: public${body}\n`);
+    const [row] = (await terminal.json('matrix')).rows;
+    expect(row).toMatchObject({ body_json: true, body_cut: ['json:/a', 'json:/b/c'] });
+    const { stdout } = await terminal.run('matrix', '--markdown');
+    expect(stdout).toContain(' | 10MiB, JSON without json:/a json:/b/c | ');
   });
 
   test('that was kept is compared line by line', async () => {

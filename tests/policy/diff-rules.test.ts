@@ -103,11 +103,20 @@ describe('a bundle pin', () => {
 describe('the rest of a row', () => {
   const limited = { row: `${usual.row}, limits: [each]` };
   const cost = `${usual.limit}, cost: "json:/events#"`;
+  const json = (...cut: readonly string[]) => {
+    const keys = cut.length === 0 ? '' : `, cut: [${cut.map((pointer) => `json:${pointer}`).join(', ')}]`;
+    return { row: `${usual.row}, body: { json: true${keys} }` };
+  };
   const watched = (day: string) => ({
     row: `${usual.row}, scopes: { mode: monitor, until: ${day} }`,
   });
   test.each([
     ['a body that must be JSON', {}, { row: `${usual.row}, body: { json: true }` }, ['tightened body']],
+    ['a member that is cut out', json(), json('/a'), ['tightened body cut']],
+    ['a member that is not cut out any more', json('/a', '/b'), json('/b'), ['loosened body cut']],
+    ['another member that is cut out', json('/a'), json('/b'), ['changed body cut']],
+    ['members that are cut out in another order', json('/a', '/b'), json('/b', '/a'), []],
+    ['a body that must be JSON, without a member', {}, json('/a'), ['tightened body cut', 'tightened body']],
     ['a body that need not be JSON', { row: `${usual.row}, body: { json: true }` }, {}, ['loosened body']],
     [
       'a limit that only watches',

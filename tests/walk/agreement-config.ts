@@ -135,6 +135,7 @@ apis:
       GET /status: { allow: public, limits: [visitors] }
       GET /status/{what}: { allow: public, pins: [trial] }
       POST /hooks/{name...}: { allow: public, pins: [relay], body: { max: 32B } }
+      POST /relay: { allow: public, body: { max: 64B, json: true, cut: [json:/token, json:/a/token] } }
       GET /docs/{page}: { allow: public, pins: [office] }
       POST /docs/{page}: { allow: public, pins: [soon], limits: [seldom] }
       GET /items: { allow: { partner: items:read } }

@@ -148,6 +148,9 @@ function flipRules(
   }
   if (body !== undefined) flip('body', 'as elsewhere', (row) => Object.assign(row, { body: undefined }));
   flip('body', 'JSON', (row) => Object.assign(row, { body: { ...Object(body), json: true } }));
+  flip('body', 'JSON without its token', (row) =>
+    Object.assign(row, { body: { ...Object(body), json: true, cut: ['json:/token'] } }),
+  );
   for (const name of Object.keys(config.cors)) {
     flip('cors', cors === undefined ? name : 'none', (row) =>
       Object.assign(row, { cors: cors === undefined ? name : undefined }),
