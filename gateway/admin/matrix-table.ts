@@ -68,15 +68,20 @@ const after: readonly Column[] = [
   },
   { header: 'Errors', cell: ({ errors }) => errors ?? '-', isShown: some(({ errors }) => errors !== null) },
   { header: 'Upstream', cell: ({ upstream }) => upstream },
+  { header: 'Served', cell: ({ served }) => served ?? '-', isShown: some(({ served }) => served !== null) },
 ];
 
 /** Header and rows. What few rows have gets a column where there are any. */
-export function matrixTable({ types, rows }: Matrix): Table {
+export function matrixTable({ types, annotations, rows }: Matrix): Table {
   const cells = types.map((type) => ({
     header: type,
     cell: (row: MatrixRow) => (row.public ? 'public' : (row.cells[type] ?? '-')),
   }));
-  const columns: readonly Column[] = [...before, ...cells, ...after];
+  const signed = annotations.map((type) => ({
+    header: type,
+    cell: ({ annotated_by }: MatrixRow) => (annotated_by.includes(type) ? 'annotates' : '-'),
+  }));
+  const columns: readonly Column[] = [...before, ...cells, ...signed, ...after];
   const shown = columns.filter(({ isShown }) => isShown === undefined || isShown(rows));
   return [shown.map(({ header }) => header), ...rows.map((row) => shown.map(({ cell }) => cell(row)))];
 }
@@ -98,12 +103,29 @@ function bodyText({ body_max, body_json, body_cut }: MatrixRow): string {
 function typeTable(types: readonly MatrixType[]): Table {
   return [
     ['Type', 'Scopes', 'Prefixes', 'Sources', 'CSRF'],
-    ...types.map(({ type, scopes, granted, prefixes, sources, csrf }) => [
-      type,
-      scopes.length === 0 ? '-' : `${granted ? 'granted of' : 'always'} ${scopes.join(', ')}`,
-      listed(prefixes),
-      listed(sources),
-      csrf ?? '-',
+    ...types.map((one) => [
+      one.type,
+      scopesText(one),
+      listed(one.prefixes),
+      listed(one.sources),
+      one.csrf ?? '-',
+    ]),
+  ];
+}
+
+function scopesText({ annotates, scopes, granted }: MatrixType): string {
+  if (annotates) return 'none: it annotates';
+  return scopes.length === 0 ? '-' : `${granted ? 'granted of' : 'always'} ${scopes.join(', ')}`;
+}
+
+/** What each type may do: a line a scope. */
+function scopeTable({ types, scopes }: Matrix): Table {
+  return [
+    ['Scope', 'Means', ...types],
+    ...scopes.map(({ scope, sentence, types: by }) => [
+      scope,
+      sentence.trim().replaceAll(/\s+/g, ' '),
+      ...types.map((type) => by[type] ?? 'no'),
     ]),
   ];
 }
@@ -123,9 +145,14 @@ function corsTable(blocks: readonly MatrixCors[]): Table {
   ];
 }
 
-/** GitHub-flavoured: the rows, then the types, then the cors blocks, if any. Ends with a line break. */
+/** GitHub-flavoured: the rows, then the scopes, the types and the cors blocks, if any. Ends with a line break. */
 export function matrixMarkdown(matrix: Matrix): string {
-  const tables = [matrixTable(matrix), typeTable(matrix.token_types), corsTable(matrix.cors)];
+  const tables = [
+    matrixTable(matrix),
+    scopeTable(matrix),
+    typeTable(matrix.token_types),
+    corsTable(matrix.cors),
+  ];
   return tables
     .filter((table) => table.length > 1)
     .map(markdownOf)

@@ -36,6 +36,7 @@ describe('postern matrix', () => {
       hosts: [],
       public: false,
       cells: { project: 'events:write', legacy: 'events:write' },
+      annotated_by: [],
       bind: [],
       limits: ['ingest 600/1m per token, local'],
       origin_pin: 'origin, deny without Origin',
@@ -53,6 +54,7 @@ describe('postern matrix', () => {
       strict_scheme: false,
       row_origin_pin: null,
       upstream: 'app',
+      served: null,
       websocket: false,
     });
     expect(rows[3]).toMatchObject({ public: true, cells: {}, origin_pin: null, credentials: 'pass' });
@@ -130,6 +132,95 @@ pins: { relay: { kind: origin, allow: [https://a.example], when_missing: deny, m
     expect(lines.filter((line) => line.startsWith('| Type '))).toEqual([
       '| Type | Scopes | Prefixes | Sources | CSRF |',
     ]);
+  });
+
+  test('has a column per signed type, which says on which rows one is looked for', async () => {
+    const text = deskConfig
+      .replace(
+        'scopes:\n',
+        '  probe: { prefix: prb_, format: signed, use: annotate, sources: [query:probe], key: { file: ./probe.key } }\nscopes:\n',
+      )
+      .replace('    to: app\n', '    to: app\n    types: [project, user, legacy, probe]\n')
+      .concat(
+        '  other: { to: app, hosts: [o.example], routes: { GET /other: { allow: { project: any_scope } } } }\n',
+      );
+    const terminal = new Terminal(text);
+    terminal.write('probe.key', 'k'.repeat(40));
+    const { types, annotations, rows, token_types } = await terminal.json('matrix');
+    expect([types, annotations]).toEqual([['project', 'user', 'legacy'], ['probe']]);
+    expect(rows.map(({ annotated_by }: { annotated_by: unknown }) => annotated_by)).toEqual([
+      ...Array(4).fill(['probe']),
+      [],
+    ]);
+    expect(token_types[3]).toEqual({
+      type: 'probe',
+      annotates: true,
+      scopes: [],
+      granted: false,
+      prefixes: ['prb_'],
+      sources: ['query:probe'],
+      csrf: null,
+    });
+    const { stdout } = await terminal.run('matrix', '--markdown');
+    expect(stdout.split('\n')[0]).toContain('| user | legacy | probe | Bind |');
+    expect(stdout).toMatch(/main GET \/status \| any \| public \| public \| public \| annotates \|/);
+    expect(stdout).toMatch(/other GET \/other \| o.example \| any_scope \| - \| - \| - \|/);
+    expect(stdout).toContain('| probe | none: it annotates | prb_ | query:probe | - |');
+  });
+
+  test('says of a row that is answered here what it does, to which tokens, and who is asked first', async () => {
+    const serve = (what: string, confirm = '') =>
+      `allow: { user: any_scope }, bind: { project: token.attribute.projects }, serve: ${what}${confirm} }\n`;
+    const only = 'type: project, attributes: { project: "{project}" }';
+    const rows = [
+      `GET /projects/{project}/tokens: { ${serve(`token.list, with: { ${only} }`)}`,
+      `POST /projects/{project}/tokens: { ${serve(`token.create, with: { ${only}, expires_in: 90d }`, ', confirm: { to: app, request: "GET /p/{project}" }')}`,
+      `POST /projects/{project}/tokens/{id}/rotate: { ${serve(`token.rotate, with: { ${only}, token: "{id}" }`)}`,
+      `POST /projects/{project}/regenerate: { ${serve('token.regenerate, with: { type: user, attributes: { team: "{project}" }, scopes: [events:read], grace: 1h }')}`,
+    ];
+    const terminal = new Terminal(deskConfig + rows.map((row) => `      ${row}`).join(''));
+    const all: { upstream: string; served: string | null }[] = (await terminal.json('matrix')).rows;
+    expect(all.slice(3).map(({ upstream, served }) => [upstream, served])).toEqual([
+      ['app', null],
+      ['serve token.list', 'token.list of type project, project={project}'],
+      [
+        'serve token.create',
+        'token.create of type project, project={project}, at most 90d, confirm GET /p/{project} at app',
+      ],
+      ['serve token.rotate', 'token.rotate of type project, project={project}, token {id}, overlap 1d'],
+      [
+        'serve token.regenerate',
+        'token.regenerate of type user, team={project}, scopes events:read, grace 1h',
+      ],
+    ]);
+    expect((await terminal.run('matrix', '--markdown')).stdout.split('\n')[0]).toContain(
+      '| Upstream | Served |',
+    );
+  });
+
+  test('says by scope what each type may do', async () => {
+    const terminal = new Terminal(deskConfig.replace('Read events', '|\n    Read\n    events | all'));
+    expect((await terminal.json('matrix')).scopes).toEqual([
+      {
+        scope: 'events:read',
+        sentence: 'Read\nevents | all\n',
+        types: { project: 'no', user: 'grantable', legacy: 'no' },
+      },
+      {
+        scope: 'events:write',
+        sentence: 'Send events',
+        types: { project: 'yes', user: 'grantable', legacy: 'yes' },
+      },
+    ]);
+    const { stdout } = await terminal.run('matrix', '--markdown');
+    expect(stdout.split('\n\n')[1]).toBe(
+      [
+        '| Scope | Means | project | user | legacy |',
+        '| --- | --- | --- | --- | --- |',
+        '| events:read | Read events \\| all | no | grantable | no |',
+        '| events:write | Send events | yes | grantable | yes |',
+      ].join('\n'),
+    );
   });
 
   test('says what is cut out of bodies, even where that is so on every row', async () => {

@@ -268,6 +268,11 @@ function flipBlocks({ token_types, scopes, pins, cors, listen }: Config, flip: F
       );
     }
   }
+  for (const scope of Object.keys(scopes)) {
+    flip('kind', `${scope} means something else`, (copy) =>
+      Object.assign(copy.scopes, { [scope]: 'Something else' }),
+    );
+  }
   flip('body', '20MiB everywhere', (copy) => {
     copy.listen.max = { ...listen.max, body: '20MiB' };
   });
