@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { loadConfigText } from '../../gateway/config/load.ts';
 import { explain } from '../../gateway/explain.ts';
+import { runFixtures } from '../../gateway/fixtures.ts';
 import { ask, converse, flawsInRefusal, problemOf, requestBytes } from '../fixtures/answers.ts';
 import { type GatewayFixture, startTestGateway } from '../fixtures/gateway.ts';
 import { startUpstream, type UpstreamFixture } from '../fixtures/upstream.ts';
@@ -149,6 +150,22 @@ describe('what two readers could find differently', () => {
     }
     expect(upstream.seen).toEqual([]);
   });
+});
+
+test('a fixture in which the member stands twice holds the row to its cut', async () => {
+  const fixtures = `
+fixtures:
+  - { name: a token of their own, request: POST /relay, body: { project_token: x }, expect: forward }
+  - { name: twice, request: POST /relay, body: '{"project_token":1,"project_token":2}', expect: 400 body_malformed }
+`;
+  const failing = async (text: string) => {
+    const loading = loadConfigText(`version: 1\n${text}${fixtures}`, 'test.yaml', {});
+    if (!loading.ok) throw new Error(JSON.stringify(loading.problems));
+    return (await runFixtures(loading.config)).map(({ message }) => message);
+  };
+  expect(await failing(config(upstream.url))).toEqual([]);
+  const without = config(upstream.url).replace('cut: [json:/project_token, ', 'cut: [');
+  expect(await failing(without)).toEqual(['fixture "twice" expects 400 body_malformed and gets forward']);
 });
 
 test('explain says what would be cut out, and never what it held', async () => {
