@@ -1,20 +1,53 @@
 /** What a row that is answered here does, and to which tokens alone: in the words a table has room for. */
-import type { ConfirmRule, ServedAttribute, ServedSource, ServeRule } from '../../policy/serve-types.ts';
+import type {
+  ConfirmRule,
+  ProbeRule,
+  ServedAttribute,
+  ServedSource,
+  ServeRule,
+  TokenRule,
+} from '../../policy/serve-types.ts';
 import { formatDuration } from '../../policy/units.ts';
 
 /** `token.create of type project, project={project}, at most 90d, confirm GET /projects/{project} at app`. */
 export function formatServe(rule: ServeRule): string {
-  const { operation, type, attributes, scopes, tokenParam, graceMs, overlapMs, lifeMsMax, confirm } = rule;
+  const { operation, type, confirm } = rule;
   return [
     `${operation} of type ${type.name}`,
-    ...attributes.map(formatAttribute),
-    ...(scopes === null ? [] : [scopes.length === 0 ? 'no scopes' : `scopes ${scopes.join(' ')}`]),
-    ...(tokenParam === null ? [] : [`token {${tokenParam}}`]),
-    ...(graceMs === 0 ? [] : [`grace ${formatDuration(graceMs)}`]),
-    ...(operation === 'token.rotate' ? [`overlap ${formatDuration(overlapMs)}`] : []),
-    ...(lifeMsMax === null ? [] : [`at most ${formatDuration(lifeMsMax)}`]),
+    ...(rule.kind === 'probe' ? probeWords(rule) : tokenWords(rule)),
     ...(confirm === null ? [] : [formatConfirm(confirm)]),
   ].join(', ');
+}
+
+function tokenWords(rule: TokenRule): readonly string[] {
+  const { operation, attributes, answered, scopes, tokenParam, graceMsMax, overlapMs, lifeMsMax } = rule;
+  return [
+    ...attributes.map(formatAttribute),
+    ...(answered?.attributes ?? []).map(({ name, pointer }) => `${name}=json:${pointer}`),
+    ...(scopes === null ? [] : [scopesText(scopes)]),
+    ...(tokenParam === null ? [] : [`token {${tokenParam}}`]),
+    ...(graceMsMax === 0 ? [] : [`grace up to ${formatDuration(graceMsMax)}`]),
+    ...(operation === 'token.rotate' ? [`overlap ${formatDuration(overlapMs)}`] : []),
+    ...(lifeMsMax === null ? [] : [`at most ${formatDuration(lifeMsMax)}`]),
+  ];
+}
+
+function scopesText(scopes: readonly string[] | 'caller'): string {
+  if (scopes === 'caller') return 'scopes of the caller';
+  return scopes.length === 0 ? 'no scopes' : `scopes ${scopes.join(' ')}`;
+}
+
+function probeWords({
+  operation,
+  derive,
+  activeMax,
+  lifeMsMax,
+  triggerLifeMsMax,
+}: ProbeRule): readonly string[] {
+  const derived = `key derived for ${formatSource(derive)}`;
+  if (operation !== 'probe.activate') return [derived];
+  const lives = `at most ${formatDuration(lifeMsMax)}, its trigger ${formatDuration(triggerLifeMsMax)}`;
+  return [derived, `${activeMax} at a time`, lives];
 }
 
 function formatAttribute({ name, from }: ServedAttribute): string {
@@ -29,6 +62,8 @@ function formatSource(source: ServedSource): string {
       return `{${source.param}}`;
     case 'attribute':
       return `token.attribute.${source.name}`;
+    case 'answer':
+      return `json:${source.pointer}`;
   }
 }
 

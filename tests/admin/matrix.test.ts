@@ -190,7 +190,7 @@ pins: { relay: { kind: origin, allow: [https://a.example], when_missing: deny, m
       ['serve token.rotate', 'token.rotate of type project, project={project}, token {id}, overlap 1d'],
       [
         'serve token.regenerate',
-        'token.regenerate of type user, team={project}, scopes events:read, grace 1h',
+        'token.regenerate of type user, team={project}, scopes events:read, grace up to 1h',
       ],
     ]);
     expect((await terminal.run('matrix', '--markdown')).stdout.split('\n')[0]).toContain(
