@@ -1,8 +1,14 @@
 /** How the tests are run: real processes, three at a time on two cores since many of them wait; nothing global. */
 import { defineConfig } from 'vitest/config';
 
-/** Measure their own process: its memory, its event loop, its connections. So each has one to itself. */
-const alone = ['tests/streaming/**', 'tests/store/bcrypt.test.ts', 'tests/wire/survival.test.ts'];
+/** Measure their own process: its memory, its event loop, its connections, its promptness. So each has one to itself. */
+const alone = [
+  'tests/streaming/timeouts.test.ts',
+  'tests/streaming/vigil.test.ts',
+  'tests/streaming/websocket.test.ts',
+  'tests/store/bcrypt.test.ts',
+  'tests/wire/survival.test.ts',
+];
 
 export default defineConfig({
   test: {
@@ -16,7 +22,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'alone', include: alone.map((glob) => glob.replace(/\*\*$/, '**/*.test.ts')) },
+        test: { name: 'alone', include: alone },
       },
       // Most of what a file costs is loading the same modules again.
       {

@@ -3,7 +3,8 @@
  * one case in which a credential that Postern has read goes on. Never kept: the next request is asked again.
  */
 import { denied } from '../policy/denial.ts';
-import { confirming } from '../policy/serve.ts';
+import { scanJson } from '../policy/json-scan.ts';
+import { answeredServing, confirming } from '../policy/serve.ts';
 import type { Serving } from '../policy/serve-types.ts';
 import type { Outcome, Permit } from '../policy/types.ts';
 import { type Cut, type Presented, readCredential } from './credential.ts';
@@ -15,20 +16,25 @@ import type { Site } from './site.ts';
 import type { Target } from './targets.ts';
 import type { Upstream } from './upstream.ts';
 
-const confirmed: Outcome<null> = { ok: true, value: null };
 const uncut: Cut = { fields: new Set(), cookies: new Set(), query: null };
 
-/** Nobody reads what the upstream says beside its status; more than this ends the connection. */
+/** Most rows read nothing of it but its status; more than this ends the connection. */
 const answerBytesMax = 64 * 1024;
 
-/** @throws UpstreamFault `confirm_unavailable` where it gives no answer that says yes or no; `overloaded` */
+/**
+ * The serving, with what the answer says of a new token where the row reads it.
+ *
+ * @throws UpstreamFault `confirm_unavailable` where it gives no answer that says yes or no, or does not say what the row
+ * reads; `overloaded`
+ */
 export async function confirm(
   permit: Permit,
-  { rule, confirmPath }: Serving,
+  serving: Serving,
   visit: Visit,
   site: Site,
-): Promise<Outcome<null>> {
-  if (rule.confirm === null || confirmPath === null) return confirmed;
+): Promise<Outcome<Serving>> {
+  const { rule, confirmPath } = serving;
+  if (rule.confirm === null || confirmPath === null) return { ok: true, value: serving };
   const upstream = site.upstreams.get(rule.confirm.upstream);
   if (upstream === undefined) throw new UpstreamFault('confirm_unavailable', 'no such upstream');
   if (upstream.visits.inFlight >= upstream.visitsMax) {
@@ -36,14 +42,25 @@ export async function confirm(
   }
   upstream.visits.begin();
   try {
-    const status = await statusFrom({ permit: confirming(permit, confirmPath), visit, site, upstream });
-    if (status >= 200 && status <= 299) return confirmed;
+    const isRead = serving.kind === 'token' && serving.rule.answered !== null;
+    const asking = { permit: confirming(permit, confirmPath), visit, site, upstream, isRead };
+    const { status, bytes } = await answerFrom(asking);
+    if (status >= 200 && status <= 299) return { ok: true, value: withAnswer(serving, bytes) };
     const refused = refusalOf(status);
     if (refused !== null) return refused;
     throw new UpstreamFault('confirm_unavailable', `the upstream that confirms answered ${status}`);
   } finally {
     upstream.visits.end();
   }
+}
+
+/** @throws UpstreamFault where it does not say what it must */
+function withAnswer(serving: Serving, bytes: Uint8Array | null): Serving {
+  if (serving.kind !== 'token' || serving.rule.answered === null) return serving;
+  if (bytes === null) throw new Error('an answer was not read');
+  const answered = answeredServing(serving, scanJson(bytes, serving.rule.answered.query));
+  if (typeof answered !== 'string') return answered;
+  throw new UpstreamFault('confirm_unavailable', `the answer of the upstream that confirms: ${answered}`);
 }
 
 /** What the upstream's no is here; its own words never go out. */
@@ -59,10 +76,14 @@ type Asking = {
   readonly visit: Visit;
   readonly site: Site;
   readonly upstream: Upstream;
+  /** Whether a yes is read, and not only its status. */
+  readonly isRead: boolean;
 };
 
-async function statusFrom(asking: Asking): Promise<number> {
-  const { permit, visit, site, upstream } = asking;
+type ConfirmAnswer = { readonly status: number; readonly bytes: Uint8Array | null };
+
+async function answerFrom(asking: Asking): Promise<ConfirmAnswer> {
+  const { permit, visit, site, upstream, isRead } = asking;
   const target = upstream.targets.choose();
   if (target === null) throw new UpstreamFault('confirm_unavailable', 'the upstream has no url');
   const { facts, route } = permit;
@@ -73,15 +94,22 @@ async function statusFrom(asking: Asking): Promise<number> {
   const { idleMs } = upstream.settings;
   target.outstanding++;
   try {
-    const { statusCode, body } = await target.pool.request({
+    const { statusCode, headers, body } = await target.pool.request({
       method: 'GET',
       path: target.basePath + facts.path + query,
       headers: headersOf(asking, target, presented.value),
     });
+    if (isRead && statusCode >= 200 && statusCode <= 299) {
+      // It was not asked for one: what it says could be read in two ways.
+      if (headers['content-encoding'] !== undefined) throw new Error('an answer with a content coding');
+      const bytes = await readWhole(body);
+      upstream.targets.succeeded(target);
+      return { status: statusCode, bytes };
+    }
     // Read to its end for the connection's sake alone; nothing waits for it.
     body.dump({ limit: answerBytesMax, signal: AbortSignal.timeout(idleMs) }).catch(() => {});
     upstream.targets.succeeded(target);
-    return statusCode;
+    return { status: statusCode, bytes: null };
   } catch (cause) {
     const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'no answer';
     upstream.targets.failed(target, reason);
@@ -89,6 +117,18 @@ async function statusFrom(asking: Asking): Promise<number> {
   } finally {
     target.outstanding--;
   }
+}
+
+/** @throws Error where it is longer than it may be, or breaks off */
+async function readWhole(body: AsyncIterable<Buffer>): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    if (bytes > answerBytesMax) throw new Error('an answer of many bytes');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 /** Of what the caller sent only its Host and the credential that was read, and what we say of the caller ourselves. */

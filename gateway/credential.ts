@@ -39,7 +39,7 @@ export function readCredential(
   policy: Policy,
 ): Outcome<Presented> {
   for (const source of route.sources) {
-    const found = valueFrom(source, rawHeaders, query);
+    const found = valueFrom(source, rawHeaders, query, route.strictScheme);
     if (!found.ok) return found;
     if (found.value === null) continue;
     return sortByPrefix(found.value, source, policy);
@@ -91,10 +91,11 @@ export function valueFrom(
   source: Source,
   rawHeaders: readonly string[],
   query: string | null,
+  strictScheme = false,
 ): Outcome<string | null> {
   switch (source.kind) {
     case 'bearer':
-      return bearerValue(fieldValues(rawHeaders, 'authorization'));
+      return bearerValue(fieldValues(rawHeaders, 'authorization'), strictScheme ? exactScheme : anyScheme);
     case 'header': {
       const values = fieldValues(rawHeaders, source.name);
       if (values.length > 1) return denied('credential_ambiguous', `${source.name} is sent twice`);
@@ -109,12 +110,15 @@ export function valueFrom(
   }
 }
 
-/** RFC 9110 §11.4: the scheme is compared without case; then exactly one space. */
-function bearerValue(values: readonly string[]): Outcome<string | null> {
+/** RFC 9110 §11.1: the scheme is compared without case. Then exactly one space (RFC 6750 §2.1). */
+const anyScheme = /^bearer ([^ ]+)$/i;
+const exactScheme = /^Bearer ([^ ]+)$/;
+
+function bearerValue(values: readonly string[], scheme: RegExp): Outcome<string | null> {
   if (values.length > 1) return denied('credential_ambiguous', 'Authorization is sent twice');
   const value = values[0];
   if (value === undefined || value === '') return { ok: true, value: null };
-  const token = /^bearer ([^ ]+)$/i.exec(value)?.[1];
+  const token = scheme.exec(value)?.[1];
   if (token === undefined) return denied('credential_malformed', 'Authorization is not `Bearer TOKEN`');
   return { ok: true, value: token };
 }

@@ -4,11 +4,14 @@
  */
 
 import type { IncomingMessage } from 'node:http';
-import type { Denial, LimitState, Permit, RequestFacts, Route } from '../policy/types.ts';
+import { isHidden } from '../policy/denial.ts';
+import { styleOf } from '../policy/host-style.ts';
+import type { Denial, LimitState, Permit, Policy, RequestFacts, Route, RowSet } from '../policy/types.ts';
 import { type Answer, type Field, writeResponse } from './answer.ts';
 import { BodyBuffer, CallerLeft } from './body-buffer.ts';
 import { isGone } from './connection.ts';
 import { corsFields, preflightAnswer } from './cors.ts';
+import { withoutCuts, withoutDigests } from './cut-body.ts';
 import { type Fault, faultOf, UpstreamFault } from './fault.ts';
 import { deliver } from './forward.ts';
 import type { Gate, Visit } from './gate.ts';
@@ -37,6 +40,9 @@ type Ending = {
   readonly aborted?: boolean;
 };
 
+/** Whom an answer is for, and by whose rules it is worded. */
+type Scene = { readonly visit: Visit; readonly gate: Gate; readonly policy: Policy };
+
 /** What a walk has read of a body; it is let go when the exchange is over. */
 type Hold = { buffer: BodyBuffer | null };
 
@@ -47,29 +53,28 @@ export async function exchange(visit: Visit, gate: Gate): Promise<void> {
   const startedMs = performance.now();
   const footing: Footing = { route: null, token: null };
   const hold: Hold = { buffer: null };
-  let site: Site | null = null;
+  const site = gate.site();
   let ruling: Ruling | null = null;
   let ending: Ending;
+  const scene = { visit, gate, policy: site.policy };
   life.begin();
+  site.visits.begin();
   try {
     if (life.phase === 'closing') {
       ending = refuse(
-        visit,
-        gate,
+        scene,
         { code: 'draining', reason: 'closed to new requests', retryAfterMs: null },
         null,
       );
     } else {
-      site = gate.site();
-      site.visits.begin();
       ruling = await walk(visit.head, facts, roomsOf(site, gate, visit, hold, footing), undefined, footing);
-      ending = await carryOut(ruling, visit, site, gate);
+      ending = await carryOut(ruling, scene, site);
     }
   } catch (error) {
-    ending = answerFault(error, ruling, footing.route, visit, gate);
+    ending = answerFault(error, ruling, footing.route, scene);
   } finally {
     hold.buffer?.release();
-    site?.visits.end();
+    site.visits.end();
     life.end();
   }
   const { token, unverified, monitored } = footing;
@@ -101,7 +106,8 @@ function roomsOf(site: Site, gate: Gate, visit: Visit, hold: Hold, footing: Foot
   return { policy: site.policy, tokens, limiter, failures: site.failures, body, pins, triggerKeys, now };
 }
 
-async function carryOut(ruling: Ruling, visit: Visit, site: Site, gate: Gate): Promise<Ending> {
+async function carryOut(ruling: Ruling, scene: Scene, site: Site): Promise<Ending> {
+  const { visit, gate } = scene;
   switch (ruling.kind) {
     case 'preflight':
       return write(visit, gate, preflightAnswer(ruling.preflight, visit.facts.requestId));
@@ -109,24 +115,20 @@ async function carryOut(ruling: Ruling, visit: Visit, site: Site, gate: Gate): P
       if (site.signer === null) throw new Error('no keys to publish');
       return write(visit, gate, site.signer.jwks(visit.facts.requestId));
     case 'refuse':
-      return refuse(visit, gate, ruling.denial, ruling.route, ruling.states, ruling.style);
+      return refuse(scene, ruling.denial, ruling.route, ruling.states, ruling.rows);
     case 'forward':
       return forward(ruling, visit, site, gate);
     case 'serve':
-      return serve(ruling, visit, site, gate);
+      return serve(ruling, scene, site);
   }
 }
 
-async function serve(
-  ruling: Extract<Ruling, { kind: 'serve' }>,
-  visit: Visit,
-  site: Site,
-  gate: Gate,
-): Promise<Ending> {
+async function serve(ruling: Extract<Ruling, { kind: 'serve' }>, scene: Scene, site: Site): Promise<Ending> {
+  const { visit, gate } = scene;
   const { route, states } = ruling.permit;
   const served = await serveRow(ruling, visit, site, gate);
   if (served === null) return { status: 0, aborted: true };
-  if (!served.ok) return refuse(visit, gate, served.denial, route, states);
+  if (!served.ok) return refuse(scene, served.denial, route, states);
   const { fields, ...answer } = served.value;
   return write(visit, gate, { ...answer, fields: [...fields, ...rowFields(route, visit.facts, states)] });
 }
@@ -138,7 +140,7 @@ function upstreamOf(route: Route, site: Site): Upstream {
 }
 
 async function forward(
-  { permit, cut, body }: Extract<Ruling, { kind: 'forward' }>,
+  { permit, cut, body, bodyCuts }: Extract<Ruling, { kind: 'forward' }>,
   { req, res, head, hops, awaitsContinue, upgrade }: Visit,
   site: Site,
   gate: Gate,
@@ -153,6 +155,7 @@ async function forward(
   const assertion = site.signer === null ? null : site.signer.fieldFor(permit);
   if (permit.token !== null) gate.tokens.touch(permit.token.id, gate.now());
   if (awaitsContinue && body === null) res.writeContinue();
+  const isCut = body !== null && bodyCuts.length > 0;
   const startedMs = performance.now();
   upstream.visits.begin();
   const watch = permit.token === null ? null : gate.vigil.begin(permit.token.id, res);
@@ -162,10 +165,10 @@ async function forward(
       req,
       res,
       permit,
-      cut,
+      cut: isCut ? withoutDigests(cut) : cut,
       hops,
       framing: framingOf(head.rawHeaders),
-      body,
+      body: isCut ? withoutCuts(body, bodyCuts) : body,
       policy: site.policy,
       assertion,
       rules: site.rules,
@@ -189,13 +192,8 @@ function observe(permit: Permit, { rawHeaders }: Head, { policy }: Site, gate: G
   return observerFor(permit, gate.observing, { policy, rawHeaders, onSettled });
 }
 
-function answerFault(
-  error: unknown,
-  ruling: Ruling | null,
-  route: Route | null,
-  visit: Visit,
-  gate: Gate,
-): Ending {
+function answerFault(error: unknown, ruling: Ruling | null, route: Route | null, scene: Scene): Ending {
+  const { visit, gate } = scene;
   if (error instanceof CallerLeft) {
     const { lost } = error;
     return { status: 0, aborted: true, ...(lost && { code: lost.code, reason: lost.reason }) };
@@ -203,11 +201,11 @@ function answerFault(
   const states = ruling !== null && 'permit' in ruling ? ruling.permit.states : [];
   try {
     if (error instanceof BodyTooLarge || error instanceof RequestStalled || error instanceof EarlyBytes) {
-      return refuse(visit, gate, { code: error.code, reason: error.message }, route, states);
+      return refuse(scene, { code: error.code, reason: error.message }, route, states);
     }
     const fault = faultOf(error);
     if (fault.code === 'internal_error') gate.bug(error, visit.facts.requestId);
-    return refuse(visit, gate, fault, route, states);
+    return refuse(scene, fault, route, states);
   } catch (second) {
     // Not even a refusal could be written: the connection is all that is left to end.
     gate.bug(second, visit.facts.requestId);
@@ -218,22 +216,22 @@ function answerFault(
 
 /** Words a denial or a fault for this caller; both end here. */
 function refuse(
-  visit: Visit,
-  gate: Gate,
+  { visit, gate, policy }: Scene,
   no: Denial | Fault,
   route: Route | null,
   states: readonly LimitState[] = [],
-  style = route?.errors ?? null,
+  rows: RowSet = [],
 ): Ending {
   const { facts } = visit;
+  // A bind that hides behind 404 shows nothing of its row.
+  const shown = isHidden(no) ? null : route;
   const answer = refusalAnswer({
     code: no.code,
     requestId: facts.requestId,
-    realm: route?.api ?? 'postern',
+    realm: shown?.api ?? 'postern',
     denial: no,
-    style,
-    // A bind that hides behind 404 shows nothing of its row.
-    fields: 'status' in no && no.status === 404 ? [] : rowFields(route, facts, states),
+    style: styleOf(policy, facts.host, no, route, rows),
+    fields: rowFields(shown, facts, isHidden(no) ? [] : states),
   });
   return { ...write(visit, gate, answer), code: no.code, reason: no.reason };
 }

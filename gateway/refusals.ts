@@ -4,6 +4,7 @@
  */
 import { STATUS_CODES } from 'node:http';
 import type { RefusalKind } from '../policy/compile-context.ts';
+import { isHidden } from '../policy/denial.ts';
 import { type ErrorStyle, type RefusalFacts, renderBody } from '../policy/error-style.ts';
 import type { Denial, DenialCode } from '../policy/types.ts';
 import type { Answer, Field } from './answer.ts';
@@ -19,7 +20,7 @@ type Entry = {
   readonly outside?: string;
   /** RFC 6750 §3.1 `error` of the challenge; `bare`: a challenge without one. */
   readonly challenge?: 'bare' | 'invalid_request' | 'invalid_token' | 'insufficient_scope';
-  /** Refused before a row is known: no style words it. */
+  /** Refused before a row is known: worded as the apis of the host are. */
   readonly beforeRows?: true;
 };
 
@@ -66,7 +67,7 @@ const entries = {
   scope_missing: { status: 403, detail: 'The token lacks a scope.', challenge: 'insufficient_scope' },
   csrf_invalid: { status: 403, detail: 'The CSRF header is missing or wrong.' },
   bind_mismatch: { status: 403, detail: 'The token is not for this resource.' },
-  origin_not_allowed: { status: 403, detail: 'The token cannot be used from this origin.' },
+  origin_not_allowed: { status: 403, detail: 'This cannot be used from this origin.' },
   address_not_allowed: { status: 403, detail: 'This address is not allowed.' },
   bundle_mismatch: { status: 403, detail: 'The token belongs to another bundle ID.' },
   bundle_missing: { status: 403, detail: 'A bundle ID is required with this token.' },
@@ -74,6 +75,7 @@ const entries = {
   payload_invalid: { status: 400, detail: 'The request says something that cannot be done here.' },
   origins_invalid: { status: 400, detail: 'The origins are not http or https origins, or too many.' },
   record_not_found: { status: 404, detail: 'There is no such record.' },
+  activations_full: { status: 409, detail: 'As many as may be active are active already.' },
   store_unavailable: { status: 503, detail: 'Tokens cannot be checked right now.' },
   limiter_unavailable: { status: 503, detail: 'Limits cannot be counted right now.' },
   verifier_busy: { status: 503, detail: 'Too many tokens are being checked right now.' },
@@ -109,7 +111,7 @@ export type Refusal = {
   readonly realm: string;
   /** The denial or fault itself: methods, scopes and waits come from it. */
   readonly denial?: Details;
-  /** How the row words it; null: the default. */
+  /** How it is worded (`styleOf`); null: the default. */
   readonly style?: ErrorStyle | null;
   /** CORS and RateLimit fields of the row. */
   readonly fields?: readonly Field[];
@@ -129,8 +131,8 @@ export function statusOf(code: RefusalCode, denial?: Details, style: ErrorStyle 
 }
 
 function asSeen(code: RefusalCode, denial: Details = {}, style: ErrorStyle | null = null): Seen {
-  // A bind that hides behind 404 must look exactly like a path that does not exist, in no style but the default.
-  if (code === 'bind_mismatch' && denial.status === 404) return asSeen('route_not_found');
+  // It looks exactly like a path that does not exist; `styleOf` gave it the style of one.
+  if (isHidden({ code, ...denial })) return asSeen('route_not_found', {}, style);
   const status = style?.wordings.get(code)?.status ?? entries[code].status;
   // A wrong type that is refused as a bad token is one from outside, whatever else is known of it.
   if (code === 'type_not_allowed' && status === 401) return asSeen('token_unknown', {}, style);

@@ -5,17 +5,20 @@
 import { METHODS } from 'node:http';
 import { assertionClaims } from '../policy/assertion.ts';
 import { denied } from '../policy/denial.ts';
+import type { ErrorStyle } from '../policy/error-style.ts';
+import { styleOf } from '../policy/host-style.ts';
 import { identityFields } from '../policy/identity.ts';
 import { formatObserve } from '../policy/rule-text.ts';
+import type { ServeOperation } from '../policy/serve-types.ts';
 import type { AttributeValue, TokenRecord, TokenType } from '../policy/token-types.ts';
-import type { Permit, Policy } from '../policy/types.ts';
+import type { Denial, Permit, Policy } from '../policy/types.ts';
 import type { PinKey, PinRecord } from '../store/pin-store.ts';
 import { checksumOf } from '../store/token-format.ts';
 import type { Field } from './answer.ts';
 import { expectsMore, type Head } from './head.ts';
 import { type RefusalCode, statusOf } from './refusals.ts';
 import { rehearsedLimiter } from './rehearsal-limits.ts';
-import { readFacts } from './request.ts';
+import { readFacts, wordingHost } from './request.ts';
 import type { TriggerKeys } from './trigger.ts';
 import { type Rooms, type Ruling, walk } from './walk.ts';
 
@@ -87,25 +90,27 @@ export async function rehearse(
   const atDoor = refusedByParser(head);
   if (atDoor !== null) {
     trace('request', false, atDoor.reason);
-    return refusal(atDoor.code, statusOf(atDoor.code), null, steps);
+    return refusal(atDoor, policy.styleFor(atDoor.host), null, steps);
   }
   const facts = readFacts(head, 'rehearsal');
   if (!facts.ok) {
     trace('request', false, facts.denial.reason);
-    return refusal(facts.denial.code, statusOf(facts.denial.code, facts.denial), null, steps);
+    return refusal(facts.denial, policy.styleFor(wordingHost(head)), null, steps);
   }
   trace('request', true, `${head.method} ${facts.value.path} at host ${facts.value.host}`);
   const rooms = { ...roomsOf(policy, request, token, plaintext, now), triggerKeys };
-  return resultOf(policy, await walk(head, facts.value, rooms, trace), steps);
+  return resultOf(policy, facts.value.host, await walk(head, facts.value, rooms, trace), steps);
 }
 
 const noKeys: TriggerKeys = new Map();
+/** Answered 201 here. */
+const madeHere: ReadonlySet<ServeOperation> = new Set(['token.create', 'probe.activate']);
 
-function resultOf(policy: Policy, ruling: Ruling, steps: readonly Step[]): Rehearsal {
+function resultOf(policy: Policy, host: string, ruling: Ruling, steps: readonly Step[]): Rehearsal {
   switch (ruling.kind) {
     case 'refuse': {
-      const { denial, route, style } = ruling;
-      return refusal(denial.code, statusOf(denial.code, denial, style), route?.id ?? null, steps);
+      const { denial, route, rows } = ruling;
+      return refusal(denial, styleOf(policy, host, denial, route, rows), route?.id ?? null, steps);
     }
     case 'own':
       return { outcome: 'serve', status: 200, code: null, row: null, upstream: null, identity: {}, steps };
@@ -113,7 +118,7 @@ function resultOf(policy: Policy, ruling: Ruling, steps: readonly Step[]): Rehea
       return { outcome: 'serve', status: 204, code: null, row: null, upstream: null, identity: {}, steps };
     case 'serve': {
       const { route } = ruling.permit;
-      const status = ruling.serving.rule.operation === 'token.create' ? 201 : 200;
+      const status = madeHere.has(ruling.serving.rule.operation) ? 201 : 200;
       return { outcome: 'serve', status, code: null, row: route.id, upstream: null, identity: {}, steps };
     }
     case 'forward': {
@@ -141,23 +146,41 @@ function observing({ observing }: Permit): readonly Step[] {
   return entries.map((entry) => ({ step: 'observe', ok: true, detail: `on a 2xx: ${formatObserve(entry)}` }));
 }
 
-function refusal(code: RefusalCode, status: number, row: string | null, steps: readonly Step[]): Rehearsal {
-  return { outcome: 'refuse', status, code, row, upstream: null, identity: {}, steps };
+function refusal(
+  denial: Pick<Denial, 'status'> & { readonly code: RefusalCode },
+  style: ErrorStyle | null,
+  row: string | null,
+  steps: readonly Step[],
+): Rehearsal {
+  const { code } = denial;
+  const worded: Step[] =
+    style === null ? [] : [{ step: 'wording', ok: true, detail: `in error style ${style.name}` }];
+  return {
+    outcome: 'refuse',
+    status: statusOf(code, denial, style),
+    code,
+    row,
+    upstream: null,
+    identity: {},
+    steps: [...steps, ...worded],
+  };
 }
 
 /** What node's parser and server refuse before anything of ours is asked. */
-function refusedByParser(head: Head): { code: RefusalCode; reason: string } | null {
+function refusedByParser(head: Head): { code: RefusalCode; reason: string; host: string | null } | null {
   if (head.method === 'CONNECT' || !METHODS.includes(head.method)) {
-    return { code: 'request_malformed', reason: 'a method that no server of ours reads' };
+    return { code: 'request_malformed', reason: 'a method that no server of ours reads', host: null };
   }
   if (!/^(?:[/*]|[A-Za-z]+:\/\/)[\x21-\x7e]*$/.test(head.target)) {
     return {
       code: 'request_malformed',
       reason: 'a target that is no path, or holds more than printable ASCII',
+      host: null,
     };
   }
   if (!expectsMore(head.rawHeaders)) return null;
-  return { code: 'expectation_failed', reason: 'Expect asks for more than 100-continue' };
+  const reason = 'Expect asks for more than 100-continue';
+  return { code: 'expectation_failed', reason, host: wordingHost(head) };
 }
 
 /** Rooms in which the one made-up token is known, and nobody else is about. */
@@ -194,7 +217,7 @@ function roomsOf(
         const value = pinned?.get(key.pin);
         return value === undefined ? null : record(key, value);
       },
-      pinFirst: (key, value) => Promise.resolve(record(key, value)),
+      pinFirst: (key, value) => Promise.resolve({ pin: record(key, value), isFirst: true }),
     },
     now: () => now,
   };

@@ -39,8 +39,7 @@ export function readFacts(
   if (head.rawHeaders.length > fieldsMax * 2) {
     return denied('header_too_large', `more than ${fieldsMax} header fields`);
   }
-  const hosts = fieldValues(head.rawHeaders, 'host');
-  const host = hosts.length === 1 ? hostName(hosts[0] ?? '') : null;
+  const host = hostOf(head);
   if (host === null) return denied('request_malformed', 'not exactly one Host of the form host[:port]');
   const target = parseTarget(head.target);
   if (!target.ok) return target;
@@ -58,6 +57,17 @@ export function readFacts(
       address,
     },
   };
+}
+
+/** By whose host a refusal at the door is worded; null: nobody can tell, for the framing is in doubt or the Host is. */
+export function wordingHost(head: Head): string | null {
+  return flawInFraming(head) === null ? hostOf(head) : null;
+}
+
+/** Lower case, without port; null: not exactly one Host that everybody reads alike. */
+function hostOf({ rawHeaders }: Head): string | null {
+  const hosts = fieldValues(rawHeaders, 'host');
+  return hosts.length === 1 ? hostName(hosts[0] ?? '') : null;
 }
 
 /** RFC 9112 §6: a message whose end two readers could place differently is refused. */

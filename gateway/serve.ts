@@ -1,18 +1,23 @@
 /** A row that Postern answers itself: the upstream is asked where the row says so, then it is done, then answered. */
 import type { Serving } from '../policy/serve-types.ts';
-import type { Outcome, Permit, Policy } from '../policy/types.ts';
+import type { Outcome, Permit } from '../policy/types.ts';
 import type { Answer } from './answer.ts';
+import type { LoadedConfig } from './config/load.ts';
 import { confirm } from './confirm.ts';
 import { isGone } from './connection.ts';
 import type { Gate, Visit } from './gate.ts';
 import type { Site } from './site.ts';
 import type { Ruling } from './walk.ts';
 
-/** What an operation came to: JSON, which may hold a new token and goes nowhere but to the caller. */
+/** What an operation came to: JSON, which may hold a new token or a trigger and goes nowhere but to the caller. */
 export type Operated = { readonly status: 200 | 201; readonly body: Readonly<Record<string, unknown>> };
 
 /** Does what a row serves; made by main from the operators' own operations. @throws StoreFault */
-export type Operate = (policy: Policy, permit: Permit, serving: Serving) => Promise<Outcome<Operated>>;
+export type Operate = (
+  config: Pick<LoadedConfig, 'policy' | 'triggerSigners'>,
+  permit: Permit,
+  serving: Serving,
+) => Promise<Outcome<Operated>>;
 
 /** How long a caller may stand still in a body that no upstream waits for. */
 export const servedIdleMs = 10_000;
@@ -33,7 +38,7 @@ export async function serveRow(
   const confirmed = await confirm(permit, serving, visit, site);
   if (!confirmed.ok) return confirmed;
   if (isGone(visit.res)) return null;
-  const done = await gate.operate(site.policy, permit, serving);
+  const done = await gate.operate(site.config, permit, confirmed.value);
   return done.ok ? { ok: true, value: answerOf(done.value, permit.facts.requestId) } : done;
 }
 

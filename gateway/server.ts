@@ -15,7 +15,7 @@ import { exchange } from './exchange.ts';
 import type { Gate, Visit } from './gate.ts';
 import { expectsMore, fieldValues, type Head, headOf } from './head.ts';
 import { type RefusalCode, refusalAnswer } from './refusals.ts';
-import { readArrival } from './request.ts';
+import { readArrival, wordingHost } from './request.ts';
 import { admitUpgrade, grantsUpgrade } from './upgrade.ts';
 
 type Bindings = { Bindings: { incoming: IncomingMessage; outgoing: ServerResponse } };
@@ -58,7 +58,8 @@ export function createFrontDoor(gate: Gate, door: Door): Server {
     }
     const { code, reason } = facts.denial;
     // A message whose framing is in doubt is the last one on its connection.
-    const answer = refusalAnswer({ code, requestId, realm: 'postern', denial: facts.denial });
+    const style = gate.site().policy.styleFor(wordingHost(head));
+    const answer = refusalAnswer({ code, requestId, realm: 'postern', denial: facts.denial, style });
     writeResponse(res, answer, true);
     accountDoor(gate, code, answer.status, requestId, head, reason);
   };
@@ -86,7 +87,10 @@ export function createFrontDoor(gate: Gate, door: Door): Server {
   server.on('upgrade', (req, socket, early) => {
     const at = { server, gate, trustedProxies: door.trustedProxies };
     if (admitUpgrade(at, req, socket, early)) return;
-    answerSocket(gate, 'request_malformed', socket, 'bytes behind a handshake that was not answered yet');
+    answerSocket(gate, 'request_malformed', socket, {
+      reason: 'bytes behind a handshake that was not answered yet',
+      host: wordingHost(headOf(req)),
+    });
   });
   server.on('connect', (_req, socket) => onClientError(gate, new Error('CONNECT'), socket));
   server.on('clientError', (error, socket) => onClientError(gate, error, socket));
@@ -110,9 +114,11 @@ function refuseAtDoor(gate: Gate, code: RefusalCode, req: IncomingMessage, res: 
   if (hasEnded(req.socket)) return;
   noteConnection(res, req.socket);
   const requestId = randomUUID();
-  const answer = refusalAnswer({ code, requestId, realm: 'postern' });
+  const head = headOf(req);
+  const style = gate.site().policy.styleFor(wordingHost(head));
+  const answer = refusalAnswer({ code, requestId, realm: 'postern', style });
   writeResponse(res, answer, true);
-  accountDoor(gate, code, answer.status, requestId, headOf(req), code);
+  accountDoor(gate, code, answer.status, requestId, head, code);
 }
 
 /** What node's parser would not even call a request. */
@@ -127,9 +133,18 @@ function onClientError(gate: Gate, error: Error, socket: Duplex): void {
   else answerSocket(gate, 'request_malformed', socket);
 }
 
-function answerSocket(gate: Gate, code: RefusalCode, socket: Duplex, reason = 'not parsed as HTTP'): void {
+/** `host` null: there is no head to read one from. */
+const unread = { reason: 'not parsed as HTTP', host: null };
+
+function answerSocket(
+  gate: Gate,
+  code: RefusalCode,
+  socket: Duplex,
+  { reason, host }: { readonly reason: string; readonly host: string | null } = unread,
+): void {
   const requestId = randomUUID();
-  const answer = refusalAnswer({ code, requestId, realm: 'postern' });
+  const style = gate.site().policy.styleFor(host);
+  const answer = refusalAnswer({ code, requestId, realm: 'postern', style });
   writeSocket(socket, answer);
   const peer = 'remoteAddress' in socket ? String(socket.remoteAddress) : '';
   const head: Head = { method: '', target: '', httpVersion: '', rawHeaders: [], peer };

@@ -2,7 +2,7 @@
  * Signed tokens that annotate a request: `PREFIX` + base64url(JSON) + `.` + base64url(HMAC-SHA256 of that text),
  * unpadded (RFC 4648 §5). Stateless; whoever has the key makes them. Whatever is wrong with one, it is ignored.
  */
-import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { Annotations, AnnotationType } from '../policy/annotation-types.ts';
 import { parseUntil } from '../policy/config-monitor.ts';
 import type { Trace } from '../policy/decide.ts';
@@ -12,6 +12,16 @@ import type { Head } from './head.ts';
 
 /** By token type, the newest first. */
 export type TriggerKeys = ReadonlyMap<string, readonly KeyObject[]>;
+
+/** Signs for a text (`prj_a`) with the key that is derived for it. */
+export type TriggerSigner = (
+  prefix: string,
+  subject: string,
+  payload: Readonly<Record<string, string>>,
+) => string;
+
+/** By token type. */
+export type TriggerSigners = ReadonlyMap<string, TriggerSigner>;
 
 /** What a right one says, or why it is ignored; the reason repeats nothing of the token. */
 export type TriggerReading =
@@ -23,8 +33,14 @@ const payloadCharsMax = Math.ceil((payloadBytesMax * 4) / 3);
 const signatureChars = 43;
 
 /** A key for one project, so that a secret need not be shared: 64 hex digits. */
-export function deriveTriggerKey(secret: string, id: string): string {
+export function deriveTriggerKey(secret: string | KeyObject, id: string): string {
   return createHmac('sha256', secret).update(id).digest('hex');
+}
+
+/** @param secret is held by what comes back, and never leaves it. */
+export function createTriggerSigner(secret: string): TriggerSigner {
+  const key = createSecretKey(secret, 'utf8');
+  return (prefix, subject, payload) => signTrigger(prefix, deriveTriggerKey(key, subject), payload);
 }
 
 /** @param key keyed by its UTF-8 text. */

@@ -4,7 +4,7 @@ import type { BodyRule, PinEvidence, PinOwed, Reading } from '../policy/body-typ
 import { judgePin, type PinVerdict, presentedFor, watchPin } from '../policy/bundle-pin.ts';
 import type { Trace } from '../policy/decide.ts';
 import { denial } from '../policy/denial.ts';
-import { JsonScanner } from '../policy/json-scan.ts';
+import { type JsonCut, JsonScanner } from '../policy/json-scan.ts';
 import type { Claim, Denial, DenialCode, Outcome, Route } from '../policy/types.ts';
 import type { PinKey } from '../store/pin-store.ts';
 import { fieldValues, framingOf, type Head } from './head.ts';
@@ -70,6 +70,17 @@ async function scan(bytes: Uint8Array, rule: BodyRule): Promise<Outcome<TakenBod
   return reading.ok ? { ok: true, value: { bytes, reading: reading.value } } : reading;
 }
 
+const noCuts: readonly JsonCut[] = [];
+
+/** What must not go on of the body. */
+export function cutsOf({ body }: Route, reading: Reading | null, trace?: Trace): readonly JsonCut[] {
+  const cuts = reading?.cuts ?? noCuts;
+  if (trace === undefined || body?.cut === undefined) return cuts;
+  const words = cuts.map(({ pointer, from, to }) => `json:${pointer} is cut out, ${to - from} bytes`);
+  trace('cut', true, words.join(', ') || 'nothing is there to cut out: the body goes on as it came');
+  return cuts;
+}
+
 /** A body whose length is known is refused before a byte of it is forwarded. */
 function bodyOver(head: Head, route: Route): Denial | null {
   const { bytes } = framingOf(head.rawHeaders);
@@ -93,7 +104,7 @@ export type AskedPins = {
   readonly monitored: readonly DenialCode[];
 };
 
-type Asked = { readonly owed: PinOwed; readonly verdict: PinVerdict };
+type Asked = { readonly owed: PinOwed; readonly verdict: PinVerdict; readonly pinned: string | null };
 
 /**
  * Asks every pin of the claim, and pins at first use once none has said no. The last question of a walk: a
@@ -124,19 +135,20 @@ export async function askPins(
   for (const owed of claim.pins) {
     const key = keyOf(owed);
     const record = key === null ? null : await rooms.pins.read(key);
-    const verdict = judgePin(owed, presented(head, owed, reading), record?.value ?? null);
-    asked.push({ owed, verdict });
-    if (verdict.kind === 'no' && watchPin(owed, rooms.now()) === null) {
+    const pinned = record?.value ?? null;
+    const verdict = judgePin(owed, presented(head, owed, reading), pinned);
+    asked.push({ owed, verdict, pinned });
+    if (verdict.kind === 'no' && watchPin(owed, pinned, rooms.now()) === null) {
       passOver(owed, verdict.denial, null);
       return { ok: false, denial: verdict.denial };
     }
   }
-  for (const { owed, verdict } of asked) {
+  for (const { owed, verdict, pinned } of asked) {
     const last =
       verdict.kind === 'first' ? await pinFirst(head, claim, reading, owed, verdict.id, rooms) : verdict;
     if (last.kind === 'first') throw new Error('what was pinned first is not pinned');
     if (last.kind === 'no') {
-      const watching = passOver(owed, last.denial, watchPin(owed, rooms.now()));
+      const watching = passOver(owed, last.denial, watchPin(owed, pinned, rooms.now()));
       if (watching === null) return { ok: false, denial: last.denial };
       evidence.push(watching);
       continue;
@@ -159,8 +171,8 @@ async function pinFirst(
 ): Promise<PinVerdict> {
   const key = keyOf(owed);
   if (key === null || token === null) throw new Error('a pin of nobody');
-  const { value } = await rooms.pins.pinFirst(key, id, token.id);
-  return judgePin(owed, presented(head, owed, reading), value);
+  const { pin, isFirst } = await rooms.pins.pinFirst(key, id, token.id);
+  return judgePin(owed, presented(head, owed, reading), pin.value, isFirst);
 }
 
 function presented(head: Head, { pin }: PinOwed, reading: Reading | null) {

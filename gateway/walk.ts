@@ -9,7 +9,7 @@ import type { Preflight } from '../policy/cors.ts';
 import { judgePreflight } from '../policy/cors.ts';
 import { admit, decide, type Trace } from '../policy/decide.ts';
 import { denial } from '../policy/denial.ts';
-import { commonStyle, type ErrorStyle } from '../policy/error-style.ts';
+import type { JsonCut } from '../policy/json-scan.ts';
 import { judge } from '../policy/limits.ts';
 import { codesOf } from '../policy/monitor.ts';
 import { type OwnEndpoint, ownEndpoint } from '../policy/own-paths.ts';
@@ -35,7 +35,7 @@ import type { PinStore } from '../store/pin-store.ts';
 import { type Cut, cutFor, type Presented, readCredential, sourceName } from './credential.ts';
 import { fieldValues, type Head } from './head.ts';
 import { readAnnotations, type TriggerKeys } from './trigger.ts';
-import { type AskedPins, askPins, takeBody } from './walk-body.ts';
+import { type AskedPins, askPins, cutsOf, type TakenBody, takeBody } from './walk-body.ts';
 
 /** The rooms a walk asks. `explain` brings its own. */
 export type Rooms = {
@@ -63,7 +63,14 @@ export type Rooms = {
 
 /** Where a walk ends. */
 export type Ruling =
-  | { readonly kind: 'forward'; readonly permit: Permit; readonly cut: Cut; readonly body: Uint8Array | null }
+  | {
+      readonly kind: 'forward';
+      readonly permit: Permit;
+      readonly cut: Cut;
+      readonly body: Uint8Array | null;
+      /** What of the body must not go on; empty: all of it may. */
+      readonly bodyCuts: readonly JsonCut[];
+    }
   | { readonly kind: 'serve'; readonly permit: Permit; readonly serving: Serving }
   | { readonly kind: 'preflight'; readonly preflight: Preflight }
   | { readonly kind: 'own'; readonly endpoint: OwnEndpoint }
@@ -72,8 +79,8 @@ export type Ruling =
       readonly denial: Denial;
       readonly route: Route | null;
       readonly states: readonly LimitState[];
-      /** How it is worded; null: the default. */
-      readonly style: ErrorStyle | null;
+      /** Of the path, where none of them was chosen; else empty. */
+      readonly rows: RowSet;
     };
 
 /** How far a walk has come. Kept outside it, so that the answer to a fault knows row and token too. */
@@ -87,6 +94,7 @@ export type Footing = {
 };
 
 const noStates: readonly LimitState[] = [];
+const noRows: RowSet = [];
 
 /** @throws StoreFault, LimiterUncounted, BodiesFull: we cannot tell; CallerLeft: nobody listens. The caller of the walk answers 503. */
 export async function walk(
@@ -149,7 +157,7 @@ export async function walk(
   const taking = early ?? takeBody(head, claim, rooms, trace);
   const taken = taking instanceof Promise ? await taking : taking;
   if (!taken.ok) return refuse(taken.denial, route, states);
-  const { bytes, reading } = taken.value;
+  const { reading } = taken.value;
 
   const pins = claim.pins.length === 0 ? noPins : await askPins(head, claim, reading, rooms, trace);
   if (!pins.ok) return refuse(itemised(pins.denial, claim, reading), route, states);
@@ -157,10 +165,10 @@ export async function walk(
 
   const annotations = readAnnotations(head, facts.query, route, rooms, trace);
   const permit = admit(claim, states, reading, pins.value.evidence, annotations);
-  return permitted(match.value, permit, bytes, trace);
+  return permitted(match.value, permit, taken.value, trace);
 }
 
-function permitted(match: Match, permit: Permit, bytes: Uint8Array | null, trace?: Trace): Ruling {
+function permitted(match: Match, permit: Permit, { bytes, reading }: TakenBody, trace?: Trace): Ruling {
   const { route } = match;
   if (route.serve !== null) return serve(route.serve, match, permit, bytes, trace);
   return {
@@ -168,6 +176,7 @@ function permitted(match: Match, permit: Permit, bytes: Uint8Array | null, trace
     permit,
     cut: cutFor(route, permit.facts.query, permit.unverified?.source),
     body: bytes,
+    bodyCuts: cutsOf(route, reading, trace),
   };
 }
 
@@ -295,13 +304,13 @@ function refuse(
   route: Route | null = reason.route ?? null,
   states: readonly LimitState[] = noStates,
 ): Ruling {
-  return { kind: 'refuse', denial: reason, route, states, style: route?.errors ?? null };
+  return { kind: 'refuse', denial: reason, route, states, rows: noRows };
 }
 
-/** The path is known and the row is not: worded as all rows of the path are, if they are worded alike. */
+/** The path is known and the row is not. */
 function refuseUnchosen(reason: Denial, rows: RowSet): Ruling {
   const route = reason.route ?? null;
-  return { kind: 'refuse', denial: reason, route, states: noStates, style: commonStyle(rows) };
+  return { kind: 'refuse', denial: reason, route, states: noStates, rows };
 }
 
 /** Fetch standard: a preflight names exactly one method. null: not a preflight. */

@@ -1,6 +1,6 @@
 /** The nouns of rows that read their body or ask a bundle pin. Types only: nothing here runs. */
 import type { JsonQuery } from './json-pointer.ts';
-import type { JsonFound } from './json-scan.ts';
+import type { JsonCut, JsonFound } from './json-scan.ts';
 
 /** Where an id stands in a request; header names are lower case. */
 export type PinSource =
@@ -29,6 +29,8 @@ export type BodyRule = {
   /** Longer is refused; never more than `bufferBytesMax`. */
   readonly bytesMax: number;
   readonly query: JsonQuery;
+  /** Pointers of the members that never go on; absent: the body goes on as it came. */
+  readonly cut?: readonly string[];
   /** No body stands for `{}`. */
   readonly mayBeEmpty?: true;
 };
@@ -41,6 +43,8 @@ export type Reading = {
   readonly rule: BodyRule;
   /** By pointer; one that is not in it points at nothing. */
   readonly found: ReadonlyMap<string, JsonFound>;
+  /** What must not go on of it, in order. */
+  readonly cuts: readonly JsonCut[];
 };
 
 /** A pin to be asked before a yes. `subject` is whose; null: the token does not say. */
@@ -48,5 +52,17 @@ export type PinOwed = { readonly pin: BundlePin; readonly subject: string | null
 
 declare const agreed: unique symbol;
 
+/** What an upstream may be told of a pin; null: nothing is pinned, or nothing was sent that could be. */
+export type PinStanding = {
+  readonly pinned: string | null;
+  readonly sent: string | null;
+  /** Whether this request pinned it. */
+  readonly isFirst: boolean;
+};
+
 /** A pin that has nothing against the request, or only watches it. Only policy/bundle-pin.ts makes one. */
-export type PinEvidence = { readonly [agreed]: true; readonly owed: PinOwed };
+export type PinEvidence = {
+  readonly [agreed]: true;
+  readonly owed: PinOwed;
+  readonly standing: PinStanding;
+};

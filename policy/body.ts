@@ -40,7 +40,7 @@ export function checkEncoding(types: readonly string[], codings: readonly string
 export function readBody(rule: BodyRule, scan: JsonScan): Outcome<Reading> {
   if (!scan.ok)
     return denied('body_malformed', `not JSON as it may be here: ${scan.reason}, byte ${scan.at}`);
-  return { ok: true, value: { rule, found: scan.found } as unknown as Reading };
+  return { ok: true, value: { rule, found: scan.found, cuts: scan.cuts } as unknown as Reading };
 }
 
 /** The claim with every cost that stands in the body. What is no array, or an empty one, costs 1. */

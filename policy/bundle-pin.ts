@@ -3,7 +3,7 @@
  * As with origins, an id is a statement by the caller: it keeps honest clients apart, it proves nothing.
  */
 
-import type { BundlePin, PinEvidence, PinOwed, PinSource, Reading } from './body-types.ts';
+import type { BundlePin, PinEvidence, PinOwed, PinSource, PinStanding, Reading } from './body-types.ts';
 import { denial } from './denial.ts';
 import { isWatching } from './monitor.ts';
 import { pinOwner, pinSubject, pinValueFlaw } from './pin-value.ts';
@@ -69,8 +69,16 @@ export type PinVerdict =
   | { readonly kind: 'first'; readonly id: string }
   | { readonly kind: 'no'; readonly denial: Denial };
 
-/** @param pinned what is pinned for the subject now; null: nothing. */
-export function judgePin(owed: PinOwed, presented: Presented, pinned: string | null): PinVerdict {
+/**
+ * @param pinned what is pinned for the subject now; null: nothing.
+ * @param isFirst whether it is this request that has just pinned it.
+ */
+export function judgePin(
+  owed: PinOwed,
+  presented: Presented,
+  pinned: string | null,
+  isFirst = false,
+): PinVerdict {
   const { pin } = owed;
   if (owed.subject === null) return no('bundle_missing', pin, 'the token does not say whose it is', null);
   const ids = new Set(presented.flatMap((said) => (said.kind === 'id' ? [said.id] : [])));
@@ -81,20 +89,23 @@ export function judgePin(owed: PinOwed, presented: Presented, pinned: string | n
   }
   if (ids.size > 1) return no('bundle_mismatch', pin, 'its sources disagree', pinned);
   if (pinned === null) return judgeUnpinned(owed, id);
+  const standing = { pinned, sent: id, isFirst };
   if (id !== null && id !== pinned) return no('bundle_mismatch', pin, 'another id is pinned', pinned);
   // One that is only where it need not be does not stand in for the first source.
-  if (presented[0]?.kind === 'id') return yes(owed, 'it is what is pinned');
-  if (pin.whenMissing === 'allow') return yes(owed, 'it is missing, and that is allowed');
+  if (presented[0]?.kind === 'id') return yes(owed, standing, 'it is what is pinned');
+  if (pin.whenMissing === 'allow') return yes(owed, standing, 'it is missing, and that is allowed');
   return no('bundle_missing', pin, 'it is missing, and one is pinned', pinned);
 }
 
+const nothingPinned: PinStanding = { pinned: null, sent: null, isFirst: false };
+
 /** Evidence in place of a pin's no, while it only watches; null: it is enforced. @param now Unix ms. */
-export function watchPin(owed: PinOwed, now: number): PinEvidence | null {
-  return isWatching(owed.pin.monitorUntil, now) ? evidenceOf(owed) : null;
+export function watchPin(owed: PinOwed, pinned: string | null, now: number): PinEvidence | null {
+  return isWatching(owed.pin.monitorUntil, now) ? evidenceOf(owed, { ...nothingPinned, pinned }) : null;
 }
 
-function evidenceOf(owed: PinOwed): PinEvidence {
-  return { owed } as unknown as PinEvidence;
+function evidenceOf(owed: PinOwed, standing: PinStanding): PinEvidence {
+  return { owed, standing } as unknown as PinEvidence;
 }
 
 function judgeUnpinned(owed: PinOwed, id: string | null): PinVerdict {
@@ -104,11 +115,11 @@ function judgeUnpinned(owed: PinOwed, id: string | null): PinVerdict {
     return no('bundle_mismatch', pin, 'nothing is pinned, and first use does not pin', null);
   }
   if (pin.whenMissing === 'deny') return no('bundle_missing', pin, 'it is missing', null);
-  return yes(owed, 'it is missing, and nothing is pinned');
+  return yes(owed, nothingPinned, 'it is missing, and nothing is pinned');
 }
 
-function yes(owed: PinOwed, detail: string): PinVerdict {
-  return { kind: 'yes', evidence: evidenceOf(owed), detail };
+function yes(owed: PinOwed, standing: PinStanding, detail: string): PinVerdict {
+  return { kind: 'yes', evidence: evidenceOf(owed, standing), detail };
 }
 
 function no(

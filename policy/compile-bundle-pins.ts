@@ -3,6 +3,7 @@ import { bufferBytesMax } from './body.ts';
 import type { BodyRule, BundlePin, PinSource } from './body-types.ts';
 import { typesOf } from './compile-access.ts';
 import { type Compilation, errorInKey, errorInValue, resolves } from './compile-context.ts';
+import { compileCut } from './compile-cut.ts';
 import { checkAttributeExists } from './compile-rules.ts';
 import type { ConfigPath } from './config-problem.ts';
 import type { PinConfig, RowConfig } from './config-schema.ts';
@@ -122,6 +123,7 @@ export function compileBody(
   const max = row.body?.max ?? at.around.bodyBytesMax;
   const bodyBytesMax = max === 'none' ? null : max;
   const askings = askingsOf(path, row, limits, pins);
+  const cut = compileCut(at, path, row);
   const [first] = askings;
   if (first === undefined) return { body: null, bodyBytesMax };
   for (const { what, where } of askings) {
@@ -138,8 +140,9 @@ export function compileBody(
     errorInValue(at, where, message, 'write body: { max: 64MiB } or less; all bodies together have 64 MiB');
   }
   const pointers = [...new Set(askings.flatMap((asking) => asking.pointers))];
-  const body: BodyRule = { bytesMax: bodyBytesMax ?? bufferBytesMax, query: compileQuery(pointers) };
-  return { body, bodyBytesMax };
+  const query = compileQuery(pointers, cut);
+  const body: BodyRule = { bytesMax: bodyBytesMax ?? bufferBytesMax, query };
+  return { body: cut.length === 0 ? body : { ...body, cut }, bodyBytesMax };
 }
 
 function askingsOf(

@@ -7,7 +7,7 @@ export type RefusalKind = {
   readonly status: number;
   /** The code callers see. */
   readonly outside: string;
-  /** Always in the default shape: no row is known yet. */
+  /** No row is known yet: worded as the apis of the host are. */
   readonly beforeRows: boolean;
 };
 

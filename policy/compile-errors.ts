@@ -105,9 +105,6 @@ function checkCode(at: Compilation, path: ConfigPath, code: string): void {
   if (meant.length === 0) {
     const known = new Set([...refusals].flatMap(([exact, { outside }]) => [exact, outside]));
     errorInKey(at, path, `"${code}" is not a refusal code`, suggest(code, known, ''));
-  } else if (meant.every(([, { beforeRows }]) => beforeRows)) {
-    const message = `"${code}" is refused before a row is known, always in the default shape`;
-    errorInKey(at, path, message, 'remove it');
   }
 }
 

@@ -67,8 +67,10 @@ function compilePinned(
   pinned: FixtureConfig['pinned'],
 ): ReadonlyMap<string, string> {
   for (const name of Object.keys(pinned)) {
-    if (at.config.pins[name]?.kind === 'origin') {
-      const hint = 'remove it; a list of origins stands on the token';
+    const pin = at.config.pins[name];
+    if (pin?.kind === 'origin') {
+      const place = pin.allow === undefined ? 'on the token' : 'in the pin';
+      const hint = `remove it; the list of origins stands ${place}`;
       errorInKey(at, [...path, name], `pin "${name}" keeps no id`, hint);
     } else {
       resolves(at, 'pins', name, [...path, name], 'key');

@@ -13,23 +13,26 @@ import {
 import { compileMonitor } from './compile-monitor.ts';
 import { type ConfigPath, suggest } from './config-problem.ts';
 import type { RowConfig } from './config-schema.ts';
-import type { CidrPin, IdentityRule, OriginPin, Route } from './types.ts';
+import type { OriginList, OriginPin } from './pin-types.ts';
+import type { CidrPin, IdentityRule, Route } from './types.ts';
 
 /** By name; a name is in one of them alone. */
 export type Pins = {
   readonly origin: ReadonlyMap<string, OriginPin>;
+  readonly originList: ReadonlyMap<string, OriginList>;
   readonly cidr: ReadonlyMap<string, CidrPin>;
   readonly bundle: ReadonlyMap<string, BundlePin>;
 };
 
 /** What a row enforces, a key per kind. */
-export type RowPins = Pick<Route, 'originPin' | 'addressPin'>;
+export type RowPins = Pick<Route, 'originPin' | 'originList' | 'addressPin'>;
 
 /** What guards rows that name no origin pin, where the config does not define exactly one. */
 const strictOriginPin: OriginPin = { kind: 'origin', name: 'origin', whenMissing: 'deny' };
 
 export function compilePins(at: Compilation, identity: IdentityRule): Pins {
   const origin = new Map<string, OriginPin>();
+  const originList = new Map<string, OriginList>();
   const cidr = new Map<string, CidrPin>();
   const bundle = new Map<string, BundlePin>();
   for (const [name, pin] of Object.entries(at.config.pins)) {
@@ -37,7 +40,12 @@ export function compilePins(at: Compilation, identity: IdentityRule): Pins {
     const monitor = compileMonitor(at, path, pin);
     switch (pin.kind) {
       case 'origin':
-        origin.set(name, { kind: 'origin', name, whenMissing: pin.when_missing, ...monitor });
+        if (pin.allow === undefined) {
+          origin.set(name, { kind: 'origin', name, whenMissing: pin.when_missing, ...monitor });
+        } else {
+          const [allow, whenMissing] = [[...new Set(pin.allow)], pin.when_missing];
+          originList.set(name, { kind: 'origin_list', name, allow, whenMissing, ...monitor });
+        }
         break;
       case 'cidr':
         warnOfEverybody(at, path, name, pin.allow);
@@ -48,7 +56,7 @@ export function compilePins(at: Compilation, identity: IdentityRule): Pins {
         break;
     }
   }
-  return { origin, cidr, bundle };
+  return { origin, originList, cidr, bundle };
 }
 
 function warnOfEverybody(at: Compilation, path: ConfigPath, name: string, allow: CidrPin['allow']): void {
@@ -59,7 +67,7 @@ function warnOfEverybody(at: Compilation, path: ConfigPath, name: string, allow:
   }
 }
 
-/** The origin pin stands on every row, unless it is switched off; the others where they are named. */
+/** The origin pin without a list stands on every row, unless it is switched off; the others where they are named. */
 export function compileRowPins(at: Compilation, path: ConfigPath, row: RowConfig, pins: Pins): RowPins {
   const standing = defaultPin(pins);
   if (row.pins === undefined) return { originPin: standing, addressPin: null };
@@ -69,14 +77,27 @@ export function compileRowPins(at: Compilation, path: ConfigPath, row: RowConfig
   }
   const named = row.pins.map((name, index) => ({ name, where: [...path, 'pins', index] }));
   const known = named.filter(({ name, where }) => resolves(at, 'pins', name, where));
+  if (row.allow === 'public') checkNobodysPin(at, known, pins);
+  const originList = theOne(at, known, pins.originList, onlyOne.originList);
   return {
     originPin: theOne(at, known, pins.origin, onlyOne.origin) ?? standing,
+    ...(originList && { originList }),
     addressPin: theOne(at, known, pins.cidr, onlyOne.cidr),
   };
 }
 
+/** It would look like a guard and be none. */
+function checkNobodysPin(at: Compilation, named: readonly Named[], { origin }: Pins): void {
+  for (const { name, where } of named) {
+    if (!origin.has(name)) continue;
+    const hint = 'remove it, or list the origins of the row in allow: of the pin';
+    errorInValue(at, where, `pin "${name}" is about the list on a token, and a public row has none`, hint);
+  }
+}
+
 const onlyOne = {
   origin: ['a row takes one origin pin', 'keep one; a token has one list of origins'],
+  originList: ['a row takes one origin pin with allow', 'keep one, and list all its origins there'],
   cidr: ['a row takes one cidr pin', 'keep one, and list all its networks there'],
 } as const;
 
@@ -107,7 +128,7 @@ function compileSwitches(at: Compilation, path: ConfigPath, row: RowConfig, pins
     if (!isOriginPin(at, name, pins)) {
       if (Object.hasOwn(at.config.pins, name)) {
         at.used.add(`pins/${name}`);
-        const hint = 'remove it; only the origin pin stands on rows that do not name it';
+        const hint = 'remove it; only an origin pin without allow stands on rows that do not name it';
         errorInKey(at, where, `pin "${name}" is nowhere but on rows that name it`, hint);
       } else {
         const hint = suggest(name, pins.origin.keys(), `write ${strictOriginPin.name}: off`);

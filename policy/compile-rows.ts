@@ -16,6 +16,7 @@ import { namedStyle } from './compile-errors.ts';
 import { compileScopesMonitor } from './compile-monitor.ts';
 import { compileObserve } from './compile-observe.ts';
 import { compileRowPins, type Pins } from './compile-pins.ts';
+import { compileScheme } from './compile-scheme.ts';
 import { compileServe } from './compile-serve.ts';
 import { serveBody } from './compile-serve-row.ts';
 import { checkUnverifiedRow } from './compile-unverified.ts';
@@ -55,6 +56,7 @@ type ApiFrame = {
   readonly sources: readonly Source[];
   /** As a part of each route. */
   readonly annotate: Pick<Route, 'annotate'>;
+  readonly scheme: Pick<Route, 'strictScheme'>;
   /** Of rows that name none. */
   readonly errors: ErrorStyle | null;
 };
@@ -95,7 +97,8 @@ function compileApi(at: Compilation, name: string, config: ApiConfig, parts: Par
   const errors = namedStyle(at, path, config.errors, parts.errors);
   const sources = sourcesOf(types, parts);
   const annotate = annotateOf(types, parts);
-  const frame = { name, config, hosts: config.hosts ?? [], sources, annotate, errors };
+  const scheme = compileScheme(at, name, config, sources);
+  const frame = { name, config, hosts: config.hosts ?? [], sources, annotate, scheme, errors };
   return rows.flatMap(([key, row]) => {
     const parsedKey = parseRowKey(key);
     return parsedKey.ok ? [compileRow(at, frame, key, parsedKey.value, row, parts)] : [];
@@ -130,10 +133,11 @@ function compileRow(
     hosts: api.hosts,
     paths,
     upstream: row.serve === undefined ? chooseUpstream(at, path, api, row) : (row.confirm?.to ?? ''),
-    serve: compileServe(at, path, row, { method, segments }, parts.types),
+    serve: compileServe(at, path, row, { method, segments }, parts),
     access,
     sources: api.sources,
     ...api.annotate,
+    ...api.scheme,
     bind: compileBinds(at, path, row, segments, known),
     ...compileRowPins(at, path, row, parts.pins),
     ...compileScopesMonitor(at, path, row),

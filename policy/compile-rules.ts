@@ -1,10 +1,10 @@
 /** From `limits`, `cors`, `identity` to what rows point at. */
 import { checkAnnotates } from './compile-annotations.ts';
 import { compileAssertion } from './compile-assertion.ts';
-import { type Compilation, errorInKey, errorInValue, hasBroken } from './compile-context.ts';
+import { type Compilation, errorInKey, errorInValue, hasBroken, resolves } from './compile-context.ts';
 import { compileMonitor } from './compile-monitor.ts';
 import { hasFixedMeaning } from './config-headers.ts';
-import { inKey, suggest } from './config-problem.ts';
+import { type ConfigPath, inKey, suggest } from './config-problem.ts';
 import type { LimitConfig } from './config-schema.ts';
 import { foldName } from './identity.ts';
 import type { Cors, IdentityRule, Limit } from './types.ts';
@@ -112,11 +112,19 @@ export function compileIdentity(at: Compilation): IdentityRule {
     reservedNames.add(folded);
     if (from.kind === 'token.attribute') checkAttributeExists(at, path, from.name);
     if (from.kind === 'annotation') checkAnnotates(at, path, from.type);
+    if (from.kind === 'pin') checkRemembers(at, path, from.pin);
     fields.push({ name, from });
   }
   const assertion = compileAssertion(at, new Set(seen.keys()));
   if (assertion !== null) reservedNames.add(foldName(assertion.header));
   return { reservedPrefixes: [...reservedPrefixes], reservedNames, headers: fields, assertion };
+}
+
+/** Of the pins only a bundle pin holds something that could be told. */
+function checkRemembers(at: Compilation, path: ConfigPath, name: string): void {
+  if (!resolves(at, 'pins', name, path) || at.config.pins[name]?.kind === 'bundle_id') return;
+  const message = `pin "${name}" remembers nothing an upstream could be told`;
+  errorInValue(at, path, message, 'name a pin of kind bundle_id');
 }
 
 function checkIdentityName(at: Compilation, name: string, twin: string | undefined): void {

@@ -5,12 +5,12 @@ import { type Compilation, errorInKey, errorInValue } from './compile-context.ts
 import type { ConfigPath } from './config-problem.ts';
 import type { RowConfig } from './config-schema.ts';
 import { compileQuery } from './json-pointer.ts';
-import { payloadKeys } from './serve.ts';
+import { payloadKeysOf } from './serve.ts';
 import type { ServeOperation } from './serve-types.ts';
 import type { TokenType } from './token-types.ts';
 import type { Limit, Method, Route } from './types.ts';
 
-/** What a caller says of a token is short. */
+/** What a caller says of a token or a probe is short. */
 export const serveBodyBytesMax = 64 * 1024;
 
 export function checkBesides(
@@ -28,7 +28,7 @@ export function checkBesides(
     to: 'is answered here and goes to no upstream',
     observe: 'has no upstream to observe',
     body: 'reads at most 64 KiB of JSON, and knows what is in it',
-    scopes: 'would let whoever lacks the scope change tokens meanwhile',
+    scopes: 'would let whoever lacks the scope use it meanwhile',
   } as const;
   for (const [key, why] of Object.entries(excluded)) {
     if (!Object.hasOwn(row, key) || row[key as keyof typeof excluded] === undefined) continue;
@@ -42,16 +42,26 @@ export function checkBesides(
 
 function checkMethod(at: Compilation, path: ConfigPath, operation: ServeOperation, method: Method): void {
   const where = [...path, 'serve'];
-  if (operation === 'token.list') {
+  if (isRead(operation)) {
     if (method === 'GET') return;
-    errorInValue(at, where, `token.list changes nothing, and ${method} would`, 'write the row with GET');
+    errorInValue(at, where, `${operation} changes nothing, and ${method} would`, 'write the row with GET');
   } else if (method === 'GET' || method === 'OPTIONS') {
     const hint = 'write the row with POST';
     errorInValue(at, where, `${operation} changes something, and ${method} must not`, hint);
-  } else if (operation === 'token.create' && method === 'DELETE') {
-    errorInValue(at, where, 'token.create reads a body, and DELETE has none', 'write the row with POST');
+  } else if (method === 'DELETE' && readsBody.has(operation)) {
+    errorInValue(at, where, `${operation} reads a body, and DELETE has none`, 'write the row with POST');
   }
 }
+
+function isRead(operation: ServeOperation): boolean {
+  return operation === 'token.list' || operation === 'probe.list';
+}
+
+const readsBody: ReadonlySet<ServeOperation> = new Set([
+  'token.create',
+  'probe.activate',
+  'probe.deactivate',
+]);
 
 /**
  * A cookie that any site could have sent, on a row that no upstream sees: `confirm` asks with GET and the cookie
@@ -63,7 +73,7 @@ export function checkCookies(
   operation: ServeOperation,
   callers: readonly TokenType[],
 ): void {
-  if (operation === 'token.list') return;
+  if (isRead(operation)) return;
   for (const { name, sources, csrf, verify } of callers) {
     const cookie = sources.find(({ kind }) => kind === 'cookie');
     if (cookie === undefined || csrf !== undefined) continue;
@@ -94,8 +104,8 @@ export function serveBody(
     const hint = 'pin by a header, or remove the pin from the row';
     errorInKey(at, [...path, 'pins'], `pin "${name}" reads an id that no serve row has in its body`, hint);
   }
-  if (operation === 'token.list') return { body: null, bodyBytesMax: serveBodyBytesMax };
-  const query = compileQuery(payloadKeys.map((key) => `/${key}`));
+  if (isRead(operation)) return { body: null, bodyBytesMax: serveBodyBytesMax };
+  const query = compileQuery(payloadKeysOf(operation).map((key) => `/${key}`));
   const body: BodyRule = { bytesMax: serveBodyBytesMax, query, mayBeEmpty: true };
   return { body, bodyBytesMax: serveBodyBytesMax };
 }

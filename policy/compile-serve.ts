@@ -1,38 +1,51 @@
 /** From a row's `serve`, `with` and `confirm` to what it does; refuses what could reach another's tokens. */
+import type { AnnotationType } from './annotation-types.ts';
 import { type Compilation, errorInKey, errorInValue, resolves } from './compile-context.ts';
+import { compileProbe } from './compile-serve-probe.ts';
 import { checkBesides, checkCookies } from './compile-serve-row.ts';
+import {
+  callersOf,
+  checkParam,
+  checkSource,
+  type ServeRow,
+  type WithConfig,
+} from './compile-serve-source.ts';
 import { annotates } from './compile-type-keys.ts';
 import { type ConfigPath, suggest } from './config-problem.ts';
 import type { RowKey } from './config-rows.ts';
 import type { RowConfig } from './config-schema.ts';
+import { compileQuery } from './json-pointer.ts';
 import { graceMsMax } from './serve.ts';
-import type { ConfirmRule, ServedAttribute, ServedSource, ServeOperation, ServeRule } from './serve-types.ts';
+import type {
+  AnsweredAttribute,
+  ConfirmRule,
+  ProbeOperation,
+  ServeOperation,
+  ServeRule,
+  TokenRule,
+} from './serve-types.ts';
 import { checkAttributes } from './token-input.ts';
 import type { TokenType } from './token-types.ts';
 import { formatDuration } from './units.ts';
 
-type WithConfig = NonNullable<RowConfig['with']>;
-
-/** What every part of a `serve` row is checked against. */
-type ServeRow = {
-  readonly at: Compilation;
-  readonly path: ConfigPath;
-  readonly row: RowConfig;
-  readonly operation: ServeOperation;
-  /** Of one segment each. */
-  readonly params: readonly string[];
-  readonly types: ReadonlyMap<string, TokenType>;
-};
-
 const overlapMsDefault = 86_400_000;
 
-/** What `with` may say beyond type and attributes, and who it is for. */
+/** What `with` may say beside the type, and who it is for. */
 const wordsOf: Readonly<Record<ServeOperation, readonly (keyof WithConfig)[]>> = {
-  'token.create': ['scopes', 'expires_in'],
-  'token.list': [],
-  'token.revoke': ['token'],
-  'token.regenerate': ['scopes', 'grace'],
-  'token.rotate': ['token', 'scopes', 'overlap'],
+  'token.create': ['attributes', 'scopes', 'expires_in'],
+  'token.list': ['attributes'],
+  'token.revoke': ['attributes', 'token'],
+  'token.regenerate': ['attributes', 'scopes', 'grace'],
+  'token.rotate': ['attributes', 'token', 'scopes', 'overlap'],
+  'probe.activate': ['derive', 'active_max', 'expires_in', 'trigger_expires_in'],
+  'probe.list': ['derive'],
+  'probe.deactivate': ['derive'],
+};
+const times = ['grace', 'overlap', 'expires_in', 'trigger_expires_in'] as const;
+
+type Known = {
+  readonly types: ReadonlyMap<string, TokenType>;
+  readonly annotations: ReadonlyMap<string, AnnotationType>;
 };
 
 /** null: the row is forwarded, or a mistake was reported. */
@@ -41,7 +54,7 @@ export function compileServe(
   path: ConfigPath,
   row: RowConfig,
   { method, segments }: Pick<RowKey, 'method' | 'segments'>,
-  types: ReadonlyMap<string, TokenType>,
+  { types, annotations }: Known,
 ): ServeRule | null {
   if (row.serve === undefined) {
     for (const key of ['with', 'confirm'] as const) {
@@ -56,29 +69,40 @@ export function compileServe(
   checkBesides(at, path, row, row.serve, method);
   const confirm = compileConfirm(serving);
   if (row.with === undefined) {
-    const hint = 'write with: { type: TYPE, attributes: { project: "{project}" } }';
-    errorInKey(at, [...path, 'serve'], `${row.serve} does not say which tokens it is about`, hint);
+    const [what, more] = isAboutProbes(row.serve)
+      ? ['probes', 'derive: "{project}"']
+      : ['tokens', 'attributes: { project: "{project}" }'];
+    const hint = `write with: { type: TYPE, ${more} }`;
+    errorInKey(at, [...path, 'serve'], `${row.serve} does not say which ${what} it is about`, hint);
     return null;
   }
-  const where = [...path, 'with'];
-  const known = resolves(at, 'token_types', row.with.type, [...where, 'type']);
-  const type = known && isIssued(serving, row.with.type) ? types.get(row.with.type) : undefined;
+  const known = resolves(at, 'token_types', row.with.type, [...path, 'with', 'type']);
   checkUnknownCallers(serving);
   checkCookies(at, path, row.serve, callersOf(row, types));
   checkWords(serving, row.with);
+  if (isAboutProbes(row.serve)) {
+    const rule = compileProbe(serving, row.serve, row.with, known, annotations);
+    return rule === null ? null : { ...rule, confirm };
+  }
   const tokenParam = compileToken(serving, row.with);
+  const type = known && isIssued(serving, row.with.type) ? types.get(row.with.type) : undefined;
   if (type === undefined) return null;
   return {
+    kind: 'token',
     operation: row.serve,
     type,
-    attributes: compileAttributes(serving, row.with, type),
+    ...compileAttributes(serving, row.with, type),
     scopes: compileScopes(serving, row.with, type),
     tokenParam,
-    graceMs: row.with.grace ?? 0,
+    graceMsMax: row.with.grace ?? 0,
     overlapMs: row.with.overlap ?? overlapMsDefault,
     lifeMsMax: row.with.expires_in ?? null,
     confirm,
   };
+}
+
+function isAboutProbes(operation: ServeOperation): operation is ProbeOperation {
+  return operation.startsWith('probe.');
 }
 
 /** What others issue, or nobody keeps, cannot be made or ended here. */
@@ -116,19 +140,21 @@ function compileConfirm({ at, path, row, params }: ServeRow): ConfirmRule | null
 
 /** A key that another operation knows would be silently without effect. */
 function checkWords({ at, path, operation }: ServeRow, written: WithConfig): void {
-  for (const key of ['token', 'scopes', 'grace', 'overlap', 'expires_in'] as const) {
-    if (written[key] === undefined || wordsOf[operation].includes(key)) continue;
+  for (const key of Object.keys(written) as (keyof WithConfig)[]) {
+    const saysNothing = key === 'attributes' && Object.keys(written.attributes).length === 0;
+    if (key === 'type' || written[key] === undefined || saysNothing) continue;
+    if (wordsOf[operation].includes(key)) continue;
     const users = Object.entries(wordsOf).filter(([, words]) => words.includes(key));
     const message = `${operation} knows no ${key}`;
     const hint = `remove it; it is for ${users.map(([name]) => name).join(', ')}`;
     errorInKey(at, [...path, 'with', key], message, hint);
   }
-  for (const key of ['grace', 'overlap', 'expires_in'] as const) {
+  for (const key of times) {
     if ((written[key] ?? 0) <= graceMsMax) continue;
     const hint = `write at most ${formatDuration(graceMsMax)}`;
     errorInValue(at, [...path, 'with', key], `${key} is too long a time`, hint);
   }
-  if (written.expires_in === 0) {
+  if (written.expires_in === 0 && !isAboutProbes(operation)) {
     errorInValue(at, [...path, 'with', 'expires_in'], 'a token of no life is of no use', 'write 90d');
   }
 }
@@ -149,7 +175,8 @@ function compileAttributes(
   serving: ServeRow,
   written: WithConfig,
   type: TokenType,
-): readonly ServedAttribute[] {
+): Pick<TokenRule, 'attributes' | 'answered'> {
+  const answered: AnsweredAttribute[] = [];
   const { at, path, operation } = serving;
   const where = [...path, 'with', 'attributes'];
   const fixed = Object.entries(written.attributes).flatMap(([name, value]) => {
@@ -171,68 +198,31 @@ function compileAttributes(
     const from = Array.isArray(value) ? value : [value];
     for (const [index, source] of from.entries()) {
       const place = [...where, name, ...(Array.isArray(value) ? [index] : [])];
-      checkSource(serving, place, source, { type, name, list: rule.list });
+      checkSource(serving, place, source, {
+        ...rule,
+        flawOf: (text) => {
+          const checked = checkAttributes(type, new Map([[name, rule.list ? [text] : text]]));
+          return checked.ok ? null : [checked.complaint.message, checked.complaint.hint];
+        },
+      });
     }
-    return [{ name, list: rule.list, from }];
+    const [only] = from;
+    if (only?.kind === 'answer') {
+      answered.push({ name, required: rule.required, pointer: only.pointer });
+      return [];
+    }
+    const passedOn = from.some(({ kind }) => kind === 'attribute');
+    const mayLack = operation === 'token.create' && !rule.required && !rule.list && passedOn;
+    return [{ name, list: rule.list, mayLack, from }];
   });
   for (const [name, rule] of type.attributes) {
     if (!rule.required || Object.hasOwn(written.attributes, name)) continue;
     const message = `${operation} leaves attribute "${name}" of type "${type.name}" open, so it is about everybody's`;
     errorInKey(at, [...path, 'with'], message, `write attributes: { ${name}: "{${name}}" }`);
   }
-  return fixed;
-}
-
-type Target = { readonly type: TokenType; readonly name: string; readonly list: boolean };
-
-function checkSource(serving: ServeRow, where: ConfigPath, source: ServedSource, target: Target): void {
-  const { at, row, params } = serving;
-  if (source.kind === 'text') {
-    const value = target.list ? [source.text] : source.text;
-    const checked = checkAttributes(target.type, new Map([[target.name, value]]));
-    if (!checked.ok) errorInValue(at, where, checked.complaint.message, checked.complaint.hint);
-  } else if (source.kind === 'param') {
-    checkParam(at, where, source.param, params);
-    if (!params.includes(source.param) || isProved(row, source.param)) return;
-    const message = `anybody who may use the row could name any {${source.param}}`;
-    const hint = `write bind: { ${source.param}: token.attribute.NAME }, or confirm: { to: UPSTREAM, request: "GET /…/{${source.param}}" }`;
-    errorInValue(at, where, message, hint);
-  } else {
-    checkOfCaller(serving, where, source.name, target);
-  }
-}
-
-/** Whether somebody says that the caller may name this value: its own token, or the upstream. */
-function isProved({ bind, confirm }: RowConfig, param: string): boolean {
-  if (Object.hasOwn(bind, param)) return true;
-  return confirm?.request.some((segment) => segment.kind === 'param' && segment.name === param) === true;
-}
-
-/** The types of the row, those that the upstream verifies too. */
-function callersOf({ allow }: RowConfig, types: ReadonlyMap<string, TokenType>): readonly TokenType[] {
-  return allow === 'public' ? [] : Object.keys(allow).flatMap((name) => types.get(name) ?? []);
-}
-
-/** Every caller must have what `with` takes from it, in the shape in which it is needed. */
-function checkOfCaller(serving: ServeRow, where: ConfigPath, name: string, { list }: Target): void {
-  const { at, row, types } = serving;
-  for (const type of callersOf(row, types)) {
-    const rule = type.attributes.get(name);
-    if (rule?.required === true && (list || !rule.list)) continue;
-    const lack = rule === undefined ? 'has no' : rule.required ? 'has a list as' : 'need not have the';
-    const apart = `give ${type.name} a row of its own`;
-    const hint =
-      type.verify === undefined
-        ? `write ${name}: required under token_types.${type.name}.attributes, or ${apart}`
-        : apart;
-    errorInValue(at, where, `token type "${type.name}" ${lack} attribute "${name}"`, hint);
-  }
-}
-
-function checkParam(at: Compilation, where: ConfigPath, param: string, params: readonly string[]): void {
-  if (params.includes(param)) return;
-  const hint = suggest(param, params, `write {${param}} as a segment of the path`);
-  errorInValue(at, where, `the path has no parameter {${param}}`, hint);
+  if (answered.length === 0) return { attributes: fixed, answered: null };
+  const query = compileQuery(answered.map(({ pointer }) => pointer));
+  return { attributes: fixed, answered: { attributes: answered, query } };
 }
 
 /** A type whose tokens choose their scopes must be told which, or a caller would get what nobody wrote. */
@@ -240,7 +230,7 @@ function compileScopes(
   { at, path, operation }: ServeRow,
   { scopes }: WithConfig,
   type: TokenType,
-): readonly string[] | null {
+): readonly string[] | 'caller' | null {
   const where = [...path, 'with', 'scopes'];
   if (!wordsOf[operation].includes('scopes')) return null;
   if ('fixed' in type.scopes) {
@@ -251,6 +241,12 @@ function compileScopes(
   if (scopes === undefined) {
     const hint = `write scopes: [${type.scopes.grantable.slice(0, 1).join('')}], or scopes: [] for none`;
     errorInKey(at, [...path, 'with'], `${operation} does not say what the new token may do`, hint);
+    return [];
+  }
+  if (scopes === 'caller') {
+    if (operation === 'token.create') return scopes;
+    const hint = 'write the scopes out: scopes: [a, b]';
+    errorInValue(at, where, `${operation} cannot take its scopes from the caller`, hint);
     return [];
   }
   for (const [index, scope] of scopes.entries()) {

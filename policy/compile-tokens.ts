@@ -1,6 +1,7 @@
 /** From `token_types` to TokenType: prefixes apart, lengths within bounds, scopes declared. */
 
 import type { AnnotationType } from './annotation-types.ts';
+import { compileIssue } from './compile-avoid.ts';
 import { type Compilation, errorInKey, errorInValue, resolves, warnInKey } from './compile-context.ts';
 import { compileCsrf } from './compile-csrf.ts';
 import { checkIdsApart, compileFormat, compilePepper, fixedChars } from './compile-formats.ts';
@@ -60,7 +61,8 @@ function compileType(
   checkAliases(at, path, type);
   checkSources(at, path, type, identity);
   const prefixes = type.prefix === '' ? [...type.aliases] : [type.prefix, ...type.aliases];
-  const { prefix, issue, sources } = type;
+  const { prefix, sources } = type;
+  const issue = compileIssue(at, path, type);
   const shape = { name, prefix, prefixes, issue, sources, ...compileFormat(at, path, type) };
   if (type.verify === 'upstream') return { ...shape, ...compileUnverified(at, name, type) };
   checkLengths(at, path, type);

@@ -28,7 +28,7 @@ function says(type: TokenTypeConfig, key: Key): boolean {
   const { issue, hash } = type;
   switch (key) {
     case 'issue':
-      return issue.length !== 48 || issue.alphabet !== 'base62';
+      return issue.length !== 48 || issue.alphabet !== 'base62' || issue.avoid !== undefined;
     case 'hash':
       return hash.use !== 'sha256' || Object.values(hash).filter((value) => value !== undefined).length > 1;
     case 'aliases':

@@ -18,17 +18,22 @@ export function warnUnused(at: Compilation): void {
   for (const api of Object.values(at.config.apis)) {
     for (const type of api.types ?? []) if (isAnnotation(at, type)) inRows.add(`token_types/${type}`);
     for (const row of Object.values(api.routes)) {
+      if (row.with !== undefined && isAnnotation(at, row.with.type)) {
+        inRows.add(`token_types/${row.with.type}`);
+      }
       if (row.allow !== 'public')
         for (const type of Object.keys(row.allow)) inRows.add(`token_types/${type}`);
     }
   }
-  const originPins = Object.entries(at.config.pins).filter(([, { kind }]) => kind === 'origin');
+  const originPins = Object.entries(at.config.pins).filter(
+    ([, pin]) => pin.kind === 'origin' && pin.allow === undefined,
+  );
   const [standing, second] = originPins.map(([name]) => name);
   for (const section of Object.keys(wordings) as NamedSection[]) {
     const used = section === 'token_types' ? inRows : at.used;
     const [what, hint] = wordings[section];
     for (const name of Object.keys(at.config[section])) {
-      // The only origin pin stands on every row.
+      // The only origin pin without a list of its own stands on every row.
       if (section === 'pins' && name === standing && second === undefined) continue;
       if (used.has(`${section}/${name}`)) continue;
       const unread = section === 'token_types' && isAnnotation(at, name);

@@ -29,12 +29,14 @@ function checkCookie(at: Compilation, where: ConfigPath, row: RowConfig, route: 
   const cookie = route.sources.find(({ kind }) => kind === 'cookie');
   if (route.access === 'public' || cookie === undefined || cookie.kind !== 'cookie') return;
   if (route.cors !== null && route.cors.origins !== 'any') return;
+  // One that only watches keeps no page out.
+  if (route.originList !== undefined && route.originList.monitorUntil === undefined) return;
   const block = row.cors ?? at.config.apis[route.api]?.cors;
   // A block that is missing or broken has been reported where it stands.
   if (block !== undefined && block !== 'off') {
     if (!Object.hasOwn(at.config.cors, block) || isBroken(at, 'cors', block)) return;
   }
   const hint =
-    'name a cors block with a list of origins here, or move the row to an api whose types read no cookie';
+    'name a cors block with a list of origins or an origin pin with allow here, or move the row to an api whose types read no cookie';
   errorInKey(at, where, `any page could open this socket with the visitor's cookie "${cookie.name}"`, hint);
 }

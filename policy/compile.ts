@@ -4,6 +4,7 @@ import { findConflicts } from './compile-conflicts.ts';
 import { type Compilation, isBroken, type Surroundings, startCompilation } from './compile-context.ts';
 import { compileErrors } from './compile-errors.ts';
 import { compileFixtures, type Fixture } from './compile-fixtures.ts';
+import { compileHostStyles } from './compile-host-styles.ts';
 import { compilePins } from './compile-pins.ts';
 import { compileRows } from './compile-rows.ts';
 import { compileCors, compileIdentity, compileLimits } from './compile-rules.ts';
@@ -47,6 +48,7 @@ export function compilePolicy(config: PolicyConfig, around: Surroundings): Compi
     errors: compileErrors(at),
   };
   const rows = compileRows(at, parts);
+  const styleFor = compileHostStyles(at, parts.errors);
   const fixtures = compileFixtures(at, types);
   const errors = [
     ...at.problems.errors,
@@ -62,6 +64,7 @@ export function compilePolicy(config: PolicyConfig, around: Surroundings): Compi
     scopes: new Map(Object.entries(config.scopes)),
     routes: rows.map(({ route }) => route),
     find: prepareMatcher(rows.flatMap(({ paths }) => paths)),
+    styleFor,
     limits,
     bundlePins: new Map([...parts.pins.bundle].map(([name, pin]) => [name, pinOwner(pin)])),
     identity,
@@ -70,7 +73,7 @@ export function compilePolicy(config: PolicyConfig, around: Surroundings): Compi
   };
   return {
     ok: true,
-    policy: freezeDeep(policy),
+    policy: freezeDeep({ policy, styles: parts.errors }).policy,
     fixtures: freezeDeep(fixtures),
     warnings: at.problems.warnings,
   };

@@ -1,6 +1,7 @@
 /** The schema of `apis`: groups of rows, and what one row may say. Cross rules are compile-rows.ts. */
 import * as v from 'valibot';
 import { parseCell } from './cells.ts';
+import { cutSchema } from './config-cut.ts';
 import { closed, flag, list, name, named, oneOf, size, some, text, wording } from './config-fields.ts';
 import { monitorSchemaEntries } from './config-monitor.ts';
 import { observeSchema } from './config-observe.ts';
@@ -92,6 +93,7 @@ const bodySchema = v.pipe(
       flag('Whether the body must be JSON: it is read whole before any of it goes on.'),
       false,
     ),
+    cut: v.optional(cutSchema),
   }),
   v.description('What a body may be; default: listen.max.body.'),
 );
@@ -153,7 +155,15 @@ export const apiSchema = closed({
   ),
   to: v.optional(name('The upstream of every row that names none.')),
   cors: v.optional(name('The cors block of every row that names none.')),
-  errors: v.optional(name('The error style of every row that names none.')),
+  strict_scheme: v.optional(
+    flag('Whether the scheme of Authorization must be Bearer to the letter (default false: in any case).'),
+    false,
+  ),
+  errors: v.optional(
+    name(
+      'The error style of every row that names none, and of what no row answers for if all apis of a host agree.',
+    ),
+  ),
   routes: v.pipe(
     v.record(rowKey, v.pipe(rowSchema, v.description('One row of the matrix.'))),
     v.description('The rows: METHOD /path, with {x} for one segment and {x...} for the rest.'),

@@ -105,8 +105,12 @@ export function named<const Value extends v.GenericSchema>(description: string, 
 }
 
 /** A list of at least one. */
-export function some<const Item extends v.GenericSchema>(description: string, item: Item) {
-  const message = wording('the list is empty', 'write at least one, or leave the key out');
+export function some<const Item extends v.GenericSchema>(
+  description: string,
+  item: Item,
+  hint = 'write at least one, or leave the key out',
+) {
+  const message = wording('the list is empty', hint);
   return v.pipe(v.array(item), v.minLength(1, message), v.description(description));
 }
 

@@ -49,6 +49,7 @@ const denialCodes = {
   payload_invalid: true,
   origins_invalid: true,
   record_not_found: true,
+  activations_full: true,
 } satisfies Record<DenialCode, true>;
 
 function isDenialCode(code: string): code is DenialCode {

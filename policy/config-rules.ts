@@ -16,30 +16,14 @@ import {
   whole,
 } from './config-fields.ts';
 import { monitorEntries } from './config-monitor.ts';
+import { parseOrigin } from './config-origin.ts';
 import { type Parsed, parsed, unreadable } from './config-problem.ts';
-import { normaliseOrigin } from './origin.ts';
 import type { IdentityField, LimitPart } from './types.ts';
 
 const corsMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
-function parseOrigin(value: string): Parsed<string> {
-  if (value === 'null')
-    return unreadable('"null" is not an origin to trust', 'any page can send it; leave it out');
-  if (value.includes('*')) {
-    return unreadable(
-      `"${value}" has a wildcard`,
-      'write every origin out, or origins: any without credentials',
-    );
-  }
-  const origin = normaliseOrigin(value);
-  if (origin === null || /[A-Z]/.test(value)) {
-    return unreadable(
-      `"${value}" is not a serialised origin`,
-      'write scheme://host[:port] in lower case, without path or final slash: https://app.example.com',
-    );
-  }
-  return parsed(origin);
-}
+const corsOrigin = (value: string) =>
+  parseOrigin(value, 'write every origin out, or origins: any without credentials');
 
 function parseFieldName(value: string): Parsed<string> {
   if (/^[A-Za-z0-9!#$%&'+.^_`|~-]{1,100}$/.test(value)) return parsed(value);
@@ -53,7 +37,7 @@ export const corsSchema = named(
   'Who may read answers from a browser; rows use a block by its name.',
   closed({
     origins: v.pipe(
-      v.union([v.literal('any'), v.array(text('An origin.', parseOrigin, ['https://app.example.com']))]),
+      v.union([v.literal('any'), v.array(text('An origin.', corsOrigin, ['https://app.example.com']))]),
       v.description('any, or a list of origins.'),
     ),
     methods: v.optional(list('Methods a page may use.', oneOf('A method.', corsMethods)), [
@@ -127,9 +111,13 @@ function parseIdentityField(value: string): Parsed<IdentityField> {
   if (attribute !== undefined) return parsed({ kind: 'token.attribute', name: attribute });
   const [, type, field] = /^annotation\.([A-Za-z0-9_.-]+)\.([A-Za-z0-9_-]+)$/.exec(value) ?? [];
   if (type !== undefined && field !== undefined) return parsed({ kind: 'annotation', type, field });
+  const [, pin, told] = /^pin\.([A-Za-z0-9_.-]+?)(?:\.(sent|first_use))?$/.exec(value) ?? [];
+  if (pin !== undefined) {
+    return parsed({ kind: 'pin', pin, field: told === 'sent' || told === 'first_use' ? told : 'pinned' });
+  }
   return unreadable(
     `"${value}" is nothing an upstream can be told`,
-    `write ${identitySources.join(', ')}, token.attribute.NAME or annotation.TYPE.FIELD`,
+    `write ${identitySources.join(', ')}, token.attribute.NAME, annotation.TYPE.FIELD or pin.NAME`,
   );
 }
 

@@ -1,15 +1,17 @@
 /** The schema of a row's `serve`, `with` and `confirm`: rows that Postern answers itself. Cross rules are compile-serve.ts. */
 import * as v from 'valibot';
-import { closed, duration, list, name, oneOf, plain, some, text } from './config-fields.ts';
+import { closed, duration, list, name, oneOf, plain, some, text, whole } from './config-fields.ts';
 import { type Parsed, parsed, unreadable } from './config-problem.ts';
 import { parseRowKey } from './config-rows.ts';
 import { parseAttribute, typeName } from './config-tokens.ts';
+import { parsePointer } from './json-pointer.ts';
 import type { ServedSource } from './serve-types.ts';
 import type { Segment } from './types.ts';
 
+const answerHint = 'write json: and a JSON pointer: json:/project/plan';
 const parameter = /^\{([A-Za-z_][A-Za-z0-9_]{0,63})\}$/;
 
-/** `{project}`, `token.attribute.user`, or a text. */
+/** `{project}`, `token.attribute.user`, `json:/plan`, or a text. */
 function parseSource(value: string): Parsed<ServedSource> {
   const [, param] = parameter.exec(value) ?? [];
   if (param !== undefined) return parsed({ kind: 'param', param });
@@ -18,6 +20,13 @@ function parseSource(value: string): Parsed<ServedSource> {
       `"${value}" mixes a parameter with other text`,
       'a parameter stands alone: "{project}"',
     );
+  }
+  if (value.startsWith('json:')) {
+    const pointer = value.slice('json:'.length);
+    const steps = parsePointer(pointer);
+    if (steps.ok && steps.value.length === 0)
+      return unreadable(`"${value}" points at the whole answer`, answerHint);
+    return steps.ok ? parsed({ kind: 'answer', pointer }) : steps;
   }
   if (!value.startsWith('token.')) return parsed({ kind: 'text', text: value });
   const attribute = parseAttribute(value);
@@ -42,7 +51,7 @@ function parseRequest(value: string): Parsed<readonly Segment[]> {
 }
 
 const source = text(
-  'A text, a path parameter "{project}", or token.attribute.NAME of the caller.',
+  'A text, a path parameter "{project}", token.attribute.NAME of the caller, or json:/POINTER into what confirm answers.',
   parseSource,
   ['{project}'],
 );
@@ -55,6 +64,9 @@ export const serveEntries = {
       'token.revoke',
       'token.regenerate',
       'token.rotate',
+      'probe.activate',
+      'probe.list',
+      'probe.deactivate',
     ]),
   ),
   with: v.optional(
@@ -68,23 +80,48 @@ export const serveEntries = {
           ),
           {},
         ),
-        scopes: v.optional(list('What a new token may do, where its type lets choose.', plain('A scope.'))),
+        scopes: v.optional(
+          v.pipe(
+            v.union([
+              v.pipe(
+                v.literal('token.scopes'),
+                v.description('Those of its maker, as far as the type may have them.'),
+                v.transform(() => 'caller' as const),
+              ),
+              list('These.', plain('A scope.')),
+            ]),
+            v.description('What a new token may do, where its type lets choose: a list, or token.scopes.'),
+          ),
+        ),
         token: v.optional(
           text('token.revoke and token.rotate: the path parameter that holds the id.', parseTokenParam, [
             '{id}',
           ]),
         ),
         grace: v.optional(
-          duration('token.regenerate: for how long the tokens before still work (default 0s).', '24h'),
+          duration(
+            'token.regenerate: for how long the tokens before still work, at most, if the caller asks (default 0s: not at all).',
+            '24h',
+          ),
         ),
         overlap: v.optional(
           duration('token.rotate: for how long the token before still works (default 24h).', '24h'),
         ),
         expires_in: v.optional(
-          duration('token.create: the longest life of a token; callers may choose a shorter one.', '90d'),
+          duration(
+            'token.create: the longest life of a token; callers may choose a shorter one. probe.activate: the longest life of an activation (default 1h).',
+            '90d',
+          ),
+        ),
+        derive: v.optional(source),
+        active_max: v.optional(
+          whole('probe.activate: how many there may be at a time (default 5).', 1, 1000),
+        ),
+        trigger_expires_in: v.optional(
+          duration('probe.activate: the longest life of a trigger (default 24h).', '24h'),
         ),
       }),
-      v.description('Which tokens it is about. The caller chooses nothing of it.'),
+      v.description('Which tokens or probes it is about. The caller chooses nothing of it.'),
     ),
   ),
   confirm: v.optional(

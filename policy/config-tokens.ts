@@ -57,6 +57,14 @@ function parseCsrfHeader(value: string): Parsed<string> {
   return unreadable(`"${value}" cannot be a csrf header`, 'choose a name of your own: X-CSRF-Token');
 }
 
+const avoidedMax = 32;
+
+function parseAvoided(word: string): Parsed<string> {
+  if (/^[A-Za-z0-9_-]{3,32}$/.test(word)) return parsed(word.toLowerCase());
+  const hint = 'use letters, digits, - and _; what is shorter would stand in many tokens';
+  return unreadable(`"${word}" is not a word of 3 to 32 characters`, hint);
+}
+
 const csrfSchema = v.pipe(
   v.union([
     v.literal('off'),
@@ -91,12 +99,26 @@ const prefixText = v.pipe(
   ),
 );
 
+const avoidSchema = v.pipe(
+  some(
+    'Words that must not stand in a new token, in any case: it is drawn anew until none does.',
+    text('A word of 3 to 32 characters.', parseAvoided, ['todo']),
+  ),
+  v.maxLength(avoidedMax, ({ requirement, received }) =>
+    wording(
+      `${received} words are avoided, more than ${requirement}`,
+      'leave out the longest: they are the rarest',
+    ),
+  ),
+);
+
 const issueSchema = closed({
   length: v.optional(whole('How many random characters follow the prefix of a new token.', 1, 512), 48),
   alphabet: v.optional(
     oneOf('What the random characters are drawn from.', ['base62', 'hex', 'base64url']),
     'base62',
   ),
+  avoid: v.optional(avoidSchema),
 });
 
 const hashSchema = closed({

@@ -9,6 +9,7 @@ import { pinsOwed } from './bundle-pin.ts';
 import { checkAddressPin } from './checks/address-pin.ts';
 import { checkBind } from './checks/bind.ts';
 import { checkCsrf } from './checks/csrf.ts';
+import { checkOriginList } from './checks/origin-list.ts';
 import { checkOriginPin } from './checks/origin-pin.ts';
 import type { Question } from './checks/question.ts';
 import { checkScopes } from './checks/scope.ts';
@@ -55,6 +56,14 @@ const socketOrigin: Step<Pick<Question, 'match' | 'facts'>> = {
   only: ({ websocket }) => websocket,
 };
 
+/** A list of the row's own. */
+const rowOrigin: Step<Pick<Question, 'match' | 'facts'>> = {
+  name: 'row origin',
+  check: checkOriginList,
+  monitorUntil: ({ originList }) => originList?.monitorUntil,
+  only: ({ originList }) => originList !== undefined,
+};
+
 const address: Step<Pick<Question, 'match' | 'facts'>> = {
   name: 'address',
   check: checkAddressPin,
@@ -69,18 +78,20 @@ const steps: readonly Step<Question>[] = [
   { name: 'csrf', check: checkCsrf },
   { name: 'bind', check: checkBind },
   { name: 'origin', check: checkOriginPin, monitorUntil: ({ originPin }) => originPin?.monitorUntil },
+  rowOrigin,
   socketOrigin,
   address,
 ];
 
 /** Public rows know no token: only the caller itself is judged. */
-const publicSteps = [socketOrigin, address];
+const publicSteps = [rowOrigin, socketOrigin, address];
 
 type UnverifiedQuestion = Pick<Question, 'match' | 'facts'> & { readonly unverified: Unverified };
 
 /** Nothing is known of the token, so the row must not ask anything of it. */
 const unverifiedSteps: readonly Step<UnverifiedQuestion>[] = [
   { name: 'type', check: ({ match, unverified }) => checkUnverified(match.route, unverified.type) },
+  rowOrigin,
   socketOrigin,
   address,
 ];
@@ -232,8 +243,13 @@ export function admit(
   if (watched !== undefined) assertOnlyWatched(watched);
   const observing = observingOf(match);
   const permit = { route: match.route, facts, token, scopes, states, observing };
-  if (unverified === undefined && annotations === undefined) return permit as unknown as Permit;
-  const more = { ...(unverified && { unverified }), ...(annotations && { annotations }) };
+  const isPlain = unverified === undefined && annotations === undefined && pins.length === 0;
+  if (isPlain) return permit as unknown as Permit;
+  const more = {
+    ...(unverified && { unverified }),
+    ...(annotations && { annotations }),
+    ...(pins.length > 0 && { pins }),
+  };
   return { ...permit, ...more } as unknown as Permit;
 }
 

@@ -3,6 +3,11 @@ import type { Denial, DenialCode } from './types.ts';
 
 type Details = Omit<Denial, 'code' | 'reason'>;
 
+/** Whether nothing may tell it from a path that does not exist: it looks like `route_not_found` in every byte. */
+export function isHidden({ code, status }: Pick<Denial, 'status'> & { readonly code: string }): boolean {
+  return code === 'bind_mismatch' && status === 404;
+}
+
 export function denial(code: DenialCode, reason: string, details: Details = {}): Denial {
   return { code, reason, ...details };
 }

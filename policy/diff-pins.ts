@@ -1,11 +1,13 @@
 /** The pins of two rows: what is pinned, how strictly, and whether it is enforced yet. */
 import type { BundlePin } from './body-types.ts';
 import { networksStep, networksText } from './diff-networks.ts';
+import { originListText, originListVerdict } from './diff-origins.ts';
 import { isSame } from './diff-values.ts';
 import type { Change, Verdict } from './diff-verdicts.ts';
 import { monitorStep, monitorText, stepBetween, verdictOfSteps } from './diff-verdicts.ts';
+import type { OriginPin } from './pin-types.ts';
 import { formatBundlePin } from './rule-text.ts';
-import type { CidrPin, OriginPin, Route } from './types.ts';
+import type { CidrPin, Route } from './types.ts';
 
 export function comparePins(was: Route, is: Route): readonly Change[] {
   const row = is.id;
@@ -13,6 +15,14 @@ export function comparePins(was: Route, is: Route): readonly Change[] {
   const named = ({ bundlePins }: Route, name: string) => bundlePins.find((pin) => pin.name === name) ?? null;
   return [
     ...change(row, 'pin origin', was.originPin, is.originPin, originVerdict, originText),
+    ...change(
+      row,
+      'pin row origin',
+      was.originList ?? null,
+      is.originList ?? null,
+      originListVerdict,
+      originListText,
+    ),
     ...change(row, 'pin address', was.addressPin, is.addressPin, addressVerdict, addressText),
     ...[...names].flatMap((name) =>
       change(row, `pin ${name}`, named(was, name), named(is, name), bundleVerdict, bundleText),

@@ -18,6 +18,7 @@ const judged = new Set([
   'access',
   'limits',
   'originPin',
+  'originList',
   'addressPin',
   'bundlePins',
   'scopesMonitorUntil',
@@ -26,6 +27,7 @@ const judged = new Set([
   'body',
   'websocket',
   'observe',
+  'strictScheme',
 ]);
 
 export function compareRules(was: Route, is: Route): readonly Change[] {
@@ -37,10 +39,12 @@ export function compareRules(was: Route, is: Route): readonly Change[] {
   return [
     ...rowChange(was, is),
     ...websocketChange(was, is),
+    ...schemeChange(was, is),
     ...scopesChange(was, is),
     ...bodyReaders,
     ...compareNamed(row, 'bind', binds(was), binds(is), () => 'changed', bindText),
     ...bodySizeChange(was, is),
+    ...bodyCutChange(was, is),
     ...bodyReadingChange(was, is, bodyReaders.length > 0 || was.bodyBytesMax !== is.bodyBytesMax),
     ...observeChange(was, is),
     ...compareValues(row, '', was, is, judged),
@@ -66,6 +70,13 @@ function observeChange({ observe: was }: Route, { observe: is, id: row }: Route)
   const text = (rule: Route['observe']) => rule?.entries.map(formatObserve).join('; ') ?? 'none';
   const [from, to] = text(was) === text(is) ? [textOf(was), textOf(is)] : [text(was), text(is)];
   return [{ verdict: 'changed', row, what: 'observe', from, to }];
+}
+
+function schemeChange({ strictScheme: was }: Route, { strictScheme: is, id: row }: Route): readonly Change[] {
+  if ((was === true) === (is === true)) return [];
+  const text = (strict?: boolean) => (strict === true ? 'Bearer to the letter' : 'in any case');
+  const verdict = is === true ? 'tightened' : 'loosened';
+  return [{ verdict, row, what: 'scheme', from: text(was), to: text(is) }];
 }
 
 function scopesChange(before: Route, { scopesMonitorUntil: is, id: row }: Route): readonly Change[] {
@@ -138,6 +149,18 @@ function bodySizeChange(
   ];
 }
 
+/** Whose member is cut out is kept from saying it; and a body in which it could be meant twice is refused. */
+function bodyCutChange({ body: before }: Route, { body: after, id: row }: Route): readonly Change[] {
+  const [was, is] = [before?.cut ?? [], after?.cut ?? []];
+  const more = is.some((pointer) => !was.includes(pointer));
+  const fewer = was.some((pointer) => !is.includes(pointer));
+  if (!more && !fewer) return [];
+  const verdict = verdictOfSteps([more ? -1 : 0, fewer ? 1 : 0]);
+  const text = (pointers: readonly string[]) =>
+    pointers.map((pointer) => `json:${pointer}`).join(' ') || 'none';
+  return [{ verdict, row, what: 'body cut', from: text(was), to: text(is) }];
+}
+
 /**
  * Whether a body must be JSON. @param isTold a limit, pin or size differs, and with it what is looked for in the
  * body: that needs no line of its own.
@@ -152,5 +175,7 @@ function bodyReadingChange(
     const verdict = is === null ? 'loosened' : 'tightened';
     return [{ verdict, row, what: 'body', from: text(was), to: text(is) }];
   }
-  return isTold ? [] : compareValues(row, 'body ', { ...was }, { ...is });
+  // What is cut out has a line of its own, and in which order it is named is nothing to tell.
+  if (isTold || !isSame(was?.cut, is?.cut)) return [];
+  return compareValues(row, 'body ', { ...was }, { ...is });
 }

@@ -5,6 +5,7 @@
  */
 import { compareCells } from './diff-cells.ts';
 import { compareRules } from './diff-rules.ts';
+import { compareStyles } from './diff-styles.ts';
 import { compareTypes } from './diff-types.ts';
 import { compareValues, plainOf } from './diff-values.ts';
 import type { Change } from './diff-verdicts.ts';
@@ -30,6 +31,7 @@ export function diffPolicies(before: Policy, after: Policy): readonly Change[] {
     return { identity, failureBudget, scopes, annotations };
   };
   changes.push(...compareValues(null, '', rest(before), rest(after)));
+  changes.push(...compareStyles(before, after, anyHost));
   return once(changes);
 }
 

@@ -85,10 +85,10 @@ export function renderBody(template: Template, facts: RefusalFacts): string {
   return JSON.stringify(filled(template, facts, -1));
 }
 
-/** The style that all rows of a path name alike; null: the default, or they differ. */
-export function commonStyle(rows: RowSet): ErrorStyle | null {
-  const first = rows[0]?.route.errors ?? null;
-  return rows.every(({ route }) => route.errors === first) ? first : null;
+/** The style that all rows of a path name alike; null: the default. undefined: they differ, or there are none. */
+export function commonStyle(rows: RowSet): ErrorStyle | null | undefined {
+  const first = rows[0]?.route.errors;
+  return rows.every(({ route }) => route.errors === first) ? first : undefined;
 }
 
 /** @param index of the batch item; -1 outside a batch. */

@@ -35,11 +35,21 @@ function fieldValue(from: IdentityField, permit: Permit): string | null {
       if (value === undefined) return null;
       return typeof value === 'string' ? value : value.join(',');
     }
+    case 'pin':
+      return pinValue(from, permit);
     case 'annotation': {
       const value = permit.annotations?.get(from.type)?.get(from.field);
       return value === undefined || value.length > annotationCharsMax ? null : value;
     }
   }
+}
+
+/** Of a pin that is not the row's there is nothing to tell. */
+function pinValue({ pin, field }: Extract<IdentityField, { kind: 'pin' }>, { pins }: Permit): string | null {
+  const standing = pins?.find(({ owed }) => owed.pin.name === pin)?.standing;
+  if (standing === undefined) return null;
+  if (field === 'first_use') return standing.isFirst ? 'true' : null;
+  return standing[field];
 }
 
 /** A field name as the most lenient upstream would read it: lower case, every other byte a dash. */

@@ -11,6 +11,10 @@ export type PointerNode = {
   readonly folded: ReadonlySet<string>;
   /** Raw bytes above which no key can be one of `folded`, however it is escaped. */
   readonly keyBytesMax: number;
+  /** The pointer of the member that is cut out here; null: none is. */
+  readonly cut: string | null;
+  /** Whether a member that is cut out is somewhere below. */
+  readonly leadsToCut: boolean;
 };
 
 /** What a scan looks for. Plain and frozen; made once, when the config is compiled. */
@@ -43,25 +47,31 @@ export function foldKey(key: string): string {
   return key.toUpperCase().toLowerCase();
 }
 
-/** @param pointers that `parsePointer` has read. */
-export function compileQuery(pointers: readonly string[]): JsonQuery {
-  const steps = pointers.map((pointer) => {
+/**
+ * @param pointers to what is asked for. @param cut to members that are cut out: none is '', none below another.
+ *   `parsePointer` has read both.
+ */
+export function compileQuery(pointers: readonly string[], cut: readonly string[] = []): JsonQuery {
+  const step = (pointer: string, isCut: boolean): Step => {
     const read = parsePointer(pointer);
     if (!read.ok) throw new Error(read.message);
-    return { pointer, rest: read.value };
-  });
-  return { pointers, root: nodeOf(steps) };
+    return { pointer, isCut, rest: read.value };
+  };
+  const asked = pointers.map((pointer) => step(pointer, false));
+  return { pointers, root: nodeOf([...asked, ...cut.map((pointer) => step(pointer, true))]) };
 }
 
-type Step = { readonly pointer: string; readonly rest: readonly string[] };
+type Step = { readonly pointer: string; readonly isCut: boolean; readonly rest: readonly string[] };
 
 function nodeOf(steps: readonly Step[]): PointerNode {
   const below = new Map<string, Step[]>();
   let pointer: string | null = null;
+  let cut: string | null = null;
   for (const step of steps) {
     const [key, ...rest] = step.rest;
-    if (key === undefined) pointer = step.pointer;
-    else below.set(key, [...(below.get(key) ?? []), { pointer: step.pointer, rest }]);
+    if (key !== undefined) below.set(key, [...(below.get(key) ?? []), { ...step, rest }]);
+    else if (step.isCut) cut = step.pointer;
+    else pointer = step.pointer;
   }
   const folded = new Set([...below.keys()].map(foldKey));
   // Folding makes no key shorter, and no unit of a key takes more raw bytes than the six of `\u0061`.
@@ -71,5 +81,7 @@ function nodeOf(steps: readonly Step[]): PointerNode {
     children: new Map([...below].map(([key, deeper]) => [key, nodeOf(deeper)])),
     folded,
     keyBytesMax: longest * 6,
+    cut,
+    leadsToCut: steps.some(({ isCut, rest }) => isCut && rest.length > 0),
   };
 }

@@ -3,8 +3,8 @@
  * could understand differently. One pass without recursion; nothing but the asked values is kept.
  *
  * It accepts what `JSON.parse` accepts of UTF-8 text, except: a byte order mark, bad UTF-8, more than 64
- * levels, and on the way to an asked value a key that stands twice (also escaped) or in another case, a
- * lone surrogate or a NUL in a key or in the value.
+ * levels, and on the way to an asked value or to a member that is cut out a key that stands twice (also escaped)
+ * or in another case, a lone surrogate or a NUL in a key or in the asked value, and an array on the way to a cut.
  */
 import type { JsonQuery, PointerNode } from './json-pointer.ts';
 import { foldKey } from './json-pointer.ts';
@@ -17,9 +17,12 @@ export type JsonFound =
   | { readonly kind: 'array'; readonly items: number }
   | { readonly kind: 'object' | 'number' | 'boolean' | 'null' };
 
+/** A member that is to go, with one comma where it has a neighbour: the bytes from `from` up to before `to`. */
+export type JsonCut = { readonly pointer: string; readonly from: number; readonly to: number };
+
 export type JsonScan =
-  /** By pointer; one that is not in it points at nothing. */
-  | { readonly ok: true; readonly found: ReadonlyMap<string, JsonFound> }
+  /** `found` by pointer; one that is not in it points at nothing. `cuts` in order, none touching another's bytes. */
+  | { readonly ok: true; readonly found: ReadonlyMap<string, JsonFound>; readonly cuts: readonly JsonCut[] }
   /** `at`: the byte it was noticed at. `reason` holds nothing of the body. */
   | { readonly ok: false; readonly reason: string; readonly at: number };
 
@@ -64,6 +67,10 @@ export class JsonScanner {
   #afterComma = false;
   /** Whether the string just read holds a `\`. */
   #escaped = false;
+  /** Members that are cut out, with the place of the object they stand in: no two objects have the same. */
+  #cuts: (JsonCut & { readonly parent: PointerNode })[] = [];
+  /** The member that is being cut out. */
+  #cutting: { readonly from: number; readonly parent: PointerNode; readonly isFirst: boolean } | null = null;
 
   constructor(bytes: Uint8Array, query: JsonQuery) {
     this.#bytes = bytes;
@@ -88,7 +95,9 @@ export class JsonScanner {
 
   #end(): JsonScan {
     this.#space();
-    if (this.#at === this.#bytes.length) return { ok: true, found: this.#found };
+    if (this.#at === this.#bytes.length) {
+      return { ok: true, found: this.#found, cuts: this.#cuts.map(({ parent: _, ...cut }) => cut) };
+    }
     return { ok: false, reason: 'more after the value', at: this.#at };
   }
 
@@ -102,7 +111,8 @@ export class JsonScanner {
       case 0x7b:
         return this.#open(node, false);
       case 0x5b:
-        return this.#open(node, true);
+        // A reader who takes each item by itself would find in it what was to be cut.
+        return node?.leadsToCut === true ? 'an array on the way to what is cut out' : this.#open(node, true);
       case 0x22:
         return this.#stringValue(node);
       default:
@@ -169,16 +179,42 @@ export class JsonScanner {
     level.seen ??= new Set();
     if (level.seen.has(folded)) return 'a key that is asked for stands twice';
     level.seen.add(folded);
-    return node.children.get(key) ?? 'a key that is asked for stands in another case';
+    const child = node.children.get(key);
+    if (child === undefined) return 'a key that is asked for stands in another case';
+    if (child.cut !== null) this.#beginCut(node, level.items, start - 1);
+    return child;
+  }
+
+  /** With the comma before it, if anything before it stays. @param keyAt where the key's first quote is. */
+  #beginCut(parent: PointerNode, nth: number, keyAt: number): void {
+    const gone = this.#cuts.filter((cut) => cut.parent === parent).length;
+    const isFirst = nth - 1 === gone;
+    let from = keyAt;
+    if (!isFirst) while (this.#bytes[from] !== 0x2c) from--;
+    this.#cutting = { from, parent, isFirst };
+  }
+
+  /** With the comma behind it, if nothing before it stays. */
+  #endCut(pointer: string): void {
+    if (this.#cutting === null) throw new Error('a cut that was not begun');
+    const { from, parent, isFirst } = this.#cutting;
+    let to = this.#at;
+    if (isFirst) {
+      while (isSpace(this.#bytes[to])) to++;
+      to = this.#bytes[to] === 0x2c ? to + 1 : this.#at;
+    }
+    this.#cuts.push({ pointer, from, to, parent });
+    this.#cutting = null;
   }
 
   #stringValue(node: PointerNode | null): string | null {
     const start = this.#at + 1;
     const asked = node !== null && node.pointer !== null;
     const flaw = this.#string(asked);
-    if (flaw !== null || !asked) return flaw;
+    if (flaw !== null || node === null) return flaw;
     const end = this.#at - 1;
-    const value = end - start > valueBytesMax ? null : decode(this.#bytes, start, end, this.#escaped);
+    const value =
+      !asked || end - start > valueBytesMax ? null : decode(this.#bytes, start, end, this.#escaped);
     this.#find(node, { kind: 'string', value });
     return null;
   }
@@ -250,7 +286,9 @@ export class JsonScanner {
   }
 
   #find(node: PointerNode | null, found: JsonFound): void {
-    if (node !== null && node.pointer !== null) this.#found.set(node.pointer, found);
+    if (node === null) return;
+    if (node.pointer !== null) this.#found.set(node.pointer, found);
+    if (node.cut !== null) this.#endCut(node.cut);
   }
 
   #space(): void {
@@ -258,6 +296,11 @@ export class JsonScanner {
     let byte = bytes[this.#at];
     while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) byte = bytes[++this.#at];
   }
+}
+
+/** RFC 8259 §2. */
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
 /** A value that no pointer leads to; and the end of the outermost value. */

@@ -10,7 +10,12 @@ export type RowPath = { readonly route: Route; readonly segments: readonly Segme
 
 type Param = { readonly name: string; readonly index: number; readonly rest: boolean };
 type Leaf = { readonly route: Route; readonly params: readonly Param[] };
-type Leaves = { readonly named: Map<string, Leaf[]>; readonly anyHost: Leaf[] };
+type Leaves = {
+  readonly named: Map<string, Leaf[]>;
+  readonly anyHost: Leaf[];
+  /** One list per wording: leaves that name their parameters alike hold the same one, and no other node's do. */
+  readonly wordings: (readonly Param[])[];
+};
 type Branch = {
   readonly literals: Map<string, Branch>;
   param: Branch | null;
@@ -24,9 +29,13 @@ type Search = {
   readonly path: string;
   readonly starts: number[];
   readonly found: Match[];
+  /** What the last match was read by, and what was read: rows of one path that differ in method read it once. */
+  readBy: readonly Param[];
+  read: ReadonlyMap<string, string>;
 };
 
 const noParams: ReadonlyMap<string, string> = new Map();
+const noWording: readonly Param[] = Object.freeze([]);
 const noRows: RowSet = Object.freeze([]);
 
 /**
@@ -39,7 +48,7 @@ export function prepareMatcher(rows: readonly RowPath[]): Policy['find'] {
   for (const row of rows) plant(root, row);
   return (host, path) => {
     if (path.charCodeAt(0) !== 47) return noRows;
-    const search: Search = { host, path, starts: [], found: [] };
+    const search: Search = { host, path, starts: [], found: [], readBy: noWording, read: noParams };
     collect(root, 1, 0, search);
     return search.found;
   };
@@ -61,24 +70,38 @@ function plant(root: Branch, { route, segments }: RowPath): void {
     }
     params.push({ name: segment.name, index, rest: segment.kind === 'rest' });
     if (segment.kind === 'rest') {
-      branch.rest ??= { named: new Map(), anyHost: [] };
-      addLeaf(branch.rest, { route, params });
+      branch.rest ??= newLeaves();
+      addLeaf(branch.rest, route, params);
       return;
     }
     branch.param ??= newBranch();
     branch = branch.param;
   }
-  branch.here ??= { named: new Map(), anyHost: [] };
-  addLeaf(branch.here, { route, params });
+  branch.here ??= newLeaves();
+  addLeaf(branch.here, route, params);
 }
 
-function addLeaf(leaves: Leaves, leaf: Leaf): void {
-  if (leaf.route.hosts.length === 0) leaves.anyHost.push(leaf);
-  for (const host of leaf.route.hosts) {
+function newLeaves(): Leaves {
+  return { named: new Map(), anyHost: [], wordings: [] };
+}
+
+function addLeaf(leaves: Leaves, route: Route, params: readonly Param[]): void {
+  const leaf = { route, params: wordingOf(leaves, params) };
+  if (route.hosts.length === 0) leaves.anyHost.push(leaf);
+  for (const host of route.hosts) {
     const named = leaves.named.get(host);
     if (named === undefined) leaves.named.set(host, [leaf]);
     else named.push(leaf);
   }
+}
+
+/** At one node parameters stand in the same places: only their names can differ. */
+function wordingOf({ wordings }: Leaves, params: readonly Param[]): readonly Param[] {
+  if (params.length === 0) return noWording;
+  const known = wordings.find((wording) => wording.every(({ name }, index) => name === params[index]?.name));
+  if (known !== undefined) return known;
+  wordings.push(params);
+  return params;
 }
 
 /**
@@ -110,11 +133,15 @@ function pick(leaves: Leaves, search: Search): void {
 function take(leaf: Leaf, search: Search): void {
   const { route } = leaf;
   for (const match of search.found) if (match.route === route) return;
-  search.found.push({ route, params: readParams(leaf.params, search) });
+  if (leaf.params !== search.readBy) {
+    search.read = readParams(leaf.params, search);
+    search.readBy = leaf.params;
+  }
+  search.found.push({ route, params: search.read });
 }
 
 function readParams(params: readonly Param[], { path, starts }: Search): ReadonlyMap<string, string> {
-  if (params.length === 0) return noParams;
+  if (params === noWording) return noParams;
   const values = new Map<string, string>();
   for (const { name, index, rest } of params) {
     const next = rest ? undefined : starts[index + 1];

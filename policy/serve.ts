@@ -1,19 +1,35 @@
-/** What a row that Postern answers itself does for one request: whose tokens, and what the caller chose. */
+/** What a row that Postern answers itself does for one request: whose tokens or probes, and what the caller chose. */
 import { denied } from './denial.ts';
-import type { ServedAttribute, ServedSource, ServeRule, Serving, TokenChoice } from './serve-types.ts';
+import type { JsonScan } from './json-scan.ts';
+import { probeKeysOf, probeServingOf } from './serve-probe.ts';
+import { invalid, paramOf, pathOf, readObject, readPage, textsOf } from './serve-read.ts';
+import type {
+  ServedAttribute,
+  ServeOperation,
+  ServeRule,
+  Serving,
+  TokenChoice,
+  TokenRule,
+  TokenServing,
+} from './serve-types.ts';
 import { checkAttributes, labelOf, lacksNothing, originsOf } from './token-input.ts';
-import type { AttributeValue, TokenRecord } from './token-types.ts';
+import type { AttributeValue, TokenRecord, TokenType } from './token-types.ts';
 import type { Match, Outcome, Permit } from './types.ts';
 import { parseDuration } from './units.ts';
 
+const choiceKeys: readonly string[] = ['label', 'allowed_origins', 'origins'];
+const lifeKeys: readonly string[] = [...choiceKeys, 'expires_in', 'ttl'];
+const graceKeys: readonly string[] = ['grace'];
+
 /** The keys an operation may read; of each, no body may have two. */
-export const payloadKeys = ['label', 'allowed_origins', 'origins', 'expires_in', 'ttl'] as const;
+export function payloadKeysOf(operation: ServeOperation): readonly string[] {
+  return probeKeysOf(operation) ?? [...lifeKeys, ...graceKeys];
+}
 
 /** Ten years: what lives longer has no end. */
 export const graceMsMax = 3650 * 86_400_000;
 
-const limitDefault = 20;
-const limitMax = 100;
+const tokenCursor = /^tok_[0-9A-HJKMNP-TV-Z]{26}$/;
 
 /**
  * The row's `with` for this request.
@@ -22,24 +38,38 @@ const limitMax = 100;
  */
 export function servingOf(
   rule: ServeRule,
+  match: Match,
+  permit: Permit,
+  text: string | null,
+): Outcome<Serving> {
+  return rule.kind === 'probe'
+    ? probeServingOf(rule, match, permit, text)
+    : tokenServingOf(rule, match, permit, text);
+}
+
+function tokenServingOf(
+  rule: TokenRule,
   { params }: Match,
-  { token, facts }: Permit,
+  { token, scopes, facts }: Permit,
   text: string | null,
 ): Outcome<Serving> {
   const attributes = attributesOf(rule, params, token);
   if (attributes === null) return denied('record_not_found', 'no token could have what the path says');
-  const choice = readPayload(rule, text);
-  if (!choice.ok) return choice;
-  const page = rule.operation === 'token.list' ? readPage(facts.query) : nothing;
+  const said = readPayload(rule, text);
+  if (!said.ok) return said;
+  const page = rule.operation === 'token.list' ? readPage(facts.query, tokenCursor) : nothing;
   if (!page.ok) return page;
   return {
     ok: true,
     value: {
+      kind: 'token',
       rule,
       attributes,
+      scopes: rule.scopes === 'caller' ? heldBy(rule.type, scopes) : rule.scopes,
+      graceMs: said.value.graceMs,
       tokenId: rule.tokenParam === null ? null : paramOf(params, rule.tokenParam),
       confirmPath: rule.confirm === null ? null : pathOf(rule.confirm.segments, params),
-      choice: choice.value,
+      choice: said.value.choice,
       page: page.value,
     },
   };
@@ -52,32 +82,54 @@ export function confirming(permit: Permit, path: string): Permit {
 
 const nothing: Outcome<null> = { ok: true, value: null };
 
-function paramOf(params: Match['params'], name: string): string {
-  const value = params.get(name);
-  if (value === undefined) throw new Error('a row serves a parameter it does not have');
-  return value;
-}
-
-/** Percent-encoded anew (RFC 3986 §2.1), from what was decoded once. */
-function pathOf(segments: NonNullable<ServeRule['confirm']>['segments'], params: Match['params']): string {
-  const texts = segments.map((segment) =>
-    segment.kind === 'literal' ? segment.text : encodeURIComponent(paramOf(params, segment.name)),
-  );
-  return `/${texts.join('/')}`;
+/** Of a maker's scopes those that tokens of the type may have: nobody makes a token that may do more than its maker. */
+function heldBy({ scopes }: TokenType, held: readonly string[]): readonly string[] {
+  return 'fixed' in scopes ? [] : scopes.grantable.filter((scope) => held.includes(scope));
 }
 
 /** null: no token can have these. */
 function attributesOf(
-  { type, attributes }: ServeRule,
+  { type, attributes, answered }: TokenRule,
   params: Match['params'],
   caller: TokenRecord | null,
 ): ReadonlyMap<string, AttributeValue> | null {
   const values = new Map<string, AttributeValue>();
-  for (const attribute of attributes) values.set(attribute.name, servedValue(attribute, params, caller));
+  for (const attribute of attributes) {
+    const value = servedValue(attribute, params, caller);
+    if (value.length > 0 || !attribute.mayLack) values.set(attribute.name, value);
+  }
   // A list without values would ask for nothing, and so find everybody's.
   if ([...values.values()].some(({ length }) => length === 0)) return null;
   const checked = checkAttributes(type, values);
-  return checked.ok && lacksNothing(type, checked.value).ok ? checked.value : null;
+  if (!checked.ok) return null;
+  const stillOpen = new Map(answered?.attributes.map(({ name }) => [name, 'said by the answer']));
+  return lacksNothing(type, new Map([...stillOpen, ...checked.value])).ok ? checked.value : null;
+}
+
+/**
+ * The serving with what the answer of `confirm` says of the new token. A text is the attribute; nothing there, null or ''
+ * leaves an optional one out.
+ *
+ * @returns a reason, which repeats nothing of the answer, where it does not say what it must.
+ */
+export function answeredServing(serving: TokenServing, scan: JsonScan): TokenServing | string {
+  const { answered, type } = serving.rule;
+  if (answered === null) return serving;
+  if (!scan.ok) return `not JSON as it may be: ${scan.reason}, byte ${scan.at}`;
+  const attributes = new Map(serving.attributes);
+  for (const { name, required, pointer } of answered.attributes) {
+    const found = scan.found.get(pointer);
+    const isNothing =
+      found === undefined || found.kind === 'null' || (found.kind === 'string' && found.value === '');
+    if (isNothing && required) return `it does not say ${name}`;
+    if (isNothing) continue;
+    const value = found.kind === 'string' ? found.value : null;
+    if (value === null || !checkAttributes(type, new Map([[name, value]])).ok) {
+      return `what it says of ${name} cannot be an attribute`;
+    }
+    attributes.set(name, value);
+  }
+  return { ...serving, attributes };
 }
 
 function servedValue(
@@ -90,35 +142,46 @@ function servedValue(
   return texts.length === 1 ? (texts[0] ?? '') : '';
 }
 
-function textsOf(source: ServedSource, params: Match['params'], caller: TokenRecord | null) {
-  switch (source.kind) {
-    case 'text':
-      return [source.text];
-    case 'param':
-      return [paramOf(params, source.param)];
-    case 'attribute':
-      return [caller?.attributes.get(source.name) ?? []].flat();
+/** What a body says. */
+type Payload = { readonly choice: TokenChoice | null; readonly graceMs: number };
+
+const saysNothing: Payload = { choice: null, graceMs: 0 };
+
+function readPayload(rule: TokenRule, text: string | null): Outcome<Payload> {
+  if (text === null) return { ok: true, value: saysNothing };
+  const said = readObject(rule.operation, text, keysOf(rule));
+  if (!said.ok) return said;
+  if (rule.operation === 'token.create') {
+    const choice = readChoice(said.value, rule);
+    return choice.ok ? { ok: true, value: { choice: choice.value, graceMs: 0 } } : choice;
   }
+  const graceMs = graceOf(said.value.grace, rule.graceMsMax);
+  if (graceMs === undefined) return invalid('not a grace that the row allows');
+  return { ok: true, value: { choice: null, graceMs } };
 }
 
-/** Keys are strict: what is not known here would be silently without effect. */
-function readPayload(rule: ServeRule, text: string | null): Outcome<TokenChoice | null> {
-  if (text === null) return nothing;
-  const body: unknown = JSON.parse(text);
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return invalid('it is not an object');
-  const said: Readonly<Record<string, unknown>> = { ...body };
-  const makes = rule.operation === 'token.create';
-  const known: readonly string[] = !makes
-    ? []
-    : rule.lifeMsMax === null
-      ? payloadKeys.slice(0, 3)
-      : payloadKeys;
-  const odd = Object.keys(body).find((key) => !known.includes(key));
-  if (odd !== undefined) return invalid(`a key that ${rule.operation} does not know here`);
-  return makes ? readChoice(said, rule) : nothing;
+/** A life or a grace that the row does not give cannot be asked for. */
+function keysOf({ operation, lifeMsMax, graceMsMax }: TokenRule): readonly string[] {
+  if (operation === 'token.create') return lifeMsMax === null ? choiceKeys : lifeKeys;
+  return operation === 'token.regenerate' && graceMsMax > 0 ? graceKeys : [];
 }
 
-function readChoice(said: Readonly<Record<string, unknown>>, rule: ServeRule): Outcome<TokenChoice> {
+/** Opt-in: not said, or false, is none; `true` is all that the row gives. undefined: it cannot be that. */
+function graceOf(said: unknown, maxMs: number): number | undefined {
+  if (said === undefined || said === false) return 0;
+  if (said === true) return maxMs;
+  const ms = spanOf(said);
+  return ms !== undefined && ms >= 0 && ms <= maxMs ? ms : undefined;
+}
+
+/** Whole seconds, or a duration: `30d`. */
+function spanOf(said: unknown): number | undefined {
+  if (typeof said === 'number') return Number.isInteger(said) ? said * 1000 : undefined;
+  const duration = typeof said === 'string' ? parseDuration(said) : null;
+  return duration?.ok === true ? duration.value : undefined;
+}
+
+function readChoice(said: Readonly<Record<string, unknown>>, rule: TokenRule): Outcome<TokenChoice> {
   const label = typeof said.label === 'string' ? labelOf(said.label) : null;
   if (label?.ok !== true) return invalid('label is missing, or not 1 to 120 printable characters');
   if (said.allowed_origins !== undefined && said.origins !== undefined) {
@@ -140,25 +203,6 @@ function lifeOf(said: Readonly<Record<string, unknown>>, maxMs: number | null): 
   const { ttl, expires_in: expiresIn } = said;
   if (maxMs === null || (ttl === undefined && expiresIn === undefined)) return maxMs;
   if (ttl !== undefined && expiresIn !== undefined) return undefined;
-  const written = ttl ?? expiresIn;
-  const duration = typeof written === 'string' && ttl === undefined ? parseDuration(written) : null;
-  const seconds = typeof written === 'number' && Number.isInteger(written) ? written * 1000 : undefined;
-  const lifeMs = duration?.ok === true ? duration.value : seconds;
+  const lifeMs = typeof ttl === 'string' ? undefined : spanOf(ttl ?? expiresIn);
   return lifeMs !== undefined && lifeMs > 0 && lifeMs <= maxMs ? lifeMs : undefined;
-}
-
-/** `limit` and `cursor`; what else stands in the query is nobody's here. */
-function readPage(query: string | null): Outcome<NonNullable<Serving['page']>> {
-  const said = new URLSearchParams(query ?? '');
-  const [limits, cursors] = [said.getAll('limit'), said.getAll('cursor')];
-  if (limits.length > 1 || cursors.length > 1) return invalid('limit or cursor is sent twice');
-  const [limit = String(limitDefault)] = limits;
-  const [cursor = null] = cursors;
-  if (!/^[1-9][0-9]{0,2}$/.test(limit) || Number(limit) > limitMax) return invalid('limit is not 1 to 100');
-  if (cursor !== null && !/^tok_[0-9A-HJKMNP-TV-Z]{26}$/.test(cursor)) return invalid('not a cursor of ours');
-  return { ok: true, value: { limit: Number(limit), after: cursor } };
-}
-
-function invalid(reason: string) {
-  return denied('payload_invalid', reason);
 }

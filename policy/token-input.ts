@@ -23,7 +23,7 @@ export type Checked<T> = { readonly ok: true; readonly value: T } | Complained;
 const originsMax = 20;
 const originBytesMax = 2048;
 /** Printable ASCII; no space at either end, where header parsers would cut it off. */
-const attributeText = /^[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?$/;
+export const attributeText = /^[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?$/;
 /** No control, formatting, surrogate or private characters: a label must look like what it is. */
 const labelText = /^[^\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\ufffd]{1,120}$/u;
 

@@ -53,7 +53,12 @@ export type TokenType = {
   /** Every token ends in the CRC32 of what stands before it; one that does not is refused unread. */
   readonly checksum?: true;
   /** For minting only; what follows the prefix is opaque on verify. */
-  readonly issue: { readonly length: number; readonly alphabet: 'base62' | 'hex' | 'base64url' };
+  readonly issue: {
+    readonly length: number;
+    readonly alphabet: 'base62' | 'hex' | 'base64url';
+    /** Words, in lower case, that stand in no new token, in no case; absent: none beside those that never do. */
+    readonly avoid?: readonly string[];
+  };
   readonly hash: HashRule;
   readonly sources: readonly Source[];
   /** `fixed`: every token of the type has exactly these. Otherwise each token chooses from `grantable`. */

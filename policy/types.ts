@@ -1,8 +1,9 @@
 /** The nouns every room speaks. Types only: nothing here runs. */
 import type { Annotations, AnnotationType, Unverified } from './annotation-types.ts';
-import type { BodyRule, BundlePin, PinOwed } from './body-types.ts';
+import type { BodyRule, BundlePin, PinEvidence, PinOwed } from './body-types.ts';
 import type { ErrorStyle } from './error-style.ts';
 import type { ObserveRule, Observing } from './observe-types.ts';
+import type { OriginList, OriginPin } from './pin-types.ts';
 import type { ServeRule } from './serve-types.ts';
 import type { Source, TokenRecord, TokenType } from './token-types.ts';
 
@@ -49,14 +50,6 @@ export type Limit = {
   readonly costAt?: string;
 };
 
-export type OriginPin = {
-  readonly kind: 'origin';
-  readonly name: string;
-  readonly whenMissing: 'allow' | 'deny';
-  /** As on a limit. */
-  readonly monitorUntil?: number;
-};
-
 /** An IP network: two 16-bit groups are v4, eight are v6. No bit is set beyond the first `bits`. */
 export type Network = { readonly groups: readonly number[]; readonly bits: number };
 
@@ -98,11 +91,15 @@ export type Route = {
   readonly access: 'public' | ReadonlyMap<string, Cell>;
   /** Where this row's api looks for a credential, in order; cookies last. */
   readonly sources: readonly Source[];
+  /** The scheme of Authorization is `Bearer` to the letter; absent: in any case (RFC 9110 §11.1). */
+  readonly strictScheme?: true;
   /** The signed tokens that are looked for here; absent: none. */
   readonly annotate?: readonly AnnotationType[];
   readonly bind: readonly Bind[];
   /** How an origin list on the token is enforced here; null: this row opted out. */
   readonly originPin: OriginPin | null;
+  /** Which pages may call this row, whoever asks; absent: it names no such list. */
+  readonly originList?: OriginList;
   /** Where callers may come from; null: anywhere. */
   readonly addressPin: CidrPin | null;
   /** As on a limit, for the scopes that the cells ask for. */
@@ -137,7 +134,8 @@ export type IdentityField =
   | { readonly kind: 'token.id' | 'token.type' | 'token.scopes' | 'token.label' }
   | { readonly kind: 'route.id' | 'api' }
   | { readonly kind: 'token.attribute'; readonly name: string }
-  | { readonly kind: 'annotation'; readonly type: string; readonly field: string };
+  | { readonly kind: 'annotation'; readonly type: string; readonly field: string }
+  | { readonly kind: 'pin'; readonly pin: string; readonly field: 'pinned' | 'sent' | 'first_use' };
 
 export type IdentityRule = {
   /** Folded prefixes (`x-postern-`) nobody but Postern may speak under. */
@@ -176,6 +174,8 @@ export type Policy = {
   readonly routes: readonly Route[];
   /** Every row that this host and raw path could mean, most specific first; empty: no such row. */
   readonly find: (host: string, path: string) => RowSet;
+  /** How what no row of this host answers for is worded; null: RFC 9457. @param host null: nobody can tell. */
+  readonly styleFor: (host: string | null) => ErrorStyle | null;
   readonly limits: ReadonlyMap<string, Limit>;
   /** Pins that remember a value, with what each belongs to: the name of an attribute, or `token`. */
   readonly bundlePins: ReadonlyMap<string, string>;
@@ -252,7 +252,8 @@ export type DenialCode =
   | 'rate_limited'
   | 'payload_invalid'
   | 'origins_invalid'
-  | 'record_not_found';
+  | 'record_not_found'
+  | 'activations_full';
 
 export type Denial = {
   readonly code: DenialCode;
@@ -321,6 +322,8 @@ export type Permit = {
   readonly unverified?: Unverified;
   /** Absent: no right signed token came with the request. */
   readonly annotations?: Annotations;
+  /** Of the row's bundle pins; absent: it has none. */
+  readonly pins?: readonly PinEvidence[];
   readonly scopes: readonly string[];
   readonly states: readonly LimitState[];
   /** What the upstream's success is to change; null: nothing. */

@@ -14,6 +14,8 @@ export type AuditAction =
   | 'token.learn'
   /** An upstream made or ended tokens and we could not follow: ours may be out of date. */
   | 'token.observe_failed'
+  | 'probe.activate'
+  | 'probe.deactivate'
   | 'pin.first_use'
   | 'pin.change'
   | 'pin.reset'
@@ -25,7 +27,7 @@ export type AuditEvent = {
   /** Who did it: an operator, or the token that made the request. */
   readonly actor: string;
   readonly action: AuditAction;
-  /** What it was done to: a token's id, `type=NAME` for an import, or whose pin it is. */
+  /** What it was done to: a token's or an activation's id, `type=NAME` for an import, or whose pin it is. */
   readonly subject: string;
   readonly detail: Readonly<Record<string, unknown>>;
 };

@@ -14,6 +14,9 @@ export type PinRecord = PinKey & {
   readonly version: number;
 };
 
+/** What is pinned after a first use: `isFirst` if this very use pinned it, and not one that was a moment earlier. */
+export type FirstUse = { readonly pin: PinRecord; readonly isFirst: boolean };
+
 /** null: no filter; `after` is the `next` of the page before. */
 export type PinFilter = {
   readonly pin: string | null;
@@ -33,7 +36,7 @@ export interface PinStore {
    * Pins `value` where nothing is pinned, and answers with what is pinned then. Of any number of first uses,
    * in any number of processes, one value wins. Durable, with an audit row, when it resolves. @throws StoreFault
    */
-  pinFirst(key: PinKey, value: string, by: string): Promise<PinRecord>;
+  pinFirst(key: PinKey, value: string, by: string): Promise<FirstUse>;
 
   /**
    * Sets another value, or with null lets go, so that the next first use pins anew. Durable, seen by every later

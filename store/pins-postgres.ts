@@ -41,10 +41,10 @@ export function createPostgresPins({ link, now, rowOf }: PostgresDatabase): PinS
         const row = rowOf({ actor: by, action: 'pin.first_use', subject: key.subject, detail });
         const [result] = await link.write([pinIfFree(key, value, by, row)]);
         const won = result?.rows[0] as PinRow | undefined;
-        if (won !== undefined) return pinOf(won);
+        if (won !== undefined) return { pin: pinOf(won), isFirst: true };
         // Another was first; unless it was let go again since, which leaves us to try once more.
         const pinned = await read(key);
-        if (pinned !== null) return pinned;
+        if (pinned !== null) return { pin: pinned, isFirst: false };
       }
       throw new StoreFault('store_unavailable', 'a pin was not written');
     },

@@ -51,7 +51,7 @@ export function openSqlitePins({ connection, broken, write, now, rowOf }: Sqlite
       ]);
       const pinned = results[2]?.rows[0] as PinRow | undefined;
       if (pinned === undefined) throw new StoreFault('store_unavailable', 'a pin was not written');
-      return pinOf(pinned);
+      return { pin: pinOf(pinned), isFirst: (results[0]?.changes ?? 0) > 0 };
     },
 
     change: async (key, value, by, reason) => {

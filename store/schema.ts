@@ -59,6 +59,24 @@ export type PinsTable = {
   version: number;
 };
 
+/** One row an activation of a probe. Times are Unix ms. */
+export type ActivationsTable = {
+  /** A UUID. */
+  activation_id: string;
+  type: string;
+  /** The text its key was derived for. */
+  subject: string;
+  label_pattern: string;
+  service: string;
+  environment: string;
+  created_at: number;
+  created_by: string;
+  expires_at: number;
+  trigger_expires_at: number;
+  deactivated_at: number | null;
+  deactivated_by: string | null;
+};
+
 /** Written once, never changed. */
 export type AuditTable = {
   /** `aud_` and a ULID. */
@@ -78,6 +96,7 @@ export type Schema = {
   tokens: TokensTable;
   token_attributes: TokenAttributesTable;
   pins: PinsTable;
+  activations: ActivationsTable;
   audit: AuditTable;
 };
 

@@ -14,20 +14,32 @@ const PLACEHOLDER = /xxx|yyy|todo|fixme|replace|changeme/i;
 
 const PREVIEW_RANDOM_MAX = 4;
 
+/** A config under which half of all draws would be refused is refused itself. */
+const DRAWS_MAX = 1000;
+
 /**
- * A new token of the type: its prefix and `issue.length` random characters, each equally likely; then
- * its checksum, where the type has one.
+ * A new token of the type: its prefix and `issue.length` random characters, then its checksum, where the type has
+ * one. Each token without a word to avoid is equally likely: one with any is drawn anew as a whole, never mended.
  *
  * @param id what stands before the `|` of `<id>|<random>`; other types have none.
+ * @throws Error where no draw is without the words to avoid, which no config leads to.
  */
 export function mintSecret(type: Pick<TokenType, 'prefix' | 'issue' | 'checksum'>, id?: string): string {
   const start = id === undefined ? type.prefix : `${id}|`;
-  let end: string;
-  do {
-    end = randomText(type.issue.length, ALPHABETS[type.issue.alphabet]);
+  // A word may begin in the prefix. An id is no part of the secret, and was not drawn here.
+  const before = id === undefined ? start : '';
+  for (let draws = 0; draws < DRAWS_MAX; draws++) {
+    let end = randomText(type.issue.length, ALPHABETS[type.issue.alphabet]);
     if (type.checksum === true) end += checksumOf(start + end);
-  } while (PLACEHOLDER.test(end));
-  return start + end;
+    if (!PLACEHOLDER.test(end) && !holdsAvoided(before + end, type)) return start + end;
+  }
+  throw new Error('every token that is drawn holds a word to avoid');
+}
+
+function holdsAvoided(text: string, { issue: { avoid } }: Pick<TokenType, 'issue'>): boolean {
+  if (avoid === undefined) return false;
+  const lower = text.toLowerCase();
+  return avoid.some((word) => lower.includes(word));
 }
 
 /** Bytes past the last whole multiple of the alphabet are thrown away: taking them modulo would favour its start. */

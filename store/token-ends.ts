@@ -1,9 +1,10 @@
 /** Ends many tokens at once, as query trees in words that every database here knows; it never runs one. */
 import { type RawBuilder, sql } from 'kysely';
 import type { AuditRow } from './audit-rows.ts';
+import { text, time } from './casts.ts';
 import { type Change, rawChange } from './schema.ts';
 import { hasAttributes, isOfType } from './token-attributes.ts';
-import { type LifeStamp, text, time } from './token-life.ts';
+import type { LifeStamp } from './token-life.ts';
 import type { Ending } from './token-store.ts';
 
 /** Which tokens end, why, and who and when. */

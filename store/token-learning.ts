@@ -11,7 +11,7 @@ import { auditEnded, type End, revokeAll } from './token-ends.ts';
 import { splitIdPipe } from './token-format.ts';
 import { type RecordRow, recordOf, rowOf } from './token-rows.ts';
 import type { Ending, Learned, LearnedToken, TokenStore } from './token-store.ts';
-import { insertTokenIfNew, selectRecord } from './token-writes.ts';
+import { insertTokensIfNew, selectRecord } from './token-writes.ts';
 import type { StatementResult } from './writer-thread.ts';
 
 export type TokenLearning = Pick<TokenStore, 'learn' | 'endAll'>;
@@ -50,7 +50,7 @@ async function learn(rooms: LearningRooms, token: LearnedToken): Promise<Learned
     insteadOf === null ? null : endOf(rooms, { ...token, attributes: insteadOf, by: token.createdBy });
   const write = end === null ? rooms.write : rooms.writeAlone;
   const results = await write([
-    insertTokenIfNew(row),
+    ...insertTokensIfNew([row]),
     ...(end === null ? [] : endings(rooms, end, row.id).map(ifChanged)),
     ifChanged(auditLearned(rooms.auditRow, row, token.reason)),
     ...fillAttributes([row]),

@@ -1,21 +1,13 @@
 /** What happens to a token between its making and its end, as query trees in words that every database here knows; it never runs one. */
 import { type RawBuilder, sql } from 'kysely';
 import type { AuditRow } from './audit-rows.ts';
+import { text, time } from './casts.ts';
 import { builder, type Change, rawChange, type TokensTable } from './schema.ts';
 import { hasAttributes, isOfType } from './token-attributes.ts';
 import type { Regeneration } from './token-store.ts';
 
 /** Who ends what, and when in Unix ms. */
 export type LifeStamp = { readonly by: string; readonly atMs: number };
-
-/** A value in a select, where nothing else tells a database its type. */
-export function text(value: string | null): RawBuilder<string> {
-  return sql`cast(${value} as text)`;
-}
-
-export function time(value: number | null): RawBuilder<number> {
-  return sql`cast(${value} as bigint)`;
-}
 
 function insertAuditIf(row: AuditRow, condition: RawBuilder<boolean>): Change {
   return rawChange(sql`

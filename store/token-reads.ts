@@ -17,7 +17,7 @@ export interface TokenReads {
   /** Oldest first, at most `CANDIDATES_MAX + 1`: one too many shows that there are too many. */
   candidates(lookup: string, type: string): Eventually<readonly Candidate[]>;
   /** What the query selects, in its order. */
-  records(query: Change): Eventually<readonly RecordRow[]>;
+  rows<Row>(query: Change): Eventually<readonly Row[]>;
   /** In order of id, after the given one; any type if null. */
   page(after: string, type: string | null, limit: number): Eventually<readonly RecordRow[]>;
 }
@@ -32,17 +32,9 @@ const BY_ID = statementOf(record.where('id', '=', '')).sql;
 const BY_EXTERNAL_ID = statementOf(
   record.select('digest').where('type', '=', '').where('external_id', '=', ''),
 ).sql;
-const CANDIDATES = statementOf(
-  builder
-    .selectFrom('tokens')
-    .select(['id', 'bcrypt'])
-    .where('lookup', '=', '')
-    .where('type', '=', '')
-    .where('digest', 'is', null)
-    .where('bcrypt', 'is not', null)
-    .orderBy('id')
-    .limit(CANDIDATES_MAX + 1),
-).sql;
+/** Told which index: SQLite would rather read every row without a digest, by the one that is unique. */
+export const CANDIDATES = `select "id", "bcrypt" from "tokens" indexed by "tokens_lookup"
+  where "lookup" = ? and "type" = ? and "digest" is null and "bcrypt" is not null order by "id" limit ?`;
 const PAGE = statementOf(record.where('id', '>', '').orderBy('id').limit(1)).sql;
 const PAGE_OF_TYPE = statementOf(
   record.where('id', '>', '').where('type', '=', '').orderBy('id').limit(1),
@@ -69,9 +61,9 @@ export function prepareReads(connection: Connection, broken: () => string | null
     byId: (id) => ask(() => byId.get(id)),
     byExternalId: (type, externalId) => ask(() => byExternalId.get(type, externalId)),
     candidates: (lookup, type) => ask(() => candidates.all(lookup, type, CANDIDATES_MAX + 1)),
-    records: (query) => {
+    rows: <Row>(query: Change) => {
       const { sql, parameters } = statementOf(query);
-      return ask(() => connection.prepare<unknown[], RecordRow>(sql).all(...parameters));
+      return ask(() => connection.prepare<unknown[], Row>(sql).all(...parameters));
     },
     page: (after, type, limit) =>
       ask(() => (type === null ? page.all(after, limit) : pageOfType.all(after, type, limit))),

@@ -1,8 +1,7 @@
 /** What a database must do for a token store to stand on it. */
 import type { AuditRows } from './audit-rows.ts';
-import type { AuditStore } from './audit-store.ts';
+import type { Companions } from './companions.ts';
 import type { KnownTokens } from './known-tokens.ts';
-import type { PinStore } from './pin-store.ts';
 import type { Change } from './schema.ts';
 import type { TokenReads } from './token-reads.ts';
 import type { StatementResult } from './writer-thread.ts';
@@ -10,10 +9,8 @@ import type { StatementResult } from './writer-thread.ts';
 export type Uses = readonly (readonly [id: string, atMs: number])[];
 
 /** One database's part. */
-export type TokensDatabase = {
+export type TokensDatabase = Companions & {
   readonly reads: TokenReads;
-  readonly pins: PinStore;
-  readonly audit: AuditStore;
   readonly auditRow: AuditRows;
   /** All of the batch in one transaction, or none; durable when it resolves. @throws StoreFault */
   readonly write: (batch: readonly Change[]) => Promise<readonly StatementResult[]>;

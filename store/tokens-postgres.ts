@@ -9,7 +9,8 @@ import { postgresStatement } from './postgres/compile.ts';
 import { createLine } from './postgres/line.ts';
 import type { PostgresLink } from './postgres/link.ts';
 import { createTokenReads } from './postgres/token-reads.ts';
-import type { Statement } from './schema.ts';
+import { createProbes } from './probes.ts';
+import type { Change, Statement } from './schema.ts';
 import { type OpenTokens, Tokens, type TokensOptions } from './tokens.ts';
 import type { Uses } from './tokens-database.ts';
 
@@ -34,18 +35,23 @@ export function createPostgresTokens(options: PostgresTokensOptions): OpenTokens
   const rowOf = createAuditRows(now);
   const database = { link, now, rowOf };
   const inLine = createLine(ALONE_HERE);
-
-  return new Tokens(options, {
-    known,
-    reads: createTokenReads(link),
-    pins: createPostgresPins(database),
-    audit: createPostgresAudit(database),
+  const rooms = {
+    now,
     auditRow: rowOf,
-    write: (batch) => link.write(batch.map(postgresStatement)),
-    writeAlone: async (batch) => {
+    reads: createTokenReads(link),
+    write: (batch: readonly Change[]) => link.write(batch.map(postgresStatement)),
+    writeAlone: async (batch: readonly Change[]) => {
       const [, ...results] = await inLine(() => link.write([ALONE, ...batch.map(postgresStatement)]));
       return results;
     },
+  };
+
+  return new Tokens(options, {
+    known,
+    ...rooms,
+    pins: createPostgresPins(database),
+    probes: createProbes(rooms),
+    audit: createPostgresAudit(database),
     writeUses: async (uses) => {
       await link.write([markAllUsed(uses)]);
     },

@@ -6,8 +6,9 @@ import { type Connection, createIfMissing, inspectDatabase, openReader, openRead
 import type { Eventually } from './eventually.ts';
 import { StoreFault } from './fault.ts';
 import { openSqlitePins, type SqlitePinStore } from './pins-sqlite.ts';
+import { createProbes } from './probes.ts';
 import { type SameFile, watchSameFile } from './same-file.ts';
-import { type Statement, statementOf } from './schema.ts';
+import { type Change, type Statement, statementOf } from './schema.ts';
 import { prepareReads } from './token-reads.ts';
 import type { ListFilter, TokenPage } from './token-store.ts';
 import { type OpenTokens, Tokens, type TokensOptions } from './tokens.ts';
@@ -105,15 +106,15 @@ function databaseOf(
 
   const rowOf = createAuditRows(now);
   const link = { connection, broken, write, now, rowOf };
+  const writeChanges = (batch: readonly Change[]) => write(batch.map(statementOf));
+  // SQLite lets one write at a time.
+  const rooms = { now, auditRow: rowOf, reads, write: writeChanges, writeAlone: writeChanges };
   return {
-    reads,
+    ...rooms,
     known: null,
     pins: openSqlitePins(link),
+    probes: createProbes(rooms),
     audit: openSqliteAudit(link),
-    auditRow: rowOf,
-    write: (batch) => write(batch.map(statementOf)),
-    // SQLite lets one write at a time.
-    writeAlone: (batch) => write(batch.map(statementOf)),
 
     health() {
       try {

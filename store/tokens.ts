@@ -1,16 +1,15 @@
 /** What a token store does on any database: mints, finds, revokes, imports. The database's own part is handed to it. */
 import { LRUCache } from 'lru-cache';
 import type { TokenRecord, TokenType } from '../policy/token-types.ts';
-import type { AuditStore } from './audit-store.ts';
 import { BcryptLookup, type BcryptMatch } from './bcrypt-lookup.ts';
 import { BcryptVerifier, type VerifierOptions } from './bcrypt-verifier.ts';
 import { chunksOf } from './chunks.ts';
+import type { Companions } from './companions.ts';
 import { allOf, andThen, type Eventually } from './eventually.ts';
 import { createTokenIds } from './id.ts';
 import { createLastUsed, type LastUsed } from './last-used.ts';
 import { createSecretMaker } from './new-secret.ts';
 import { createTokenMaker } from './new-token.ts';
-import type { PinStore } from './pin-store.ts';
 import { createRedigest } from './redigest.ts';
 import { createKeyedDigest, digestOf } from './secret.ts';
 import { fillAttributes, selectPage } from './token-attributes.ts';
@@ -39,7 +38,7 @@ import type {
 } from './token-store.ts';
 import {
   insertToken,
-  insertTokenIfNew,
+  insertTokensIfNew,
   markRevoked,
   markUsed,
   replaceDigest,
@@ -69,10 +68,7 @@ export type TokensOptions = {
   readonly peppers?: Peppers;
 };
 
-export interface OpenTokens extends TokenStore {
-  /** In the same database. */
-  readonly pins: PinStore;
-  readonly audit: AuditStore;
+export interface OpenTokens extends TokenStore, Companions {
   /** Writes what `touch` noted, now. Never throws: what could not be written stays noted. */
   flush(): Promise<void>;
   /** Bcrypt jobs finished since the start, for metrics. */
@@ -83,8 +79,9 @@ const FLUSH_EVERY_MS = 5_000;
 const VERIFIED_MAX = 100_000;
 
 export class Tokens implements OpenTokens {
-  readonly pins: PinStore;
-  readonly audit: AuditStore;
+  readonly pins: Companions['pins'];
+  readonly probes: Companions['probes'];
+  readonly audit: Companions['audit'];
   readonly rotate: TokenChanges['rotate'];
   readonly regenerate: TokenChanges['regenerate'];
   readonly update: TokenChanges['update'];
@@ -114,6 +111,7 @@ export class Tokens implements OpenTokens {
     this.#database = database;
     this.#reads = database.reads;
     this.pins = database.pins;
+    this.probes = database.probes;
     this.audit = database.audit;
     this.#nextId = createTokenIds(options.now);
     this.#digests = new TokenDigests(options.peppers ?? new Map());
@@ -244,7 +242,7 @@ export class Tokens implements OpenTokens {
     const found =
       attributes === undefined
         ? this.#reads.page(after, type, limit + 1)
-        : this.#reads.records(selectPage(filter, limit + 1));
+        : this.#reads.rows<RecordRow>(selectPage(filter, limit + 1));
     return andThen(found, (rows) => {
       const tokens = rows.slice(0, limit).map(recordOf);
       return { tokens, next: rows.length > limit ? (tokens.at(-1)?.id ?? null) : null };
@@ -273,9 +271,9 @@ export class Tokens implements OpenTokens {
     let imported = 0;
     for (const chunk of chunksOf(made)) {
       const audit = auditImported(this.#database.auditRow, chunk);
-      const fill = fillAttributes(chunk);
-      const results = await this.#database.write([...chunk.map(insertTokenIfNew), audit, ...fill]);
-      for (const { changes } of results.slice(0, chunk.length)) imported += changes;
+      const inserts = insertTokensIfNew(chunk);
+      const results = await this.#database.write([...inserts, audit, ...fillAttributes(chunk)]);
+      for (const { changes } of results.slice(0, inserts.length)) imported += changes;
     }
     return { imported, skipped: rows.length - imported };
   }

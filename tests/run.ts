@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
+import { fillCompileCache } from './support/compile-cache.ts';
 import { type Counts, countTests, describeSkipped } from './support/report.ts';
 import { openServers } from './support/servers.ts';
 
@@ -29,8 +30,6 @@ async function runVitest(
       ...env,
       // Programs that tests start by the name `node` must be this Node.
       PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}`,
-      // Half of what it costs to start one of the many processes is reading the same sources again.
-      NODE_COMPILE_CACHE: join(folder, 'compiled'),
     },
   });
   const passOn = (signal: NodeJS.Signals) => void child.kill(signal);
@@ -43,9 +42,12 @@ async function runVitest(
 
 async function main(args: readonly string[]): Promise<number> {
   if (!existsSync(vitest)) throw new Error('vitest is not installed: run npm ci');
-  const servers = await openServers(process.env);
+  const compiled = mkdtempSync(join(tmpdir(), 'postern-compiled-'));
+  const [servers] = await Promise.all([openServers(process.env), fillCompileCache(root, compiled)]);
   try {
-    const { exitCode, counts } = await runVitest(args, servers.env);
+    // Half of what it costs to start one of the many processes is reading the same sources again.
+    const env = { ...servers.env, NODE_COMPILE_CACHE: compiled };
+    const { exitCode, counts } = await runVitest(args, env);
     const { passed, failed, skipped } = counts ?? { passed: 0, failed: 1, skipped: [] };
     for (const line of describeSkipped(skipped, args)) console.log(line);
     if (passed + failed === 0) console.log('no test ran: that is a failure');
@@ -54,6 +56,7 @@ async function main(args: readonly string[]): Promise<number> {
     return exitCode === 0 && (failed > 0 || passed === 0) ? 1 : exitCode;
   } finally {
     await servers.stop();
+    rmSync(compiled, { recursive: true, force: true });
   }
 }
 

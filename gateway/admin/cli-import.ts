@@ -1,9 +1,12 @@
-/** `postern token import`: rows from elsewhere, a JSON object a line, read as they come. */
+/** `postern token import` and `postern pin import`: rows from elsewhere, a JSON object a line, read as they come. */
 import { open } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { CommandFailed, configOption, exitCodes, printJson, type Shell, storeConfigOf } from './cli-shell.ts';
 import { atDesk } from './cli-store.ts';
-import { importTokens } from './operations.ts';
+import { type Desk, type ImportReport, importTokens } from './operations.ts';
+import { importPins } from './operations-pin.ts';
+
+type Import = (desk: Desk, lines: AsyncIterable<string>) => Promise<ImportReport>;
 
 type Options = { readonly config: string; readonly file: string; readonly json?: true };
 
@@ -14,10 +17,24 @@ export function addImport(token: Command, shell: Shell): void {
     .addOption(configOption())
     .requiredOption('--file <file>', 'JSON rows: {"type","sha256" | "bcrypt","lookup","label",…}')
     .option('--json', 'print {"imported","skipped","problems"}')
-    .action((options: Options) => importFile(options, shell));
+    .action((options: Options) => importFile(options, shell, importTokens));
 }
 
-async function importFile({ config: configFile, file, json }: Options, shell: Shell): Promise<void> {
+export function addPinImport(pin: Command, shell: Shell): void {
+  pin
+    .command('import')
+    .description('add what was pinned elsewhere; where something is pinned, it stays')
+    .addOption(configOption())
+    .requiredOption('--file <file>', 'JSON rows: {"pin","subject","value"}')
+    .option('--json', 'print {"imported","skipped","problems"}')
+    .action((options: Options) => importFile(options, shell, importPins));
+}
+
+async function importFile(
+  { config: configFile, file, json }: Options,
+  shell: Shell,
+  importRows: Import,
+): Promise<void> {
   const config = storeConfigOf(configFile, shell);
   const handle = await open(file).catch(() => {
     throw new CommandFailed(exitCodes.refused, `cannot read ${file}`);
@@ -25,7 +42,7 @@ async function importFile({ config: configFile, file, json }: Options, shell: Sh
   try {
     // The reader starts inside: lines read before anyone listens are lost.
     const report = await atDesk(config, 'create', shell, (desk) =>
-      importTokens(desk, handle.readLines({ autoClose: false })),
+      importRows(desk, handle.readLines({ autoClose: false })),
     );
     if (report === null) return;
     if (json) printJson(shell, report);

@@ -27,10 +27,13 @@ export function addMatrix(program: Command, shell: Shell): void {
     .description('rows by token types, with what each asks')
     .addOption(configOption())
     .addOption(
-      new Option('--json', 'print {"types","rows","token_types","cors"}').conflicts(['markdown', 'check']),
+      new Option('--json', 'print {"types","annotations","rows","scopes","token_types","cors"}').conflicts([
+        'markdown',
+        'check',
+      ]),
     )
-    .addOption(new Option('--markdown', 'print a Markdown table').conflicts('check'))
-    .option('--check <file>', 'compare with a Markdown table that was kept; 1 where they differ')
+    .addOption(new Option('--markdown', 'print Markdown tables').conflicts('check'))
+    .option('--check <file>', 'compare with Markdown tables that were kept; 1 where they differ')
     .action((options: Options) => print(options, shell));
 }
 

@@ -1,8 +1,9 @@
-/** `postern pin list|show|set|reset`: straight on the store, beside a gateway that may be running. */
+/** `postern pin list|show|set|reset|import`: straight on the store, beside a gateway that may be running. */
 import type { Command } from 'commander';
 import type { Checked } from '../../policy/token-input.ts';
 import type { PinKey, PinRecord } from '../../store/pin-store.ts';
 import { storeName } from '../config/store-settings.ts';
+import { addPinImport } from './cli-import.ts';
 import {
   allowed,
   CommandFailed,
@@ -31,7 +32,7 @@ type ListOptions = Common & {
 };
 
 export function addPin(program: Command, shell: Shell): void {
-  const pin = program.command('pin').description('list, show, set and reset what is pinned');
+  const pin = program.command('pin').description('list, show, set, reset and import what is pinned');
   pin
     .command('list')
     .description('what is pinned, by pin and subject')
@@ -58,6 +59,7 @@ export function addPin(program: Command, shell: Shell): void {
     .action((name: string, subject: string, options: Reasoned) =>
       reset({ pin: name, subject }, options, shell),
     );
+  addPinImport(pin, shell);
 }
 
 function onOne(command: Command): Command {

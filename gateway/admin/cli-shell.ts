@@ -1,7 +1,7 @@
 /** What every command has at hand: streams, exit codes, the config, and errors that end a command. */
 import { Option } from 'commander';
 import { type Checked, wordComplaint } from '../../policy/token-input.ts';
-import { type LoadedConfig, loadConfig } from '../config/load.ts';
+import { type LoadedConfig, loadConfig, type Need } from '../config/load.ts';
 import type { Problem } from '../config/problems.ts';
 import type { ConfigRefused } from '../read-config.ts';
 
@@ -60,17 +60,15 @@ export function configOption(): Option {
 }
 
 /** @throws ConfigFailed with every problem; fixtures are not run. */
-export function configOf(file: string, shell: Shell): LoadedConfig {
-  const loading = loadConfig(file, shell.env);
+export function configOf(file: string, shell: Shell, need: Need = 'everything'): LoadedConfig {
+  const loading = loadConfig(file, shell.env, need);
   if (!loading.ok) throw new ConfigFailed(loading.problems);
   return loading.config;
 }
 
 /** As `configOf`, for commands that reach the store and nothing else. */
 export function storeConfigOf(file: string, shell: Shell): LoadedConfig {
-  const loading = loadConfig(file, shell.env, 'store');
-  if (!loading.ok) throw new ConfigFailed(loading.problems);
-  return loading.config;
+  return configOf(file, shell, 'store');
 }
 
 /** @throws CommandFailed `usage` where the words cannot be understood. */

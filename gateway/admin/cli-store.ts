@@ -25,14 +25,15 @@ export async function atDesk<T>(
   shell: Shell,
   work: (desk: Desk) => T | Promise<T>,
 ): Promise<T | null> {
-  const { store, peppers } = config;
+  const { store, peppers, policy, triggerSigners } = config;
   const isFile = 'path' in store;
   if (isFile && access !== 'create' && !existsSync(store.path)) return null;
   try {
     const tokens = await openStore(store, { peppers, now: shell.now, readonly: access === 'read' });
     try {
-      const { pins, audit } = tokens;
-      return await work({ policy: config.policy, tokens, pins, audit, now: shell.now, by: 'cli' });
+      const { pins, probes, audit } = tokens;
+      const { now } = shell;
+      return await work({ policy, triggerSigners, tokens, pins, probes, audit, now, by: 'cli' });
     } finally {
       await tokens.close();
     }

@@ -7,6 +7,7 @@ import { addDiff } from './cli-diff.ts';
 import { addExplain } from './cli-explain.ts';
 import { addMatrix } from './cli-matrix.ts';
 import { addPin } from './cli-pin.ts';
+import { addProbe } from './cli-probe.ts';
 import { addServe } from './cli-serve.ts';
 import { CommandFailed, configProblemsOf, type ExitCode, exitCodes, type Shell } from './cli-shell.ts';
 import { addToken } from './cli-token.ts';
@@ -46,6 +47,7 @@ function commands(shell: Shell): Command {
   addExplain(program, shell);
   addToken(program, shell);
   addPin(program, shell);
+  addProbe(program, shell);
   addAudit(program, shell);
   return program;
 }

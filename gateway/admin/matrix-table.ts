@@ -29,6 +29,11 @@ const after: readonly Column[] = [
   { header: 'Limits', cell: ({ limits }) => listed(limits, '; ') },
   { header: 'Origin pin', cell: ({ origin_pin }) => origin_pin ?? '-' },
   {
+    header: 'Row origin pin',
+    cell: ({ row_origin_pin }) => row_origin_pin ?? '-',
+    isShown: some(({ row_origin_pin }) => row_origin_pin !== null),
+  },
+  {
     header: 'Address pin',
     cell: ({ address_pin }) => address_pin ?? '-',
     isShown: some(({ address_pin }) => address_pin !== null),
@@ -47,7 +52,8 @@ const after: readonly Column[] = [
     header: 'Body',
     cell: bodyText,
     isShown: ([first, ...rows]) =>
-      first !== undefined && rows.some((row) => bodyText(row) !== bodyText(first)),
+      first !== undefined &&
+      [first, ...rows].some((row) => row.body_cut.length > 0 || bodyText(row) !== bodyText(first)),
   },
   { header: 'CORS', cell: ({ cors }) => cors ?? '-', isShown: some(({ cors }) => cors !== null) },
   {
@@ -62,36 +68,64 @@ const after: readonly Column[] = [
   },
   { header: 'Errors', cell: ({ errors }) => errors ?? '-', isShown: some(({ errors }) => errors !== null) },
   { header: 'Upstream', cell: ({ upstream }) => upstream },
+  { header: 'Served', cell: ({ served }) => served ?? '-', isShown: some(({ served }) => served !== null) },
 ];
 
 /** Header and rows. What few rows have gets a column where there are any. */
-export function matrixTable({ types, rows }: Matrix): Table {
+export function matrixTable({ types, annotations, rows }: Matrix): Table {
   const cells = types.map((type) => ({
     header: type,
     cell: (row: MatrixRow) => (row.public ? 'public' : (row.cells[type] ?? '-')),
   }));
-  const columns: readonly Column[] = [...before, ...cells, ...after];
+  const signed = annotations.map((type) => ({
+    header: type,
+    cell: ({ annotated_by }: MatrixRow) => (annotated_by.includes(type) ? 'annotates' : '-'),
+  }));
+  const columns: readonly Column[] = [...before, ...cells, ...signed, ...after];
   const shown = columns.filter(({ isShown }) => isShown === undefined || isShown(rows));
   return [shown.map(({ header }) => header), ...rows.map((row) => shown.map(({ cell }) => cell(row)))];
 }
 
-function rowText({ row, websocket, path_parameters }: MatrixRow): string {
-  return `${row}${websocket ? ' (WebSocket)' : ''}${path_parameters ? ' (path parameters)' : ''}`;
+function rowText({ row, websocket, path_parameters, strict_scheme }: MatrixRow): string {
+  const notes = [
+    ...(websocket ? ['WebSocket'] : []),
+    ...(path_parameters ? ['path parameters'] : []),
+    ...(strict_scheme ? ['strict scheme'] : []),
+  ];
+  return [row, ...notes.map((note) => `(${note})`)].join(' ');
 }
 
-function bodyText({ body_max, body_json }: MatrixRow): string {
-  return `${body_max === null ? 'no cap' : formatSize(body_max)}${body_json ? ', JSON' : ''}`;
+function bodyText({ body_max, body_json, body_cut }: MatrixRow): string {
+  const cut = body_cut.length === 0 ? '' : ` without ${body_cut.join(' ')}`;
+  return `${body_max === null ? 'no cap' : formatSize(body_max)}${body_json ? ', JSON' : ''}${cut}`;
 }
 
 function typeTable(types: readonly MatrixType[]): Table {
   return [
     ['Type', 'Scopes', 'Prefixes', 'Sources', 'CSRF'],
-    ...types.map(({ type, scopes, granted, prefixes, sources, csrf }) => [
-      type,
-      scopes.length === 0 ? '-' : `${granted ? 'granted of' : 'always'} ${scopes.join(', ')}`,
-      listed(prefixes),
-      listed(sources),
-      csrf ?? '-',
+    ...types.map((one) => [
+      one.type,
+      scopesText(one),
+      listed(one.prefixes),
+      listed(one.sources),
+      one.csrf ?? '-',
+    ]),
+  ];
+}
+
+function scopesText({ annotates, scopes, granted }: MatrixType): string {
+  if (annotates) return 'none: it annotates';
+  return scopes.length === 0 ? '-' : `${granted ? 'granted of' : 'always'} ${scopes.join(', ')}`;
+}
+
+/** What each type may do: a line a scope. */
+function scopeTable({ types, scopes }: Matrix): Table {
+  return [
+    ['Scope', 'Means', ...types],
+    ...scopes.map(({ scope, sentence, types: by }) => [
+      scope,
+      sentence.trim().replaceAll(/\s+/g, ' '),
+      ...types.map((type) => by[type] ?? 'no'),
     ]),
   ];
 }
@@ -111,9 +145,14 @@ function corsTable(blocks: readonly MatrixCors[]): Table {
   ];
 }
 
-/** GitHub-flavoured: the rows, then the types, then the cors blocks, if any. Ends with a line break. */
+/** GitHub-flavoured: the rows, then the scopes, the types and the cors blocks, if any. Ends with a line break. */
 export function matrixMarkdown(matrix: Matrix): string {
-  const tables = [matrixTable(matrix), typeTable(matrix.token_types), corsTable(matrix.cors)];
+  const tables = [
+    matrixTable(matrix),
+    scopeTable(matrix),
+    typeTable(matrix.token_types),
+    corsTable(matrix.cors),
+  ];
   return tables
     .filter((table) => table.length > 1)
     .map(markdownOf)

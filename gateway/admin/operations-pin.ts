@@ -4,8 +4,8 @@ import { pinSubject, pinValueFlaw } from '../../policy/pin-value.ts';
 import { type Checked, complain, labelOf } from '../../policy/token-input.ts';
 import type { Policy } from '../../policy/types.ts';
 import type { AuditFilter, AuditPage } from '../../store/audit-store.ts';
-import type { PinFilter, PinKey, PinPage, PinRecord } from '../../store/pin-store.ts';
-import type { Desk } from './operations.ts';
+import type { FirstUse, PinFilter, PinKey, PinPage, PinRecord } from '../../store/pin-store.ts';
+import type { Desk, ImportReport } from './operations.ts';
 
 export type PinChange = PinKey & {
   /** For the audit; null: none was given. */
@@ -58,6 +58,55 @@ async function change(
   }
   const before = await pins.change(known.value, value, by, reason);
   return { ok: true, value: { now: value === null ? null : await pins.read(known.value), before } };
+}
+
+/** So many are written at once. */
+const importedAtOnce = 100;
+
+/**
+ * Pins that were kept elsewhere, one JSON row a line: `{"pin","subject","value"}`; blank lines are passed over. What is
+ * pinned already stays, and counts as skipped. A bad row is a problem, and the others go in.
+ *
+ * @throws StoreFault; rows before it are in.
+ */
+export async function importPins(desk: Desk, lines: AsyncIterable<string>): Promise<ImportReport> {
+  const report = { imported: 0, skipped: 0, problems: [] as { line: number; message: string }[] };
+  let under: Promise<FirstUse>[] = [];
+  const settle = async () => {
+    for (const { isFirst } of await Promise.all(under)) report[isFirst ? 'imported' : 'skipped']++;
+    under = [];
+  };
+  let line = 0;
+  for await (const text of lines) {
+    line++;
+    if (text.trim() === '') continue;
+    const row = readPinRow(desk.policy, text);
+    if (row.ok) under.push(desk.pins.pinFirst(row.value.key, row.value.value, desk.by));
+    else report.problems.push({ line, message: `${row.complaint.message}; ${row.complaint.hint}` });
+    if (under.length === importedAtOnce) await settle();
+  }
+  await settle();
+  return report;
+}
+
+function readPinRow(policy: Policy, text: string): Checked<{ readonly key: PinKey; readonly value: string }> {
+  const hint = 'write {"pin":"app","subject":"project=prj_a","value":"com.example.app"}';
+  let row: unknown;
+  try {
+    row = JSON.parse(text);
+  } catch {
+    return complain('not JSON', null, hint);
+  }
+  if (typeof row !== 'object' || row === null || Array.isArray(row)) return complain('not a row', null, hint);
+  const { pin, subject, value, ...others } = { ...row } as Readonly<Record<string, unknown>>;
+  if (typeof pin !== 'string' || typeof subject !== 'string' || typeof value !== 'string') {
+    return complain('pin, subject or value is no text', null, hint);
+  }
+  if (Object.keys(others).length > 0) return complain('a key that no row has', null, hint);
+  const flaw = pinValueFlaw(value);
+  if (flaw !== null) return complain(`not a value to pin: ${flaw}`, null, hint);
+  const key = keyOf(policy, { pin, subject });
+  return key.ok ? { ok: true, value: { key: key.value, value } } : key;
 }
 
 /** A pin by a name of the config, and whose it can be. */

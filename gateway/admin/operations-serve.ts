@@ -1,6 +1,6 @@
 /** What `serve` rows do and answer: the operators' own operations, under what the row has fixed. */
 import { denied } from '../../policy/denial.ts';
-import type { Serving } from '../../policy/serve-types.ts';
+import type { Serving, TokenServing } from '../../policy/serve-types.ts';
 import type { Checked } from '../../policy/token-input.ts';
 import type { AttributeValue, TokenRecord } from '../../policy/token-types.ts';
 import type { Outcome } from '../../policy/types.ts';
@@ -8,18 +8,24 @@ import type { CreatedToken } from '../../store/token-store.ts';
 import type { Operate, Operated } from '../serve.ts';
 import { createToken, type Desk, revokeToken } from './operations.ts';
 import { listTokensOf, regenerateToken, rotateToken } from './operations-life.ts';
+import { operateProbe } from './operations-serve-probe.ts';
 
 /** The actor of what it does is the caller's token: `token:tok_…`, or `upstream:TYPE` where the upstream knows whose it is. */
-export function serveOperations(rooms: Omit<Desk, 'policy' | 'by'>): Operate {
-  return (policy, { token, unverified }, serving) => {
-    if (token !== null) return operate({ ...rooms, policy, by: `token:${token.id}` }, serving);
+export function serveOperations(rooms: Omit<Desk, 'policy' | 'triggerSigners' | 'by'>): Operate {
+  return ({ policy, triggerSigners }, { token, unverified }, serving) => {
+    const desk = { ...rooms, policy, triggerSigners };
+    if (token !== null) return operate({ ...desk, by: `token:${token.id}` }, serving);
     // Only where the upstream has just said yes is such a caller anybody.
     if (unverified === undefined || serving.rule.confirm === null) throw new Error('a row serves nobody');
-    return operate({ ...rooms, policy, by: `upstream:${unverified.type}` }, serving);
+    return operate({ ...desk, by: `upstream:${unverified.type}` }, serving);
   };
 }
 
 function operate(desk: Desk, serving: Serving): Promise<Outcome<Operated>> {
+  return serving.kind === 'probe' ? operateProbe(desk, serving) : operateToken(desk, serving);
+}
+
+function operateToken(desk: Desk, serving: TokenServing): Promise<Outcome<Operated>> {
   switch (serving.rule.operation) {
     case 'token.create':
       return create(desk, serving);
@@ -34,15 +40,17 @@ function operate(desk: Desk, serving: Serving): Promise<Outcome<Operated>> {
   }
 }
 
-async function create(desk: Desk, { rule, attributes, choice }: Serving): Promise<Outcome<Operated>> {
+async function create(
+  desk: Desk,
+  { rule, attributes, scopes, choice }: TokenServing,
+): Promise<Outcome<Operated>> {
   if (choice === null) throw new Error('nobody chose what the token is to be');
   const { label, origins, lifeMs } = choice;
-  const scopes = rule.scopes ?? [];
   const made = expected(
     await createToken(desk, {
       type: rule.type.name,
       label,
-      scopes,
+      scopes: scopes ?? [],
       attributes,
       origins,
       expiresInMs: lifeMs,
@@ -53,29 +61,31 @@ async function create(desk: Desk, { rule, attributes, choice }: Serving): Promis
   return done(201, { ...view, plaintext, token: { ...view, plaintext } });
 }
 
-async function list(desk: Desk, { rule, attributes, page }: Serving): Promise<Outcome<Operated>> {
+async function list(desk: Desk, { rule, attributes, page }: TokenServing): Promise<Outcome<Operated>> {
   if (page === null) throw new Error('nobody said which page');
   const { tokens, next } = await listTokensOf(desk, { type: rule.type.name, attributes, ...page });
   return done(200, { tokens: tokens.map(viewOf), next_cursor: next });
 }
 
-async function revoke(desk: Desk, serving: Serving): Promise<Outcome<Operated>> {
+async function revoke(desk: Desk, serving: TokenServing): Promise<Outcome<Operated>> {
   const record = await recordOf(desk, serving);
   if (record === null) return notFound;
   const view = viewOf(expected(await revokeToken(desk, record.id, null)));
   return done(200, { ...view, token: view });
 }
 
-async function regenerate(desk: Desk, { rule, attributes }: Serving): Promise<Outcome<Operated>> {
+async function regenerate(
+  desk: Desk,
+  { rule, attributes, scopes, graceMs }: TokenServing,
+): Promise<Outcome<Operated>> {
   const { name } = rule.type;
-  const { scopes, graceMs } = rule;
   const { created, replaced } = expected(
     await regenerateToken(desk, { type: name, attributes, scopes, label: name, graceMs }),
   );
   return done(200, { ...withSecret(created), replaced });
 }
 
-async function rotate(desk: Desk, serving: Serving): Promise<Outcome<Operated>> {
+async function rotate(desk: Desk, serving: TokenServing): Promise<Outcome<Operated>> {
   const record = await recordOf(desk, serving);
   if (record === null || !isWithin(record, serving)) return notFound;
   const rotated = await rotateToken(desk, record.id, serving.rule.overlapMs);
@@ -86,15 +96,18 @@ async function rotate(desk: Desk, serving: Serving): Promise<Outcome<Operated>> 
 }
 
 /** null: no token of the row's type and attributes has the id, and whether another one has it is nobody's business. */
-async function recordOf(desk: Desk, { rule, attributes, tokenId }: Serving): Promise<TokenRecord | null> {
+async function recordOf(
+  desk: Desk,
+  { rule, attributes, tokenId }: TokenServing,
+): Promise<TokenRecord | null> {
   const record = tokenId === null ? null : await desk.tokens.byId(tokenId);
   if (record === null || record.type !== rule.type.name) return null;
   return hasSame(record.attributes, attributes) ? record : null;
 }
 
 /** A successor's plaintext goes to the caller, so it must be able to do no more than the row says. */
-function isWithin({ attributes, scopes }: TokenRecord, serving: Serving): boolean {
-  const allowed = serving.rule.scopes;
+function isWithin({ attributes, scopes }: TokenRecord, serving: TokenServing): boolean {
+  const allowed = serving.scopes;
   if (allowed !== null && !scopes.every((scope) => allowed.includes(scope))) return false;
   return attributes.size === serving.attributes.size;
 }
@@ -125,20 +138,25 @@ function done(status: Operated['status'], body: Operated['body']): Outcome<Opera
 
 /** `token` is the plaintext itself here: what clients of a regenerate look for. */
 function withSecret({ record, plaintext }: CreatedToken): Readonly<Record<string, unknown>> {
-  return { token: plaintext, ...viewOf(record) };
+  return { ...viewOf(record), token: plaintext };
 }
 
-/** A record as products' clients know it: both names where there are two in use. Never a secret: a record has none. */
+/**
+ * A record as products' clients know it: both names where there are two in use, and its attributes beside the rest as
+ * well (an attribute `project_id` is the `project_id` of the answer). Never a secret: a record has none.
+ */
 function viewOf(record: TokenRecord): Readonly<Record<string, unknown>> {
   const { id, type, label, preview, scopes, origins } = record;
+  const attributes = Object.fromEntries(record.attributes);
   return {
+    ...attributes,
     token_id: id,
     id,
     type,
     label,
     preview,
     scopes,
-    attributes: Object.fromEntries(record.attributes),
+    attributes,
     allowed_origins: origins,
     created_at: new Date(record.createdAt).toISOString(),
     expires_at: timeOf(record.expiresAt),

@@ -18,7 +18,9 @@ import type { AttributeValue, TokenRecord } from '../../policy/token-types.ts';
 import type { Policy } from '../../policy/types.ts';
 import type { AuditStore } from '../../store/audit-store.ts';
 import type { PinStore } from '../../store/pin-store.ts';
+import type { ProbeStore } from '../../store/probe-store.ts';
 import type { CreatedToken, ImportedToken, TokenPage, TokenStore } from '../../store/token-store.ts';
+import type { TriggerSigners } from '../trigger.ts';
 import { readImportRow } from './import-row.ts';
 
 /** What an operation works with. */
@@ -26,6 +28,9 @@ export type Desk = {
   readonly policy: Policy;
   readonly tokens: TokenStore;
   readonly pins: PinStore;
+  readonly probes: ProbeStore;
+  /** What signs triggers, by type. */
+  readonly triggerSigners: TriggerSigners;
   readonly audit: AuditStore;
   /** Unix ms. */
   readonly now: () => number;

@@ -37,8 +37,11 @@ export type Loading =
   | { readonly ok: true; readonly config: LoadedConfig }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** `store`: for work beside a gateway, which needs no Redis, no upstream and no key to sign with. */
-export type Need = 'everything' | 'store';
+/**
+ * `store`: for work beside a gateway, which needs no Redis, no upstream and no key to sign with; `keys`: the same, but
+ * with those of signed token types.
+ */
+export type Need = 'everything' | 'store' | 'keys';
 
 /** Reads and judges a config file. Never throws for what the file holds or lacks. */
 export function loadConfig(file: string, env: Environment, need: Need = 'everything'): Loading {
@@ -85,7 +88,9 @@ export function loadConfigText(
   const judged = judge(result.output, file, env, version, document, []);
   const { settings, compiled, warnings } = judged;
   const errors =
-    need === 'store' && compiled.ok ? judged.errors.filter(({ path }) => !isApart(path)) : judged.errors;
+    need === 'everything' || !compiled.ok
+      ? judged.errors
+      : judged.errors.filter(({ path }) => !isApart(path, need));
   if (!compiled.ok || errors.length > 0) return refuse(located(errors));
   return {
     ok: true,
@@ -106,8 +111,8 @@ function isIn(path: ConfigPath, lists: readonly ConfigProblem[]): boolean {
 }
 
 /** Whether a key is about what only the gateway itself reaches: whoever revokes a token at night may lack it. */
-function isApart([section, , key]: ConfigPath): boolean {
-  if (section === 'token_types') return key === 'key';
+function isApart([section, , key]: ConfigPath, need: Need): boolean {
+  if (section === 'token_types') return key === 'key' && need === 'store';
   return section === 'redis' || section === 'upstreams' || section === 'identity';
 }
 

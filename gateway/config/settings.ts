@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type ConfigPath, type ConfigProblem, inKey, inValue } from '../../policy/config-problem.ts';
 import type { Network } from '../../policy/types.ts';
-import type { TriggerKeys } from '../trigger.ts';
+import type { TriggerKeys, TriggerSigners } from '../trigger.ts';
 import { type Address, formatAddress, parseUpstreamUrl, reachesListener } from './address.ts';
 import { type PepperSettings, resolvePeppers } from './peppers.ts';
 import type { FileConfig } from './schema.ts';
@@ -57,8 +57,9 @@ export type Settings = {
   /** Of the assertion; the first signs. Empty: there is none. */
   readonly signingKeys: readonly SigningKey[];
   readonly peppers: PepperSettings;
-  /** Of signed token types. */
+  /** Of signed token types: what verifies them, and what signs. */
   readonly triggerKeys: TriggerKeys;
+  readonly triggerSigners: TriggerSigners;
 };
 
 export type ResolvedSettings = {
@@ -100,8 +101,9 @@ export function resolveSettings(config: FileConfig, file: string, env: Environme
     upstreams: resolveUpstreams(at),
     signingKeys: resolveSigningKeys({ ...at, warnings, mayCreate: 'path' in store }),
     peppers: resolvePeppers({ ...at, dereference: (path, reference) => dereference(at, path, reference) }),
-    triggerKeys: resolveTriggerKeys({
+    ...resolveTriggerKeys({
       ...at,
+      warnings,
       dereference: (path, reference) => dereference(at, path, reference),
     }),
   };

@@ -7,6 +7,7 @@ import { postgresStatement } from './compile.ts';
 import { createTokens } from './migrations/0001-tokens.ts';
 import { createPinsAndAudit } from './migrations/0002-pins.ts';
 import { createTokenAttributes } from './migrations/0003-token-attributes.ts';
+import { createActivations } from './migrations/0004-activations.ts';
 
 type Migration = { readonly name: string; readonly changes: readonly Change[] };
 
@@ -14,6 +15,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0001-tokens', changes: createTokens(builder) },
   { name: '0002-pins', changes: createPinsAndAudit(builder) },
   { name: '0003-token-attributes', changes: createTokenAttributes(builder) },
+  { name: '0004-activations', changes: createActivations(builder) },
 ];
 
 /** Any number, as long as it is Postern's alone: "Post". */

@@ -1,6 +1,6 @@
 /** The questions asked of the tokens table, as PostgreSQL answers them: per request, from the primary, many in one. */
 import { sql } from 'kysely';
-import { builder, type Statement } from '../schema.ts';
+import { builder, type Change, type Statement } from '../schema.ts';
 import type { DigestRow } from '../token-digests.ts';
 import { CANDIDATES_MAX, type Candidate, type TokenReads } from '../token-reads.ts';
 import { RECORD_COLUMNS, type RecordRow } from '../token-rows.ts';
@@ -103,7 +103,7 @@ export function createTokenReads(link: PostgresLink): TokenReads {
     byExternalId: async (type, id) => (isText(id) ? byExternalId(type + BETWEEN + id) : undefined),
     candidates: async (lookup, type) =>
       isText(lookup) ? ((await candidates(lookup + BETWEEN + type)) ?? []) : [],
-    records: (query) => inLine(() => link.read<RecordRow>(postgresStatement(query))),
+    rows: <Row>(query: Change) => inLine(() => link.read<Row>(postgresStatement(query))),
     page: async (after, type, limit) => {
       if (!isText(after) || !isText(type ?? '')) return [];
       return inLine(() =>

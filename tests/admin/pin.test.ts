@@ -156,4 +156,35 @@ describe('postern audit list', () => {
     const { entries } = await terminal.json('audit', 'list', '--limit', '1');
     expect(entries).toMatchObject([{ action: 'token.create', subject: id, actor: 'cli' }]);
   });
+
+  test('imports what was pinned elsewhere, once; what is pinned stays, and bad rows are told by line', async () => {
+    const terminal = await beside({ 'project=prj_a': 'com.example.a' });
+    const rows = [
+      '{"pin":"app","subject":"project=prj_a","value":"com.example.other"}',
+      '{"pin":"app","subject":"project=prj_b","value":"com.example.b"}',
+      '',
+      '{"pin":"app","subject":"token=tok_1","value":"com.example.b"}',
+      '{"pin":"site","subject":"project=prj_a","value":"x"}',
+      '{"pin":"app","subject":"project=prj_c","value":""}',
+      '{"pin":"app","subject":"project=prj_c","value":"c","note":"x"}',
+      '{"pin":"app","subject":"project=prj_c"}',
+      'nonsense',
+      '[]',
+    ];
+    const file = terminal.write('pins.jsonl', rows.join('\n'));
+    const first = await terminal.run('pin', 'import', '--file', file, '--json');
+    expect(first.code).toBe(1);
+    const report = JSON.parse(first.stdout);
+    expect(report).toMatchObject({ imported: 1, skipped: 1 });
+    expect(report.problems.map(({ line }: { line: number }) => line)).toEqual([4, 5, 6, 7, 8, 9, 10]);
+    expect((await terminal.json('pin', 'show', 'app', 'project=prj_a')).value).toBe('com.example.a');
+    const shown = await terminal.json('pin', 'show', 'app', 'project=prj_b');
+    expect(shown).toMatchObject({ value: 'com.example.b', pinned_by: 'cli', version: 1 });
+    terminal.write('pins.jsonl', rows.slice(0, 2).join('\n'));
+    expect(await terminal.json('pin', 'import', '--file', file)).toEqual({
+      imported: 0,
+      skipped: 2,
+      problems: [],
+    });
+  });
 });

@@ -23,6 +23,9 @@ const nearly = fc.oneof(
     goodToken,
     `Bearer ${goodToken}`,
     `bearer u_long_${goodToken}`,
+    `BEARER ${goodToken}`,
+    `Bearer  ${goodToken}`,
+    `Bearer\t${goodToken}`,
     `session=${goodToken}`,
     `a; session=${goodToken}`,
   ),
@@ -62,6 +65,31 @@ describe('whatever is sent as a credential', () => {
     );
     const codes = ['credential_ambiguous', 'credential_malformed', 'credential_missing'];
     expect([...outcomes].sort()).toEqual(['bearer', 'cookie', ...codes, 'header', 'query']);
+  });
+
+  test('is read under a strict scheme as without, but for what is not Bearer to the letter', () => {
+    const strict = { ...route, strictScheme: true } as const;
+    let [alike, refused] = [0, 0];
+    fc.assert(
+      fc.property(headers, query, (rawHeaders, text) => {
+        const outcome = readCredential(rawHeaders, text, strict, gatePolicy);
+        const loose = readCredential(rawHeaders, text, route, gatePolicy);
+        if (loose.ok && loose.value.source.kind === 'bearer') {
+          const value = rawHeaders.find(
+            (_, i) => /^authorization$/i.test(rawHeaders[i - 1] ?? '') && i % 2 === 1,
+          );
+          if (value !== `Bearer ${loose.value.plaintext}`) {
+            refused++;
+            expect(outcome).toMatchObject({ ok: false, denial: { code: 'credential_malformed' } });
+            return;
+          }
+        }
+        if (loose.ok) alike++;
+        expect(outcome.ok ? outcome : outcome.denial.code).toEqual(loose.ok ? loose : loose.denial.code);
+      }),
+      fuzz(5000),
+    );
+    expect(Math.min(alike, refused)).toBeGreaterThan(50);
   });
 
   test('is no longer found in what is forwarded', () => {

@@ -107,15 +107,8 @@ describe('a style', () => {
 
   test('does not show that a 404 hides a bind', () => {
     const style = styleOf({ body: { message: '{detail}' }, codes: { bind_mismatch: 'NOT_YOURS' } });
-    const nowhere = refusalAnswer({ code: 'route_not_found', requestId, realm: 'postern' });
-    const hidden = refusalAnswer({
-      code: 'bind_mismatch',
-      requestId,
-      realm: 'main',
-      style,
-      denial: { status: 404 },
-    });
-    expect(hidden).toEqual(nowhere);
+    const hidden = answerIn(style, 'bind_mismatch', { status: 404, requiredScopes: ['a'], batchCount: 2 });
+    expect(hidden).toEqual(answerIn(style, 'route_not_found'));
     expect(statusOf('bind_mismatch', { status: 404 }, style)).toBe(404);
     expect(answerIn(style, 'bind_mismatch', { status: 403 }).body).toBe(
       '{"message":"The token is not for this resource."}',
@@ -231,6 +224,18 @@ describe('no style that loads', () => {
       fuzz(400),
     );
     expect(seen).toBeGreaterThan(40);
+  });
+
+  test('tells a bind that hides from a path that is not there', () => {
+    fc.assert(
+      fc.property(anyStyle, (written) => {
+        const style = accepted(written);
+        if (style === null) return;
+        const denial = { status: 404 as const, requiredScopes: ['a'], batchCount: 3, retryAfterMs: 7000 };
+        expect(answerIn(style, 'bind_mismatch', denial)).toEqual(answerIn(style, 'route_not_found'));
+      }),
+      fuzz(100),
+    );
   });
 
   test('turns a refusal into a success, "cannot tell" into an answer, or anything into what is not JSON', () => {

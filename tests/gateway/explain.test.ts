@@ -267,3 +267,34 @@ apis:
     'on a 2xx: end of type user with user {user}',
   ]);
 });
+
+test('a refusal says which style words it, by its row or by its host, and has the status of that', async () => {
+  const styled = loaded(`version: 1
+upstreams: { app: { url: http://127.0.0.1:9001 } }
+token_types: { user: { prefix: usr_, scopes: [], attributes: { org: required } } }
+errors:
+  house: { status: { route_not_found: 410, uri_too_long: 400 }, body: { code: "{code}" } }
+  row: { body: { row: "{code}" } }
+apis:
+  main:
+    to: app
+    errors: house
+    routes:
+      GET /orgs/{org}: { allow: { user: any_scope }, bind: { org: { equals: token.attribute.org, else: 404 } }, errors: row }
+      POST /orgs/{org}: { allow: { user: any_scope }, errors: off }
+`).policy;
+  const told = async (method: string, target: string, as: string | null) => {
+    const answer = await explain(styled, { ...nobody, method, target, as });
+    if (!answer.ok) return expect.unreachable(wordComplaint(answer.complaint));
+    const { status, code, steps } = answer.value;
+    return [status, code, steps.find(({ step }) => step === 'wording')?.detail];
+  };
+  const house = 'in error style house';
+  expect(await told('GET', '/nothing', null)).toEqual([410, 'route_not_found', house]);
+  expect(await told('GET', '/orgs/b', 'user')).toEqual([410, 'bind_mismatch', house]);
+  expect(await told('PUT', '/orgs/b', 'user')).toEqual([405, 'method_not_allowed', house]);
+  expect(await told('GET', `/${'x'.repeat(9000)}`, null)).toEqual([400, 'uri_too_long', house]);
+  expect(await told('BREW', '/orgs/b', null)).toEqual([400, 'request_malformed', house]);
+  expect(await told('GET', '/orgs/b', null)).toEqual([401, 'credential_missing', 'in error style row']);
+  expect(await told('POST', '/orgs/b', null)).toEqual([401, 'credential_missing', undefined]);
+});

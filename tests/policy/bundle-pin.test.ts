@@ -254,8 +254,9 @@ describe('a pin that only watches', () => {
 
   test('has evidence for anything until its day, and for nothing from then on', () => {
     const watching = owed({ monitorUntil: 1000 });
-    expect(watchPin(watching, 999)).toEqual({ owed: watching });
-    expect(watchPin(watching, 1000)).toBeNull();
-    expect(watchPin(owed({}), 0)).toBeNull();
+    const standing = { pinned: 'com.example.a', sent: null, isFirst: false };
+    expect(watchPin(watching, 'com.example.a', 999)).toEqual({ owed: watching, standing });
+    expect(watchPin(watching, null, 1000)).toBeNull();
+    expect(watchPin(owed({}), null, 0)).toBeNull();
   });
 });

@@ -103,11 +103,20 @@ describe('a bundle pin', () => {
 describe('the rest of a row', () => {
   const limited = { row: `${usual.row}, limits: [each]` };
   const cost = `${usual.limit}, cost: "json:/events#"`;
+  const json = (...cut: readonly string[]) => {
+    const keys = cut.length === 0 ? '' : `, cut: [${cut.map((pointer) => `json:${pointer}`).join(', ')}]`;
+    return { row: `${usual.row}, body: { json: true${keys} }` };
+  };
   const watched = (day: string) => ({
     row: `${usual.row}, scopes: { mode: monitor, until: ${day} }`,
   });
   test.each([
     ['a body that must be JSON', {}, { row: `${usual.row}, body: { json: true }` }, ['tightened body']],
+    ['a member that is cut out', json(), json('/a'), ['tightened body cut']],
+    ['a member that is not cut out any more', json('/a', '/b'), json('/b'), ['loosened body cut']],
+    ['another member that is cut out', json('/a'), json('/b'), ['changed body cut']],
+    ['members that are cut out in another order', json('/a', '/b'), json('/b', '/a'), []],
+    ['a body that must be JSON, without a member', {}, json('/a'), ['tightened body cut', 'tightened body']],
     ['a body that need not be JSON', { row: `${usual.row}, body: { json: true }` }, {}, ['loosened body']],
     [
       'a limit that only watches',
@@ -165,6 +174,7 @@ failure_budget: { rate: 20/1m, per: address }
 pins:
   office: { kind: cidr, allow: [10.0.0.0/8, "2001:db8::/32"], mode: monitor, until: 2999-01-01 }
   site: { kind: origin, when_missing: deny, mode: monitor, until: 2999-01-01 }
+  relay: { kind: origin, allow: [https://a.example, https://b.example], when_missing: deny, mode: monitor, until: 2999-01-01 }
   app: { kind: bundle_id, from: [json:/app_id, header:X-App], first_use: pin, belongs_to: attribute.org, when_missing: deny, reveal: masked, mode: monitor, until: 2999-01-01 }
 identity: { reserve: [X-Acme-*], headers: { X-Acme-Org: token.attribute.org } }
 apis:
@@ -173,9 +183,10 @@ apis:
     hosts: [one.example, two.example]
     prefixes: ["", /v1]
     cors: site
+    strict_scheme: true
     routes:
       POST /x/{org}:
-        { allow: { user: a + b }, scopes: { mode: monitor, until: 2999-01-01 }, bind: { org: token.attribute.org }, pins: [office, site, app], limits: [each], body: { max: 1KiB, json: true } }
+        { allow: { user: a + b }, scopes: { mode: monitor, until: 2999-01-01 }, bind: { org: token.attribute.org }, pins: [office, site, relay, app], limits: [each], body: { max: 1KiB, json: true } }
       POST /apps/{org}:
         { allow: { user: a + b }, bind: { org: token.attribute.org }, observe: { on: 2xx, pin: app, of: "{org}", from: json:/bundle_id } }
       POST /login/{org}:
@@ -254,7 +265,9 @@ const isOptional = new Map([
   ...['cors', 'errors', 'originPin', 'addressPin', 'body', 'bodyBytesMax', 'failureBudget'].map(
     (name) => [name, null] as const,
   ),
-  ...['monitorUntil', 'scopesMonitorUntil', 'costAt', 'csrf'].map((name) => [name, undefined] as const),
+  ...['monitorUntil', 'scopesMonitorUntil', 'costAt', 'csrf', 'strictScheme', 'originList'].map(
+    (name) => [name, undefined] as const,
+  ),
 ]);
 
 /** Left out: what is made of the rest, the digest of the text, and what no row uses. */

@@ -268,3 +268,27 @@ test('whoever passes after and did not before is told of, for any two matrices',
   );
   expect(compared).toBeGreaterThan(50);
 });
+
+test('how a host words what no row answers for is told host by host', () => {
+  const configOf = (one: string, open: string, body = '{ a: "{code}" }') =>
+    loaded(`version: 1
+upstreams: { app: { url: http://127.0.0.1:9001 } }
+errors: { plain: { body: ${body} }, other: { body: { b: "{code}" } } }
+apis:
+  one: { to: app, hosts: [one.example], errors: ${one}, routes: { "GET /one": { allow: public, errors: off } } }
+  open: { to: app, errors: ${open}, routes: { "GET /open": { allow: public, errors: off } } }
+`).policy;
+  const plain = configOf('plain', 'plain');
+  const lines = (after: Policy) => told(diffPolicies(plain, after));
+  expect(lines(plain)).toEqual([]);
+  expect(lines(configOf('other', 'plain'))).toEqual([
+    'changed | - | errors without a row, one.example | plain -> RFC 9457',
+    'changed | - | errors without a row, no host | plain -> RFC 9457',
+  ]);
+  expect(lines(configOf('other', 'other'))[1]).toBe(
+    'changed | - | errors without a row, any other host | plain -> other',
+  );
+  expect(lines(configOf('plain', 'plain', '{ z: "{code}" }'))).toContain(
+    'changed | - | errors without a row, one.example | plain -> plain, worded otherwise',
+  );
+});

@@ -211,8 +211,9 @@ test('the rows of a path have a style in common only where all of them name it',
   const [styled, other, none] = [style, { ...style, name: 'b' }, null].map((errors) => matchOf({ errors }));
   if (!styled || !other || !none) return expect.unreachable();
   expect(commonStyle([styled, styled])).toBe(style);
-  expect(commonStyle([styled, other])).toBeNull();
-  expect(commonStyle([styled, none])).toBeNull();
-  expect(commonStyle([none, styled])).toBeNull();
-  expect(commonStyle([])).toBeNull();
+  expect(commonStyle([none, none])).toBeNull();
+  expect(commonStyle([styled, other])).toBeUndefined();
+  expect(commonStyle([styled, none])).toBeUndefined();
+  expect(commonStyle([none, styled])).toBeUndefined();
+  expect(commonStyle([])).toBeUndefined();
 });

@@ -3,17 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { parseNetwork } from '../../policy/cidr.ts';
 import { parseUntil } from '../../policy/config-monitor.ts';
 import { admit, decide } from '../../policy/decide.ts';
+import type { OriginPin } from '../../policy/pin-types.ts';
 import type { Presentation, TokenRecord } from '../../policy/token-types.ts';
-import type {
-  CidrPin,
-  Claim,
-  Denial,
-  Limit,
-  OriginPin,
-  Outcome,
-  RequestFacts,
-  Route,
-} from '../../policy/types.ts';
+import type { CidrPin, Claim, Denial, Limit, Outcome, RequestFacts, Route } from '../../policy/types.ts';
 import { fuzz } from '../support/fuzz.ts';
 import {
   accessOf,

@@ -57,6 +57,22 @@ describe('the prepared matcher', () => {
     expect(found(rows, '/a').map(([id]) => id)).toEqual(['main GET /a', 'main POST /a', 'main DELETE /{x}']);
   });
 
+  test('rows of one path keep their own names of its parameters', () => {
+    const rows = ['GET /{a}/{b}', 'PUT /{b}/{a}', 'POST /{a}/{b}', 'PATCH /{a}/{c}', 'GET /{a}/{b...}'];
+    expect(
+      found(
+        rows.map((key) => rowOf(key)),
+        '/1/2',
+      ).map(([, params]) => params),
+    ).toEqual([
+      { a: '1', b: '2' },
+      { b: '1', a: '2' },
+      { a: '1', b: '2' },
+      { a: '1', c: '2' },
+      { a: '1', b: '2' },
+    ]);
+  });
+
   test.each([
     ['GET /a', '/A'],
     ['GET /a', '/a/'],
@@ -149,12 +165,15 @@ function withoutConflicts(rows: readonly RowPath[]): readonly RowPath[] {
 
 const word = fc.constantFrom('a', 'b', 'c', '');
 const pathSegment = fc.constantFrom('a', 'b', 'c', 'A', 'd%20e', '%61');
-const segmentText = fc.oneof({ weight: 3, arbitrary: word }, { weight: 2, arbitrary: fc.constant('{}') });
+const segmentText = fc.oneof(
+  { weight: 3, arbitrary: word },
+  { weight: 2, arbitrary: fc.constantFrom('{p}', '{q}') },
+);
 const key = fc
   .tuple(fc.constantFrom('GET', 'POST'), fc.array(segmentText, { minLength: 1, maxLength: 4 }), fc.boolean())
   .map(([method, texts, rest]) => {
     const inner = texts.map((text, i) =>
-      text === '{}' ? `{p${i}}` : text || (i === texts.length - 1 ? '' : 'a'),
+      text.startsWith('{') ? `${text.slice(0, 2)}${i}}` : text || (i === texts.length - 1 ? '' : 'a'),
     );
     if (rest) inner[inner.length - 1] = `{p${inner.length - 1}...}`;
     return `${method} /${inner.join('/')}`;

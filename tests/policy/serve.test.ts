@@ -132,7 +132,8 @@ test('a fixture may expect that a row serves, and a wrong one is told', async ()
 });
 
 test('every operation that a row can serve is on the one list', () => {
-  for (const name of ['token.create', 'token.list', 'token.revoke', 'token.regenerate', 'token.rotate']) {
+  const ofTokens = ['token.create', 'token.list', 'token.revoke', 'token.regenerate', 'token.rotate'];
+  for (const name of [...ofTokens, 'probe.activate', 'probe.list', 'probe.deactivate']) {
     expect(operations).toHaveProperty([name]);
   }
 });

@@ -24,7 +24,7 @@ process.on('disconnect', () => void store.close());
 answer('ready');
 
 function obey(order: PinOrder): Promise<PinRecord | null> | PinRecord | null | Promise<never> {
-  if (order.do === 'pinFirst') return pins.pinFirst(order.key, order.value, order.by);
+  if (order.do === 'pinFirst') return pins.pinFirst(order.key, order.value, order.by).then(({ pin }) => pin);
   if (order.do === 'change') return pins.change(order.key, order.value, 'the other process', null);
   if (order.do === 'read') return pins.read(order.key);
   return Promise.race([hammer(`${order.name}-a`), hammer(`${order.name}-b`), hammer(`${order.name}-c`)]);

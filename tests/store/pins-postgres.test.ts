@@ -1,14 +1,16 @@
 /** Pins on PostgreSQL: all that is promised on SQLite, and what its transactions and its text add. */
 import { expect, onTestFinished, test } from 'vitest';
-import { createTestDatabase } from '../fixtures/postgres.ts';
+import { emptiedDatabase } from './emptied-database.ts';
 import { describePinStore } from './pins.suite.ts';
 import { openPostgresTokens } from './postgres-tokens.ts';
 
 const KEY = { pin: 'app', subject: 'project=prj_a' };
 const everything = { subject: null, after: null, limit: 1_000 };
 
+const createDatabase = emptiedDatabase();
+
 describePinStore('PostgreSQL', async () => {
-  const database = await createTestDatabase();
+  const database = await createDatabase();
   return {
     open: (options) => openPostgresTokens(database.url, options),
     place: ['postgres', database.url],
@@ -17,7 +19,7 @@ describePinStore('PostgreSQL', async () => {
 });
 
 async function fresh() {
-  const database = await createTestDatabase();
+  const database = await createDatabase();
   const store = await openPostgresTokens(database.url);
   onTestFinished(async () => {
     await store.close();

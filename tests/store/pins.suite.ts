@@ -71,7 +71,8 @@ export function describePinStore(name: string, createDatabase: CreatePinDatabase
     test('pins where nothing is pinned, and answers with what is pinned from then on', async () => {
       const { pins, audit, clock } = await fresh();
       expect(await pins.read(KEY)).toBeNull();
-      const first = await pins.pinFirst(KEY, 'com.example.a', 'tok_1');
+      const { pin: first, isFirst } = await pins.pinFirst(KEY, 'com.example.a', 'tok_1');
+      expect(isFirst).toBe(true);
       expect(first).toStrictEqual({
         ...KEY,
         value: 'com.example.a',
@@ -80,7 +81,11 @@ export function describePinStore(name: string, createDatabase: CreatePinDatabase
         version: 1,
       });
       clock.now += 1;
-      expect(await pins.pinFirst(KEY, 'com.example.b', 'tok_2')).toStrictEqual(first);
+      expect(await pins.pinFirst(KEY, 'com.example.b', 'tok_2')).toStrictEqual({
+        pin: first,
+        isFirst: false,
+      });
+      expect((await pins.pinFirst(KEY, 'com.example.a', 'tok_1')).isFirst).toBe(false);
       expect(await pins.read(KEY)).toStrictEqual(first);
       expect(await everyEntry(audit)).toEqual([
         { actor: 'tok_1', action: 'pin.first_use', pin: 'app', value: 'com.example.a' },
@@ -113,7 +118,8 @@ export function describePinStore(name: string, createDatabase: CreatePinDatabase
       const winner = await pins.read(KEY);
       expect(winner?.version).toBe(1);
       expect(winner?.value.slice(6)).toBe(winner?.pinnedBy.slice(4));
-      for (const answer of answers) expect(answer).toStrictEqual(winner);
+      for (const { pin } of answers) expect(pin).toStrictEqual(winner);
+      expect(answers.filter(({ isFirst }) => isFirst)).toHaveLength(1);
       expect(await everyEntry(audit)).toHaveLength(1);
     });
 
@@ -154,11 +160,11 @@ export function describePinStore(name: string, createDatabase: CreatePinDatabase
 
     test('to null lets go; the next first use pins anew, and the version goes on', async () => {
       const { pins, audit } = await fresh();
-      const first = await pins.pinFirst(KEY, 'one', 'tok_1');
+      const { pin: first } = await pins.pinFirst(KEY, 'one', 'tok_1');
       expect(await pins.change(KEY, null, 'cli', 'sold')).toStrictEqual(first);
       expect(await pins.read(KEY)).toBeNull();
       expect((await pins.list({ pin: null, subject: null, after: null, limit: 10 })).pins).toEqual([]);
-      expect(await pins.pinFirst(KEY, 'two', 'tok_2')).toMatchObject({ value: 'two', version: 3 });
+      expect((await pins.pinFirst(KEY, 'two', 'tok_2')).pin).toMatchObject({ value: 'two', version: 3 });
       expect((await everyEntry(audit)).map(({ action }) => action)).toEqual([
         'pin.first_use',
         'pin.reset',
@@ -169,7 +175,7 @@ export function describePinStore(name: string, createDatabase: CreatePinDatabase
     test('to what is so already changes nothing and leaves no audit row', async () => {
       const { pins, audit } = await fresh();
       expect(await pins.change(KEY, null, 'cli', null)).toBeNull();
-      const first = await pins.pinFirst(KEY, 'one', 'tok_1');
+      const { pin: first } = await pins.pinFirst(KEY, 'one', 'tok_1');
       expect(await pins.change(KEY, 'one', 'cli', null)).toStrictEqual(first);
       expect(await pins.read(KEY)).toStrictEqual(first);
       expect(await everyEntry(audit)).toHaveLength(1);

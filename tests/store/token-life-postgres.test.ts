@@ -2,6 +2,7 @@
 import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { createTestDatabase } from '../fixtures/postgres.ts';
+import { emptiedDatabase } from './emptied-database.ts';
 import { openPostgresTokens } from './postgres-tokens.ts';
 import { describeTokenChanges } from './token-changes.suite.ts';
 import type { CreateDatabase } from './token-database.ts';
@@ -10,8 +11,10 @@ import { describeTokenLearning } from './token-learning.suite.ts';
 import { describeTokenLife } from './token-life.suite.ts';
 import { NOW, newToken, USER } from './token-types.ts';
 
+const createDatabase = emptiedDatabase();
+
 const onPostgres: CreateDatabase = async () => {
-  const database = await createTestDatabase();
+  const database = await createDatabase();
   return { open: (options) => openPostgresTokens(database.url, options), remove: database.drop };
 };
 
@@ -21,7 +24,7 @@ describeTokenLearning('PostgreSQL', onPostgres);
 describeTokenEnds('PostgreSQL', onPostgres);
 
 test('a rotation that meets a revoke under way waits for it, and makes no successor of a dead token', async () => {
-  const { url, drop } = await createTestDatabase();
+  const { url, drop } = await createDatabase();
   onTestFinished(drop);
   const store = await openPostgresTokens(url, { now: () => NOW });
   const { record } = await store.create(newToken(USER));

@@ -5,6 +5,10 @@ import { type CreateDatabase, freshStore } from './token-database.ts';
 import { alive, auditOf, dayMs, graced, isAlive, made, OTHER, of, regeneration } from './token-life-kit.ts';
 import { NOW, newToken, PIPED, PROJECT, USER } from './token-types.ts';
 
+/** Three characters of hex each: of 32 characters about one text in five holds one. */
+const avoided = Array.from({ length: 32 }, (_, i) => (0xa01 + i * 7).toString(16));
+const avoiding = { length: 32, alphabet: 'hex', avoid: avoided } as const;
+
 export function describeTokenLife(name: string, createDatabase: CreateDatabase): void {
   const fresh = () => freshStore(createDatabase);
 
@@ -49,6 +53,25 @@ export function describeTokenLife(name: string, createDatabase: CreateDatabase):
         });
       },
     );
+
+    test.each([
+      { ...USER, issue: avoiding },
+      { ...OTHER, issue: avoiding, checksum: true as const },
+      { ...PROJECT, issue: avoiding },
+      { ...PIPED, issue: avoiding },
+    ])('a new $name token holds no word to avoid, created, rotated or regenerated', async (type) => {
+      const { store } = await fresh();
+      const minted: string[] = [];
+      for (let n = 0; n < 6; n++) {
+        const { record, plaintext } = await store.create(made('p', type));
+        const rotation = await store.rotate(record.id, type, 0, 'op');
+        if (rotation?.kind !== 'rotated') throw new Error('not rotated');
+        const { created } = await store.regenerate(regeneration('p', { type }));
+        minted.push(plaintext, rotation.created.plaintext, created.plaintext);
+      }
+      const drawn = minted.map((text) => text.slice(text.indexOf('|') + 1).toLowerCase());
+      expect(drawn.filter((text) => avoided.some((word) => text.includes(word)))).toEqual([]);
+    });
 
     test('without an overlap the token is revoked, and no clock brings it back', async () => {
       const { store } = await fresh();

@@ -4,6 +4,7 @@ import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import { statementOf } from '../../store/schema.ts';
 import { selectPage } from '../../store/token-attributes.ts';
+import { CANDIDATES } from '../../store/token-reads.ts';
 import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { describeTokenChanges } from './token-changes.suite.ts';
@@ -53,4 +54,14 @@ test('the tokens of a project are found by an index', async () => {
   file.close();
   expect(plan).toContain('token_attributes_value');
   expect(plan).toContain('SEARCH tokens USING INDEX sqlite_autoindex_tokens_1 (id=?)');
+});
+
+test('a bcrypt row is found by its first characters, however many wait for their digest', async () => {
+  const path = join(temporaryFolder(), 'tokens.db');
+  const store = await openSqliteTokens({ path, now: () => NOW });
+  onTestFinished(() => store.close());
+  const file = new Database(path);
+  const plan = JSON.stringify(file.prepare(`explain query plan ${CANDIDATES}`).all('prj_', 'project', 9));
+  file.close();
+  expect(plan).toContain('SEARCH tokens USING INDEX tokens_lookup (lookup=? AND type=?)');
 });

@@ -27,7 +27,10 @@ export function memoryPins(given: Readonly<Record<string, string>> = {}): Memory
     },
     pinFirst: async ({ pin, subject }: PinKey, value: string, by: string) => {
       await turn();
-      return records.get(`${pin} ${subject}`) ?? keep(pin, subject, value, by);
+      const held = records.get(`${pin} ${subject}`);
+      return held === undefined
+        ? { pin: keep(pin, subject, value, by), isFirst: true }
+        : { pin: held, isFirst: false };
     },
     values: () => Object.fromEntries([...records].map(([key, { value }]) => [key, value])),
     forget: () => records.clear(),

@@ -116,6 +116,7 @@ export function policyOf(types: readonly TokenType[], fields: Partial<Policy> = 
     scopes: new Map(),
     routes: [],
     find: () => [],
+    styleFor: () => null,
     limits: new Map(),
     bundlePins: new Map(),
     identity: identityOf(),

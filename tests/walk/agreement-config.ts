@@ -33,6 +33,9 @@ cors:
   listed: { origins: [https://app.example.com, http://localhost:3000], methods: [GET, PUT, DELETE], credentials: true }
 pins:
   site: { kind: origin, when_missing: deny }
+  relay: { kind: origin, allow: [https://app.example.com, http://localhost:3000], when_missing: deny }
+  embed: { kind: origin, allow: [https://app.example.com], when_missing: allow }
+  trial: { kind: origin, allow: [https://app.example.com], when_missing: deny, mode: monitor, until: 2999-01-01 }
   here: { kind: cidr, allow: [127.0.0.0/8, "::1/128"] }
   office: { kind: cidr, allow: [203.0.113.0/24] }
   soon: { kind: cidr, allow: [203.0.113.0/24], mode: monitor, until: 2999-01-01 }
@@ -41,7 +44,7 @@ limits:
   seldom: { rate: 1/1m, per: [route], mode: monitor, until: 2999-01-01, on_redis_down: local }
   visitors: { rate: 1000000/1m, per: [address, route], on_redis_down: local }
 errors:
-  plain: { status: { type_not_allowed: 401, method_not_allowed: 404, cors_origin_not_allowed: 400 }, body: { message: "{detail}" } }
+  plain: { status: { type_not_allowed: 401, method_not_allowed: 404, cors_origin_not_allowed: 400, route_not_found: 410, path_ambiguous: 422, request_malformed: 421, expectation_failed: 428 }, body: { message: "{detail}" } }
   coded: { status: { scope_missing: 404, body_too_large: 422 }, codes: { invalid_token: BAD_TOKEN }, body: { error: "{code}" }, challenge: off, for: { bind_mismatch: { status: 401 } } }
 identity:
   reserve: [X-Acme-*]
@@ -67,7 +70,7 @@ apis:
       PUT /items/{id}: { allow: { user: items:read + items:write }, cors: listed, errors: plain }
       DELETE /items/{id}: { allow: { user: items:write + items:delete }, cors: listed }
       GET /items/special: { allow: { service: admin:all } }
-      GET /items/{id}/parts: { allow: { user: any_scope, service: any_scope } }
+      GET /items/{id}/parts: { allow: { user: any_scope, service: any_scope }, pins: [embed, site, here] }
       GET /items/{id}/parts/{part}: { allow: { user: any_scope } }
       PATCH /items/{id}/parts/{part}: { allow: { user: items:write } }
       GET /projects/{project}: { allow: { user: any_scope }, bind: { project: token.attribute.projects } }
@@ -82,6 +85,7 @@ apis:
     types: [service, partner, user, guest, probe]
     to: deep
     errors: coded
+    strict_scheme: true
     routes:
       GET /tenants/{tenant}/report: { allow: { service: reports:read, partner: reports:read }, bind: { tenant: { equals: token.attribute.tenant, else: 404 } } }
       GET /tenants/{tenant}/regions/{region}: { allow: { service: any_scope }, bind: { tenant: token.attribute.tenant, region: token.attribute.regions } }
@@ -125,13 +129,15 @@ apis:
       OPTIONS /people: { allow: { session: any_scope } }
   open:
     to: app
+    errors: plain
     types: [partner, guest, visitor, probe]
     routes:
       GET /visits/{visit}: { allow: { visitor: any_scope, guest: any_scope }, limits: [visitors] }
-      POST /visits: { allow: { visitor: any_scope } }
+      POST /visits: { allow: { visitor: any_scope }, pins: [embed] }
       GET /status: { allow: public, limits: [visitors] }
-      GET /status/{what}: { allow: public }
-      POST /hooks/{name...}: { allow: public, body: { max: 32B } }
+      GET /status/{what}: { allow: public, pins: [trial] }
+      POST /hooks/{name...}: { allow: public, pins: [relay], body: { max: 32B } }
+      POST /relay: { allow: public, body: { max: 64B, json: true, cut: [json:/token, json:/a/token] } }
       GET /docs/{page}: { allow: public, pins: [office] }
       POST /docs/{page}: { allow: public, pins: [soon], limits: [seldom] }
       GET /items: { allow: { partner: items:read } }

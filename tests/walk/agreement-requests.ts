@@ -3,6 +3,7 @@ import type { Field } from '../../gateway/answer.ts';
 import { signTrigger } from '../../gateway/trigger.ts';
 import type { Route } from '../../policy/types.ts';
 import type { Chance } from '../fixtures/random.ts';
+import { type Framing, jsonFraming } from './agreement-bodies.ts';
 import { hostsAsked, prefixesOf, triggerSecret } from './agreement-config.ts';
 
 export type RandomRequest = {
@@ -10,7 +11,10 @@ export type RandomRequest = {
   readonly target: string;
   /** Host first; the credential of `token` is not among them. */
   readonly headers: readonly Field[];
+  /** As it is sent, framing and all. */
   readonly body: string;
+  /** The same without the framing, where a row may read it; null: no row finds JSON in it. */
+  readonly json: string | null;
   /** Which of the minted tokens asks; null: none of them. */
   readonly token: number | null;
 };
@@ -19,7 +23,21 @@ const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'];
 const oddMethods = ['TRACE', 'CONNECT', 'get', 'PROPFIND', 'M-SEARCH', 'BREW', 'PURGE', 'QUERY'];
 const values = ['acme', 'globex', 'eu', 'u1', 'u2', '7', 'special', 'private', 'x.y~z', 'caf%C3%A9', '%21'];
 const segments = [
-  ...['items', 'parts', 'projects', 'files', 'users', 'tenants', 'report', 'events', 'batch', 'me', 'people'],
+  ...[
+    'relay',
+    'relay',
+    'items',
+    'parts',
+    'projects',
+    'files',
+    'users',
+    'tenants',
+    'report',
+    'events',
+    'batch',
+    'me',
+    'people',
+  ],
   ...['status', 'hooks', 'docs', 'shared', 'v1', 'api', 'auth', 'login', ...values],
 ];
 /** What a path may be made of besides plain segments, and what it may not. */
@@ -151,7 +169,7 @@ const extraFields: readonly Field[] = [
   ['Accept', '*/*'],
   ['Content-Type', 'application/json'],
 ];
-const framing: readonly { readonly fields: readonly Field[]; readonly body: string }[] = [
+const framing: readonly Framing[] = [
   ...[0, 5, 16, 17, 33, 65, 200].map((bytes) => ({
     fields: [['Content-Length', String(bytes)]] as const,
     body: 'x'.repeat(bytes),
@@ -207,12 +225,12 @@ export function randomRequest(
   const method = chance.happens(0.02) ? chance.one(oddMethods) : methodFor(chance, route);
   const path = route === null ? randomPath(chance) : mutated(chance, pathOf(chance, route));
   const query = chance.happens(0.25) ? `?${chance.one(queries)}` : '';
-  const { fields, body } = method === 'CONNECT' ? { fields: [], body: '' } : framingFor(chance, method);
+  const { fields, body, json = null } = method === 'CONNECT' ? noBody : framingFor(chance, method, route);
   const token = tokenFor(chance, route, tokens);
   const headers = [...hostFields(chance, route), ...originFields(chance, method), ...fields];
   if (chance.happens(0.2)) headers.push(chance.one(extraFields));
   if (chance.happens(token === null ? 0.6 : 0.08)) headers.push(chance.one(badCredentials));
-  return { method, target: path + query, headers, body, token };
+  return { method, target: path + query, headers, body, json, token };
 }
 
 function methodFor(chance: Chance, route: Route | null): string {
@@ -301,8 +319,12 @@ function originFields(chance: Chance, method: string): Field[] {
   return fields;
 }
 
-function framingFor(chance: Chance, method: string): { fields: readonly Field[]; body: string } {
+const noBody: Framing = { fields: [], body: '' };
+
+function framingFor(chance: Chance, method: string, route: Route | null): Framing {
   if (chance.happens(0.01)) return { fields: chance.one(oddFraming), body: '' };
+  const reads = route !== null && route.body !== null;
+  if (chance.happens(reads ? 0.8 : 0.03)) return chance.one(jsonFraming);
   const wants = method === 'POST' || method === 'PUT' || method === 'PATCH';
-  return chance.happens(wants ? 0.7 : 0.03) ? chance.one(framing) : { fields: [], body: '' };
+  return chance.happens(wants ? 0.7 : 0.03) ? chance.one(framing) : noBody;
 }

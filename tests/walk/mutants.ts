@@ -48,6 +48,9 @@ export function mutantsOf(yaml: string): readonly Mutant[] {
     mutants.push({ kind, name: `${kind} ${name}`, text: JSON.stringify(copy) });
   };
   for (const [api, { routes }] of Object.entries(config.apis)) {
+    flip('flag', `${api}: strict scheme`, (copy) =>
+      Object.assign(copy.apis[api] ?? {}, { strict_scheme: true }),
+    );
     for (const [key, row] of Object.entries(routes)) {
       const at = { api, key, row };
       const flipRow: FlipRow = (kind, name, edit) =>
@@ -126,13 +129,17 @@ function flipRules(
       flip('limit', `not ${name}`, (row) => Object.assign(row, { limits: without }));
     else flip('limit', `${name} too`, (row) => Object.assign(row, { limits: [...limits, name] }));
   }
-  for (const [name, { kind }] of Object.entries(config.pins)) {
+  for (const [name, { kind, allow: list }] of Object.entries(config.pins)) {
     if (Array.isArray(pins) && pins.includes(name)) {
       flip('pin', `${name} is not named`, (row) => {
         row.pins = pins.filter((one) => one !== name);
       });
     }
-    if (kind === 'origin' && allow !== 'public') {
+    if (kind === 'origin' && list !== undefined) {
+      const others = Array.isArray(pins) ? pins.filter((one) => one !== name) : [];
+      if (others.length === (Array.isArray(pins) ? pins.length : 0))
+        flip('pin', `${name} too`, (row) => Object.assign(row, { pins: [...others, name] }));
+    } else if (kind === 'origin' && allow !== 'public') {
       flip('pin', `${name} is off`, (row) => Object.assign(row, { pins: { [name]: 'off' } }));
     }
   }
@@ -141,6 +148,9 @@ function flipRules(
   }
   if (body !== undefined) flip('body', 'as elsewhere', (row) => Object.assign(row, { body: undefined }));
   flip('body', 'JSON', (row) => Object.assign(row, { body: { ...Object(body), json: true } }));
+  flip('body', 'JSON without its token', (row) =>
+    Object.assign(row, { body: { ...Object(body), json: true, cut: ['json:/token'] } }),
+  );
   for (const name of Object.keys(config.cors)) {
     flip('cors', cors === undefined ? name : 'none', (row) =>
       Object.assign(row, { cors: cors === undefined ? name : undefined }),
@@ -222,6 +232,17 @@ function flipBlocks({ token_types, scopes, pins, cors, listen }: Config, flip: F
     flip('pin', `${name}: ${whenMissing}`, (copy) =>
       Object.assign(copy.pins[name] ?? {}, { when_missing: whenMissing }),
     );
+    if (pin.kind === 'origin' && Array.isArray(pin.allow)) {
+      const list = (origins: readonly unknown[]) =>
+        flip('pin', `${name}: lists ${origins.join(' ')}`, (copy) =>
+          Object.assign(copy.pins[name] ?? {}, { allow: origins }),
+        );
+      list([...pin.allow, 'https://other.example']);
+      list(pin.allow.with(0, 'https://other.example'));
+      flip('pin', `${name}: of the token`, (copy) => {
+        delete copy.pins[name]?.allow;
+      });
+    }
     flip('pin', `${name}: gone`, (copy) => {
       delete copy.pins[name];
     });
@@ -255,6 +276,11 @@ function flipBlocks({ token_types, scopes, pins, cors, listen }: Config, flip: F
         Object.assign(copy.token_types[name] ?? {}, keys),
       );
     }
+  }
+  for (const scope of Object.keys(scopes)) {
+    flip('kind', `${scope} means something else`, (copy) =>
+      Object.assign(copy.scopes, { [scope]: 'Something else' }),
+    );
   }
   flip('body', '20MiB everywhere', (copy) => {
     copy.listen.max = { ...listen.max, body: '20MiB' };

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { run } from '../../gateway/admin/cli.ts';
 import { matrixOf } from '../../gateway/admin/matrix.ts';
 import { firstDifference, matrixMarkdown } from '../../gateway/admin/matrix-table.ts';
@@ -84,6 +85,28 @@ describe('the shipped config', () => {
     expect(await run(['matrix', '--config', file, '--check', matrixFile], shell), said).toBe(0);
   });
 });
+
+test('a list of origins that belongs to a row could not be flipped unseen either', async () => {
+  const config = parse(shipped);
+  const [api] = Object.keys(config.apis);
+  config.pins.relay = { kind: 'origin', allow: ['https://app.example.com'], when_missing: 'deny' };
+  config.apis[api ?? ''].routes['POST /relay'] = { allow: 'public', pins: ['relay'] };
+  const from = (origin: string) => ({ request: 'POST /relay', headers: { Origin: origin } });
+  config.fixtures.push(
+    { name: 'a page relays', ...from('https://app.example.com'), expect: 'forward' },
+    { name: 'another does not', ...from('https://other.example'), expect: '403 origin_not_allowed' },
+    { name: 'nor does no page', request: 'POST /relay', expect: '403 origin_not_allowed' },
+  );
+  const text = JSON.stringify(config);
+  const relayed = loaded(text, {}, file);
+  expect(await runFixtures(relayed)).toEqual([]);
+  const witnesses = { fixtures: relayed.fixtures, matrix: matrixMarkdown(matrixOf(relayed.policy)) };
+  const flips = mutantsOf(text).filter(({ name }) => /^(?:pin|monitor) (?:.*: )?relay/.test(name));
+  const { survivors, seen } = await judge(flips, witnesses);
+  expect(survivors).toEqual([]);
+  expect(seen.fixture.length).toBeGreaterThan(5);
+  expect(seen.matrix).toEqual(['monitor relay']);
+}, 20_000);
 
 describe('the proof notices', () => {
   const without = (name: string): Witnesses => {

@@ -21,6 +21,7 @@ pins:
   own: { kind: bundle_id, from: [json:/own, header:X-Own], first_use: pin, belongs_to: token, when_missing: deny }
   soon: { kind: bundle_id, from: json:/app_id, first_use: pin, belongs_to: attribute.project, when_missing: deny, mode: monitor, until: 2999-01-01 }
   set: { kind: bundle_id, from: header:X-Set, belongs_to: attribute.project, when_missing: allow }
+identity: { headers: { X-Postern-Bundle: pin.app, X-Postern-Sent: pin.app.sent, X-Postern-First: pin.app.first_use } }
 apis:
   main:
     to: app
@@ -89,6 +90,21 @@ async function holderOf(project: string): Promise<Holder> {
 
 const said = (answer: ReadAnswer) => [answer.status, problemOf(answer)?.code];
 const passed = 200;
+
+test('the upstream is told what is pinned, what was sent, and whether this pinned it; callers cannot say so', async () => {
+  const holder = await holderOf('told');
+  const told = async (line: string, body: unknown) => {
+    expect((await holder.send(line, body, 'X-Postern-Bundle: forged', 'X_Postern_First: true')).status).toBe(
+      200,
+    );
+    const headers = upstream.seen.at(-1)?.headers ?? {};
+    return ['bundle', 'sent', 'first'].map((name) => headers[`x-postern-${name}`]);
+  };
+  expect(await told('POST /ingest', {})).toEqual([undefined, undefined, undefined]);
+  expect(await told('POST /ingest', { app_id: 'com.acme' })).toEqual(['com.acme', 'com.acme', 'true']);
+  expect(await told('POST /ingest', { app_id: 'com.acme' })).toEqual(['com.acme', 'com.acme', undefined]);
+  expect(await told('POST /free', { app_id: 'com.acme' })).toEqual([undefined, undefined, undefined]);
+});
 
 describe('a first use', () => {
   test('pins for the whole project, and from then on nothing else passes', async () => {

@@ -26,6 +26,11 @@ apis:
       GET /items: { allow: { item: any_scope, head: any_scope, old: any_scope } }
       GET /open: { allow: public }
       GET /bare: { allow: public, credentials: strip }
+  strict:
+    to: app
+    strict_scheme: true
+    routes:
+      GET /strict: { allow: { item: any_scope } }
 `);
   tokens.T = (await gateway.mint('item')).token;
   tokens.U = (await gateway.mint('item')).token;
@@ -279,4 +284,28 @@ test('after all of it the log holds no token in any form, and no word of the cal
   expect(gateway.lines.length).toBeGreaterThan(50);
   for (const token of Object.values(tokens)) expect(tracesOf(token, text)).toEqual([]);
   expect(text).not.toMatch(/nonsense|__proto__|constructor|or 1=1|YTpi|xtoken/);
+});
+
+describe('where the scheme is strict', () => {
+  test.each(['Authorization: Bearer <T>', 'AUTHORIZATION:Bearer <T>', 'X-Api-Token: <T>'])(
+    '%s is read',
+    async (line) => {
+      expect((await send('/strict', [line])).status).toBe(200);
+      expect(tracesOf(tokens.T, JSON.stringify(upstream.seen))).toEqual([]);
+    },
+  );
+
+  test.each(['bearer <T>', 'BEARER <T>', 'BeArEr <T>', 'Bearer  <T>', 'Bearer\t<T>', 'Bearer<T>', '<T>'])(
+    '%s is a token that is not valid, and elsewhere only its case does not count',
+    async (value) => {
+      const answer = await send('/strict', [`Authorization: ${value}`, 'X-Api-Token: <U>']);
+      expect([answer.status, flawsInRefusal(answer)]).toEqual([401, []]);
+      expect(answer.field('www-authenticate')).toBe('Bearer realm="strict", error="invalid_token"');
+      const { code } = await gateway.account(answer.field('x-request-id'));
+      expect(code).toBe('credential_malformed');
+      expect(upstream.seen).toEqual([]);
+      const loose = await send('/items', [`Authorization: ${value}`]);
+      expect(loose.status).toBe(/^bearer <T>$/i.test(value) ? 200 : 401);
+    },
+  );
 });

@@ -207,7 +207,7 @@ describe('an envelope', () => {
   });
 });
 
-test('a path whose rows are not worded alike, and one that has none, get the default', async () => {
+test('a path whose rows are not worded alike, and one that has none, are as the host is: it has no one style', async () => {
   const mixed = await refused('DELETE /worded', reader);
   expect([mixed.status, flawsInRefusal(mixed)]).toEqual([405, []]);
   const nowhere = await refused('GET /nothing', null);

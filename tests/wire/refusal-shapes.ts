@@ -57,6 +57,7 @@ export const shapes: Readonly<Record<RefusalCode, Shape>> = {
   payload_invalid: { status: 400 },
   origins_invalid: { status: 400 },
   record_not_found: { status: 404 },
+  activations_full: { status: 409 },
   store_unavailable: { status: 503 },
   limiter_unavailable: { status: 503 },
   verifier_busy: { status: 503 },

@@ -29,6 +29,8 @@ export type Reached = {
   readonly tokenId?: string;
 };
 
+const keyFile = join(import.meta.dirname, '../gateway/bad-configs/trigger-key.yaml.key');
+
 export function stageConfig(upstream: string, raw: string): string {
   return `
 upstreams:
@@ -40,6 +42,7 @@ token_types:
   item: { prefix: it_, grantable: [items:read, items:write], attributes: { tenant: optional } }
   other: { prefix: ot_, scopes: [items:read] }
   old: { prefix: old_, hash: { use: bcrypt, cost: 10 }, scopes: [items:read] }
+  probe: { prefix: probe_, format: signed, use: annotate, sources: [header:X-Probe], key: { file: ${keyFile} } }
   session: { scopes: [items:read], sources: [cookie:session], attributes: { csrf: required }, csrf: { header: X-CSRF-Token, equals: token.attribute.csrf } }
 scopes: { items:read: Read items, items:write: Write items }
 cors: { site: { origins: ["https://site.example"] } }
@@ -66,6 +69,7 @@ apis:
       GET /slow: { to: slow, allow: public }
       GET /raw: { to: raw, allow: public }
       POST /tokens: { allow: { item: any_scope }, serve: token.create, with: { type: other } }
+      POST /probes: { allow: { item: any_scope }, serve: probe.activate, with: { type: probe, derive: all, active_max: 1 } }
       DELETE /tokens/{id}: { allow: { item: any_scope }, serve: token.revoke, with: { type: other, token: "{id}" } }
       GET /tokens: { allow: { item: any_scope }, serve: token.list, with: { type: other }, confirm: { to: dead, request: GET /me } }
 `;
@@ -177,6 +181,7 @@ export const ways: Readonly<Record<RefusalCode, Way>> = {
   origins_invalid: (stage) =>
     withBody(stage, 'POST /tokens', 'application/json', '{"label":"a","allowed_origins":["a.example"]}'),
   record_not_found: (stage) => withToken(stage, ['DELETE /tokens/tok_x', 'DELETE /tokens/{id}'], ['item']),
+  activations_full: activationsFull,
   confirm_unavailable: (stage) => withToken(stage, ['GET /tokens', 'GET /tokens'], ['item']),
   store_unavailable: storeUnavailable,
   limiter_unavailable: async ({ poor }) => {
@@ -229,6 +234,14 @@ async function rateLimited(stage: Stage): Promise<Reached> {
   if (first.status !== 200) throw new Error(`the first of one gets ${first.status}`);
   stage.upstream.seen.length = 0;
   return at(stage, 'GET /limited', lines, { route: 'main GET /limited', tokenId: id });
+}
+
+async function activationsFull(stage: Stage): Promise<Reached> {
+  const ask = () =>
+    withBody(stage, 'POST /probes', 'application/json', '{"label_pattern":"*","ttl_seconds":60}');
+  const first = await ask();
+  if (first.answer.status !== 201) throw new Error(`the first of one gets ${first.answer.status}`);
+  return ask();
 }
 
 /** The file vanishes under the open connection; it is put back, and tokens work again. */

@@ -49,7 +49,7 @@ test.each(refusalCodes)(
     expect(line).toMatchObject({ event: 'request', status: shape.status, code, address: '127.0.0.1' });
     expect(line.route).toBe(route);
     expect(line.tokenId).toBe(tokenId);
-    // No style words what is refused before a row is known; these two come before and after.
+    // The host's style words what is refused before a row is known; these two come before and after.
     const either = code === 'request_timeout' || code === 'method_not_allowed';
     if (!either) expect(refusalKinds.get(code)?.beforeRows).toBe(route === undefined);
   },

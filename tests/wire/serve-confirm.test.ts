@@ -201,3 +201,63 @@ test('a caller who leaves while the upstream thinks makes nothing', async () => 
   await expect.poll(() => stage.gateway.running.life.inFlight).toBe(0);
   expect(await made()).toBe(0);
 });
+
+describe('what the answer says of a new token', () => {
+  const asked = async (text: string, headers: Record<string, string> = {}) => {
+    says((req, res) => {
+      req.resume();
+      res.writeHead(200, { 'Content-Type': 'application/json', ...headers });
+      res.end(text);
+    });
+    project = `a${projects++}`;
+    return stage.ask(`POST /a/${project}/tokens`, user.token, { label: 'SDK' });
+  };
+
+  test.each([
+    [
+      '{"project":{"organization_id":"org_1","plan":"team","other":[1]}}',
+      { organization: 'org_1', plan: 'team' },
+    ],
+    ['{"project":{"organization_id":"org_1"}}', { organization: 'org_1' }],
+    ['{"project":{"organization_id":"org_1","plan":null}}', { organization: 'org_1' }],
+    ['{"project":{"organization_id":"org_1","plan":""}}', { organization: 'org_1' }],
+  ])('%s is what it has', async (text, attributes) => {
+    const told = await asked(text);
+    expect([told.status, told.body.attributes]).toEqual([201, { project, ...attributes }]);
+  });
+
+  test.each([
+    '{}',
+    '',
+    'nonsense',
+    '{"project":{}}',
+    '{"project":{"organization_id":null}}',
+    '{"project":{"organization_id":7}}',
+    '{"project":{"organization_id":["org_1"]}}',
+    '{"project":{"organization_id":"org_1","plan":{}}}',
+    '{"project":{"organization_id":"two\\nlines"}}',
+    '{"project":{"organization_id":"org_1","organization_id":"org_2"}}',
+    '{"project":{"organization_id":"org_1","Organization_ID":"org_2"}}',
+    '{"project":{"organization_id":"org_1"}} {}',
+    `{"project":{"organization_id":"org_1"},"x":"${'x'.repeat(70_000)}"}`,
+  ])('%j makes nothing: nobody can tell', async (text) => {
+    const told = await asked(text);
+    expect([told.status, told.body.code, await made()]).toEqual([503, 'confirm_unavailable', 0]);
+    expect(told.text).not.toMatch(/org_|lines/);
+  });
+
+  test('an answer that breaks off, or comes in a coding, makes nothing either', async () => {
+    const coded = await asked('{"project":{"organization_id":"org_1"}}', { 'Content-Encoding': 'gzip' });
+    const short = await asked('{"project":{"organization_id":"org_1"}}', { 'Content-Length': '50' });
+    expect([coded.status, short.status, await made()]).toEqual([503, 503, 0]);
+  });
+
+  test('its no is read no further than its status', async () => {
+    says((_req, res) => {
+      res.writeHead(403).end('{"project":{"organization_id":"org_1"}}');
+    });
+    project = `a${projects++}`;
+    const told = await stage.ask(`POST /a/${project}/tokens`, user.token, { label: 'SDK' });
+    expect([told.status, told.body.code, await made()]).toEqual([403, 'bind_mismatch', 0]);
+  });
+});

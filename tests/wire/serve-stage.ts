@@ -17,6 +17,9 @@ token_types:
     attributes: { user: required, projects: list, csrf: required }
     csrf: { header: X-CSRF-Token, equals: token.attribute.csrf }
   sanctum: { prefix: san_, verify: upstream }
+  person: { prefix: per_, grantable: [events:read, events:write], attributes: { user: required, plan: optional } }
+  told: { prefix: tld_, scopes: [], attributes: { project: required, organization: required, plan: optional } }
+  odd: { prefix: odd_, scopes: [], attributes: { token: required, plaintext: required, label: required, type: required } }
   member: { prefix: mem_, scopes: [events:write], attributes: { user: required } }
 scopes: { events:read: Read events, events:write: Send events }
 limits: { two: { rate: 2/1m, per: [token] } }
@@ -25,7 +28,7 @@ identity: { headers: { X-Postern-Token-Id: token.id, X-Postern-User: token.attri
 apis:
   main:
     to: app
-    types: [project, keyed, user, member, sanctum]
+    types: [project, keyed, user, member, sanctum, person, odd, told]
     routes:
       POST /events: { allow: { project: events:write, keyed: events:write, member: events:write } }
       GET /p/{project}/tokens:
@@ -73,6 +76,18 @@ apis:
         allow: { user: any_scope }
         serve: token.create
         with: { type: member, attributes: { user: token.attribute.user } }
+      POST /person/tokens:
+        allow: { person: any_scope }
+        serve: token.create
+        with: { type: person, scopes: token.scopes, attributes: { user: token.attribute.user, plan: token.attribute.plan } }
+      POST /odd/tokens:
+        allow: { user: any_scope }
+        serve: token.create
+        with: { type: odd, attributes: { token: t, plaintext: p, label: l, type: y } }
+      POST /odd/regenerate:
+        allow: { user: any_scope }
+        serve: token.regenerate
+        with: { type: odd, attributes: { token: t, plaintext: p, label: l, type: y } }
       POST /limited:
         allow: { user: any_scope }
         limits: [two]
@@ -82,6 +97,11 @@ apis:
         allow: { user: any_scope, sanctum: any_scope }
         serve: token.create
         with: { type: project, attributes: { project: "{project}" } }
+        confirm: { to: app, request: "GET /projects/{project}" }
+      POST /a/{project}/tokens:
+        allow: { user: any_scope }
+        serve: token.create
+        with: { type: told, attributes: { project: "{project}", organization: json:/project/organization_id, plan: json:/project/plan } }
         confirm: { to: app, request: "GET /projects/{project}" }
       POST /h/{project}/tokens:
         allow: { user: any_scope }

@@ -41,6 +41,7 @@ describe('token.create', () => {
       preview: `${token.plaintext.slice(0, 8)}...`,
       scopes: ['events:write'],
       attributes: { project },
+      project,
       allowed_origins: ['http://a.example', 'https://www.example.com'],
       created_at: expect.stringMatching(/Z$/),
       expires_at: expect.stringMatching(/Z$/),
@@ -123,6 +124,35 @@ describe('token.create', () => {
     const mine = await stage.ask('POST /me/tokens', user.token, { label: 'CI' });
     const record = await stage.gateway.running.tokens.byId(user.id);
     expect(mine.body.token.attributes).toEqual({ user: record?.attributes.get('user') });
+  });
+
+  test('passes on what its maker has: no more scopes, and an attribute only if there is one', async () => {
+    const attributes = { user: 'u1' };
+    const made = async (scopes: string[], more: Record<string, string>) => {
+      const maker = await stage.gateway.mint('person', { scopes, attributes: { ...attributes, ...more } });
+      return (await stage.ask('POST /person/tokens', maker.token, { label: 'CI' })).body;
+    };
+    expect(await made(['events:read', 'events:write'], { plan: 'team' })).toMatchObject({
+      scopes: ['events:read', 'events:write'],
+      attributes: { user: 'u1', plan: 'team' },
+      plan: 'team',
+    });
+    const least = await made(['events:read'], {});
+    expect([least.scopes, least.attributes]).toEqual([['events:read'], { user: 'u1' }]);
+    expect((await made([], {})).scopes).toEqual([]);
+    const told = await stage.ask('POST /person/tokens', least.plaintext, {
+      label: 'a',
+      scopes: ['events:write'],
+    });
+    expect(told.body.code).toBe('payload_invalid');
+  });
+
+  test('an attribute never stands in place of what the answer says', async () => {
+    const told = await stage.ask('POST /odd/tokens', user.token, { label: 'a' });
+    expect(told.body).toMatchObject({ label: 'a', type: 'odd', token: { plaintext: told.body.plaintext } });
+    expect(told.body.plaintext).toMatch(/^odd_/);
+    const again = await stage.ask('POST /odd/regenerate', user.token);
+    expect(again.body.token).toMatch(/^odd_/);
   });
 
   test('counts against the limits of its row, as every other', async () => {
@@ -255,72 +285,6 @@ describe('token.revoke', () => {
     }
     expect(new Set(texts).size).toBe(1);
     for (const { token } of others) expect(await stage.use(token)).toBe(200);
-  });
-});
-
-describe('token.regenerate', () => {
-  test('old ones are 401 on the very next request, the new one works', async () => {
-    const old = [(await create()).body.plaintext, (await create()).body.plaintext];
-    const told = await stage.ask(`POST /p/${project}/regenerate`, user.token);
-    expect(told.status).toBe(200);
-    expect(told.body).toMatchObject({
-      token: expect.stringMatching(/^prj_[0-9A-Za-z]{48}$/),
-      label: 'SDK',
-      attributes: { project },
-    });
-    for (const token of old) expect(await stage.use(token)).toBe(401);
-    expect(await stage.use(told.body.token)).toBe(200);
-  });
-
-  test('many at once leave one that works', async () => {
-    const all = await Promise.all(
-      Array.from({ length: 8 }, () => stage.ask(`POST /p/${project}/regenerate`, user.token)),
-    );
-    const statuses = await Promise.all(all.map(({ body }) => stage.use(body.token)));
-    expect(statuses.sort()).toEqual([200, ...Array(7).fill(401)]);
-  });
-
-  test('with a grace both work until it ends', async () => {
-    const { token } = await stage.gateway.mint('project', { attributes: { project } });
-    const told = await stage.ask(`POST /p/${project}/graced`, user.token, {});
-    expect([await stage.use(token), await stage.use(told.body.token)]).toEqual([200, 200]);
-    await expect.poll(() => stage.use(token), { interval: 50 }).toBe(401);
-    const [old] = told.body.replaced;
-    const record = await stage.gateway.running.tokens.byId(old);
-    expect(Date.now()).toBeGreaterThanOrEqual(record?.retireAt ?? Number.POSITIVE_INFINITY);
-    expect(await stage.use(told.body.token)).toBe(200);
-  });
-
-  test.each(['[]', '{"grace":"24h"}', '{"scopes":["events:write"]}'])('%s is refused', async (body) => {
-    expect((await stage.ask(`POST /p/${project}/regenerate`, user.token, body)).body.code).toBe(
-      'payload_invalid',
-    );
-  });
-});
-
-describe('token.rotate', () => {
-  test('gives a successor; the token itself works on, and has one successor only', async () => {
-    const old = (await create()).body;
-    const line = `POST /p/${project}/tokens/${old.id}/rotate`;
-    const told = await stage.ask(line, user.token);
-    expect(told).toMatchObject({
-      status: 200,
-      body: { label: 'SDK', rotated: { id: old.id, retire_at: expect.any(String) } },
-    });
-    expect([await stage.use(old.plaintext), await stage.use(told.body.token)]).toEqual([200, 200]);
-    expect((await stage.ask(line, user.token)).body.code).toBe('record_not_found');
-  });
-
-  test('never gives more than the row says: neither scopes nor attributes', async () => {
-    const attributes = { project };
-    const wide = await stage.gateway.mint('keyed', { attributes, scopes: ['events:read', 'events:write'] });
-    const special = await stage.gateway.mint('keyed', { attributes: { ...attributes, role: 'admin' } });
-    const plain = await stage.gateway.mint('keyed', { attributes, scopes: ['events:write'] });
-    const statuses = [];
-    for (const { id } of [wide, special, plain]) {
-      statuses.push((await stage.ask(`POST /k/${project}/${id}/rotate`, user.token)).status);
-    }
-    expect(statuses).toEqual([404, 404, 200]);
   });
 });
 

@@ -1,0 +1,10 @@
+/** What is kept beside the tokens, in the same database. */
+import type { AuditStore } from './audit-store.ts';
+import type { PinStore } from './pin-store.ts';
+import type { ProbeStore } from './probe-store.ts';
+
+export type Companions = {
+  readonly pins: PinStore;
+  readonly probes: ProbeStore;
+  readonly audit: AuditStore;
+};
