@@ -38,6 +38,7 @@ export function compileAttributes(
     const place = [...where, name];
     checkSource(observing, place, value.from);
     checkDecides(at, place, name, value, rule.required ? type : null);
+    checkAmong(at, place, value);
     if (needed.includes(name)) checkThere(at, place, value);
     for (const text of textsOf(value)) {
       const checked = checkAttributes(type, new Map([[name, rule.list ? [text] : text]]));
@@ -47,8 +48,9 @@ export function compileAttributes(
   });
 }
 
-function textsOf({ from, otherwise }: ObservedValue): readonly string[] {
-  return [...(from.kind === 'text' ? [from.text] : []), ...(otherwise === null ? [] : [otherwise])];
+function textsOf({ from, otherwise, among }: ObservedValue): readonly string[] {
+  const own = from.kind === 'text' ? [from.text] : [];
+  return [...own, ...(otherwise === null ? [] : [otherwise]), ...(among ?? [])];
 }
 
 export function checkSource(observing: ObserveRow, where: ConfigPath, source: ObservedSource): void {
@@ -99,7 +101,7 @@ function checkDecides(
   at: Compilation,
   where: ConfigPath,
   name: string,
-  { from }: ObservedValue,
+  { from, among }: ObservedValue,
   requiredBy: TokenType | null,
 ): void {
   if (from.kind !== 'header') return;
@@ -115,9 +117,26 @@ function checkDecides(
     );
     return;
   }
-  const decider = deciderBy(at, name);
-  if (decider !== null)
-    errorInValue(at, where, `${chosen}, and ${decider} goes by attribute "${name}"`, hint);
+  const row = rowBoundBy(at, name);
+  if (row !== null) {
+    errorInValue(at, where, `${chosen}, and bind of ${row} goes by attribute "${name}"`, hint);
+    return;
+  }
+  const told = headerTelling(at, name);
+  if (told === null || among !== undefined) return;
+  const listed = `or write { from: header:${from.name}, one_of: [a, b] }, what a caller may say`;
+  errorInValue(
+    at,
+    where,
+    `${chosen}, and the identity header ${told} goes by attribute "${name}"`,
+    `${hint}; ${listed}`,
+  );
+}
+
+/** What an answer or the path says is not the caller's choice. */
+function checkAmong(at: Compilation, where: ConfigPath, { from, among }: ObservedValue): void {
+  if (among === undefined || from.kind === 'header') return;
+  errorInKey(at, [...where, 'one_of'], 'one_of is for what a caller says in a header', 'remove it');
 }
 
 /** A caller who leaves it out would make an answer unreadable that the upstream has given. */
@@ -127,16 +146,21 @@ function checkThere(at: Compilation, where: ConfigPath, { from, otherwise }: Obs
   errorInValue(at, where, message, `write { from: header:${from.name}, default: TEXT }`);
 }
 
-/** Whom an attribute that a type need not have decides for, and who is told of it; null: nobody. */
-function deciderBy({ config }: Compilation, attribute: string): string | null {
+/** The first row whose `bind` goes by an attribute; null: none does. */
+function rowBoundBy({ config }: Compilation, attribute: string): string | null {
   for (const { routes } of Object.values(config.apis)) {
     for (const [key, { bind }] of Object.entries(routes)) {
       const names = Object.values(bind).map((one) => (typeof one === 'string' ? one : one.equals));
-      if (names.includes(attribute)) return `bind of ${key}`;
+      if (names.includes(attribute)) return key;
     }
   }
+  return null;
+}
+
+/** The first header that tells an upstream of an attribute; null: none does. */
+function headerTelling({ config }: Compilation, attribute: string): string | null {
   for (const [name, from] of Object.entries(config.identity.headers ?? {})) {
-    if (from.kind === 'token.attribute' && from.name === attribute) return `the identity header ${name}`;
+    if (from.kind === 'token.attribute' && from.name === attribute) return name;
   }
   return null;
 }

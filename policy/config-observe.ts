@@ -85,13 +85,27 @@ const value = v.pipe(
         v.transform((from): ObservedValue => ({ from, otherwise: null })),
       ),
       v.pipe(
-        closed({ from: source, default: plain('The value where nothing stands there.') }),
-        v.transform(({ from, default: otherwise }): ObservedValue => ({ from, otherwise })),
+        closed({
+          from: source,
+          default: v.optional(plain('The value where nothing stands there.')),
+          one_of: v.optional(
+            some('header:NAME only: what a caller may say; all else is nothing.', plain('A value.')),
+          ),
+        }),
+        v.transform(
+          ({ from, default: otherwise = null, one_of: among }): ObservedValue => ({
+            from,
+            otherwise,
+            ...(among && { among }),
+          }),
+        ),
       ),
     ],
     wording('this is no value', 'write json:/user/id, or { from: header:X-Client, default: mobile }'),
   ),
-  v.description('Where the value stands; with from and default also what it is where nothing stands there.'),
+  v.description(
+    'Where the value stands; with from also default, what it is where nothing stands there, and one_of, what a caller may say.',
+  ),
 );
 
 const attributes = v.optional(v.record(name('An attribute of the type.'), value), {});

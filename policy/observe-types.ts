@@ -15,7 +15,12 @@ export type ObservedSource =
   | { readonly kind: 'json'; readonly pointer: string };
 
 /** `otherwise` where nothing stands there; null: then there is no value. */
-export type ObservedValue = { readonly from: ObservedSource; readonly otherwise: string | null };
+export type ObservedValue = {
+  readonly from: ObservedSource;
+  readonly otherwise: string | null;
+  /** What else stands there is nothing; absent: anything that can be a value is one. */
+  readonly among?: readonly string[];
+};
 
 /** `list` as the type has it; `needed`: without a value the answer cannot be read. */
 export type ObservedAttribute = ObservedValue & {

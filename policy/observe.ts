@@ -184,7 +184,7 @@ function attributesOf(
 }
 
 /** null: there is none. @throws Unreadable */
-function read({ from, otherwise }: ObservedValue, what: string, reader: Reader): string | null {
+function read({ from, otherwise, among }: ObservedValue, what: string, reader: Reader): string | null {
   const { token, observing, answered } = reader;
   switch (from.kind) {
     case 'text':
@@ -198,7 +198,9 @@ function read({ from, otherwise }: ObservedValue, what: string, reader: Reader):
     case 'header': {
       const [value = '', second] = answered.fields.get(from.name) ?? [];
       // What a caller says badly must not make an answer unreadable that the upstream gave.
-      return second === undefined && header.test(value) ? value : otherwise;
+      const isOne =
+        second === undefined && header.test(value) && (among === undefined || among.includes(value));
+      return isOne ? value : otherwise;
     }
     case 'json': {
       const found = answered.found.get(from.pointer);

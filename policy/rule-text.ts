@@ -65,7 +65,7 @@ function formatAttributes(attributes: readonly ObservedAttribute[]): string {
   return ` with ${attributes.map((value) => `${value.name} ${formatObserved(value)}`).join(' and ')}`;
 }
 
-function formatObserved({ from, otherwise }: ObservedValue): string {
+function formatObserved({ from, otherwise, among }: ObservedValue): string {
   const rest = otherwise === null ? '' : ` else "${otherwise}"`;
   switch (from.kind) {
     case 'text':
@@ -75,7 +75,7 @@ function formatObserved({ from, otherwise }: ObservedValue): string {
     case 'attribute':
       return `token.attribute.${from.name}${rest}`;
     case 'header':
-      return `header:${from.name}${rest}`;
+      return `header:${from.name}${among === undefined ? '' : ` of ${among.map((one) => `"${one}"`).join(', ')}`}${rest}`;
     case 'json':
       return `json:${from.pointer}${rest}`;
   }

@@ -70,6 +70,17 @@ describe('a token', () => {
     });
   });
 
+  test('takes from a header only what it may say, where that is written', () => {
+    const clientOf = (value: string) => {
+      const attributes = login.attributes.map((one) =>
+        one.name === 'client' ? { ...one, among: ['mobile', 'web'] } : one,
+      );
+      const seen = read([{ ...login, attributes }], { answer, fields: new Map([['x-client', [value]]]) });
+      return seen.ok && seen.changes[0]?.kind === 'learn' ? seen.changes[0].attributes.get('client') : null;
+    };
+    expect(['web', 'WEB', 'web ', 'admin', ''].map(clientOf)).toEqual(['web', ...Array(4).fill('mobile')]);
+  });
+
   test('takes attributes from path, caller and config, and a list of one', () => {
     const entry = {
       ...login,
