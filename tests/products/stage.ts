@@ -138,7 +138,7 @@ function answerer(upstream: UpstreamFixture, answering: Answering) {
 
 /** Run by bash, so that quotes and `$NAMES` are what they are in a terminal. */
 function curl(line: string, names: Readonly<Record<string, string>>): Promise<Told> {
-  if (!line.startsWith('curl ')) throw new Error('not a line of curl');
+  if (!/(?:^|\| )curl /.test(line)) throw new Error('not a line of curl');
   const json = `-H 'Content-Type: application/json'`;
   const full = `${line.replace('curl ', 'curl -sS -i --max-time 20 ').replaceAll(' J ', ` ${json} `)}`;
   const env = { PATH: process.env.PATH ?? '', ...names };
