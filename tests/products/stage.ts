@@ -2,6 +2,7 @@
  * A product on Postern: its example config as it stands in docs/examples (on free ports), a gateway process, an
  * upstream that answers as the product's own would, and curl.
  */
+import { isUtf8 } from 'node:buffer';
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -40,8 +41,12 @@ export type Product = {
   readonly names: Record<string, string>;
   /** A line as people paste it. ` J ` is `-H 'Content-Type: application/json'`. */
   readonly curl: (line: string) => Promise<Told>;
+  /** A line of bash as it stands; what it prints. For many requests at once. */
+  readonly shell: (line: string) => Promise<string>;
   /** `postern token create` of this type, with more words. */
   readonly create: (type: string, ...words: string[]) => Promise<Minted>;
+  /** `postern token import` or `pin import` of these rows, in one process. */
+  readonly bring: (what: 'token' | 'pin', rows: readonly object[]) => Promise<void>;
   /** Any command on the same config; its JSON. */
   // biome-ignore lint/suspicious/noExplicitAny: each test knows what it asked for
   readonly postern: (...words: string[]) => Promise<any>;
@@ -83,7 +88,15 @@ export async function openProduct(options: ProductOptions): Promise<Product> {
     seen: upstream.seen,
     names,
     curl: (line) => curl(line, names),
+    shell: (line) => shell(line, names),
     create: (type, ...words) => postern('token', 'create', '--type', type, ...words),
+    bring: async (what, rows) => {
+      const file = join(folder, `${what}s.jsonl`);
+      writeFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+      const { imported } = await postern(what, 'import', '--file', file);
+      rmSync(file);
+      if (imported !== rows.length) throw new Error(`${imported} of ${rows.length} rows were imported`);
+    },
     postern,
     traces: async () => {
       const data = join(folder, 'data');
@@ -126,7 +139,7 @@ function answerer(upstream: UpstreamFixture, answering: Answering) {
         target: req.url ?? '',
         rawHeaders: req.rawHeaders,
         headers: req.headers,
-        body: Buffer.concat(chunks).toString(),
+        body: textOf(Buffer.concat(chunks)),
       };
       upstream.seen.push(request);
       const { status, body = request, headers = {} } = answering(request) ?? { status: 200 };
@@ -136,16 +149,25 @@ function answerer(upstream: UpstreamFixture, answering: Answering) {
   };
 }
 
+/** What is no text, one character a byte. */
+function textOf(bytes: Buffer): string {
+  return bytes.toString(isUtf8(bytes) ? 'utf8' : 'latin1');
+}
+
 /** Run by bash, so that quotes and `$NAMES` are what they are in a terminal. */
-function curl(line: string, names: Readonly<Record<string, string>>): Promise<Told> {
+async function curl(line: string, names: Readonly<Record<string, string>>): Promise<Told> {
   if (!/(?:^|\| )curl /.test(line)) throw new Error('not a line of curl');
   const json = `-H 'Content-Type: application/json'`;
   const full = `${line.replace('curl ', 'curl -sS -i --max-time 20 ').replaceAll(' J ', ` ${json} `)}`;
+  return toldBy(await shell(full, names));
+}
+
+function shell(line: string, names: Readonly<Record<string, string>>): Promise<string> {
   const env = { PATH: process.env.PATH ?? '', ...names };
   return new Promise((done, failed) => {
-    execFile('bash', ['-uc', full], { env, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+    execFile('bash', ['-uc', line], { env, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
       if (error !== null) failed(new Error(`curl: ${stderr}`));
-      else done(toldBy(stdout));
+      else done(stdout);
     });
   });
 }
