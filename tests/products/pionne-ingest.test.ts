@@ -188,13 +188,20 @@ describe('navigator.sendBeacon', () => {
 });
 
 describe('pages of other sites', () => {
-  const rows = ['ingest', 'api/sessions', 'feedback', 'api/events/1234/feedback', 'profiles'];
+  const rows = [
+    'ingest',
+    'api/sessions',
+    'feedback',
+    'api/events/1234/feedback',
+    'profiles',
+    'api/ingest?token=$TB',
+  ];
   const origin = '-H "Origin: https://shop.example.com"';
 
   test('a preflight allows the SDK’s headers, and no cookies', async () => {
     for (const row of rows) {
       const told = await curl(
-        `curl -X OPTIONS $GW/${row} ${origin} -H "Access-Control-Request-Method: POST" -H "Access-Control-Request-Headers: content-type,x-pionne-token"`,
+        `curl -X OPTIONS "$GW/${row}" ${origin} -H "Access-Control-Request-Method: POST" -H "Access-Control-Request-Headers: content-type,x-pionne-token"`,
       );
       expect([told.status, told.text]).toEqual([204, '']);
       expect(told.headers['access-control-allow-origin']).toBe('https://shop.example.com');

@@ -130,6 +130,26 @@ test('an address that tries many tokens is 429 in its shape; a token that is kno
   expect((await curl(`curl -X POST $GW/ingest ${from} ${sdk} J -d '{}'`)).status).toBe(202);
 });
 
+test('a service that is away is 502, and 503 where it should confirm, in its shape', async () => {
+  const away = await openPionne({}, { replaced: { 'http://127.0.0.1:9001': 'http://127.0.0.1:1' } });
+  try {
+    for (const line of [
+      `-X POST $GW/ingest ${sdk} J -d '{}'`,
+      `$GW/projects ${user}`,
+      `-X POST $GW/auth/login -d x`,
+    ]) {
+      refusedBy(away, await away.curl(`curl ${line}`), 502);
+    }
+    const told = await away.curl(`curl -X POST $GW/projects/prj_a/regenerate ${user}`);
+    refusedBy(away, told, 503);
+    expect(told.headers['retry-after']).toMatch(/^[1-9]/);
+    // Nothing was regenerated: the token would be 401.
+    refusedBy(away, await away.curl(`curl -X POST $GW/ingest -H "X-Pionne-Token: $T1" J -d '{}'`), 502);
+  } finally {
+    await away.stop();
+  }
+});
+
 describe('across all of it', () => {
   test('74: forged identity is gone in every spelling, on public rows and on what is asked first too', async () => {
     const forged = [

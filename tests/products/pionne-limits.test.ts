@@ -1,6 +1,6 @@
 /** Pionne's limits as they are configured: 600 a minute for a token over all its rows, and smaller shares of a project. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { openPionne, refusedBy } from './pionne-stage.ts';
+import { openPionne, quick, refusedBy } from './pionne-stage.ts';
 import type { Product, Told } from './stage.ts';
 
 let product: Product;
@@ -11,7 +11,6 @@ const refused = (told: Told) => {
 };
 
 beforeAll(async () => {
-  // The last test makes 200 tokens, at some 90 ms each as it stands.
   product = await openPionne(
     {
       SHARED: 'prj_s',
@@ -23,7 +22,7 @@ beforeAll(async () => {
       R3: 'prj_r',
       R4: 'prj_r',
     },
-    { replaced: { 'cost: 10,': 'cost: 4,' } },
+    quick,
   );
 });
 afterAll(() => product.stop());
@@ -41,11 +40,9 @@ async function flood(...parts: readonly (readonly [path: string, count: number, 
     .trim()
     .split('\n');
   product.seen.length = 0;
-  return Object.fromEntries(
-    Map.groupBy(statuses, (status) => status)
-      .entries()
-      .map(([status, all]) => [status, all.length]),
-  );
+  const counted: Record<string, number> = {};
+  for (const status of statuses) counted[status] = (counted[status] ?? 0) + 1;
+  return counted;
 }
 
 const one = (path: string, token: string) =>

@@ -107,12 +107,15 @@ describe('projects', () => {
       refused(await curl(`curl $GW/projects -H "Authorization: Bearer ${wrong}"`), 401);
     }
     refused(await curl('curl $GW/projects -H "Authorization: Token $U"'), 401);
+    refused(await curl(`curl $GW/projects ${user} ${user}`), 400);
     refused(await curl('curl $GW/projects -H "Cookie: token=$U"'), 401);
     refused(await curl('curl "$GW/projects?token=$U"'), 401);
   });
 
-  test('a sourcemap streams through untouched, gzip and all', async () => {
-    const map = gzipSync(Buffer.from(`{"version":3,"mappings":"${'AAAA;'.repeat(200_000)}"}`), { level: 0 });
+  test('a sourcemap larger than any other body streams through untouched, gzip and all', async () => {
+    const map = gzipSync(Buffer.from(`{"version":3,"mappings":"${'AAAA;'.repeat(2_200_000)}"}`), {
+      level: 0,
+    });
     product.names.MAP = join(product.folder, 'main.map.gz');
     writeFileSync(product.names.MAP, map);
     const told = await curl(
@@ -197,6 +200,15 @@ describe('signing in and out', () => {
       `curl -X POST $GW/auth/login J ${elsewhere} -d '{"email":"jane@example.com","password":"wrong"}'`,
     );
     expect([told.status, told.body]).toEqual([401, { message: 'Invalid credentials.' }]);
+  });
+
+  test('an answer that holds no token where one should be is 502, and none of it goes out', async () => {
+    const told = await curl(
+      `curl -X POST $GW/auth/login J ${elsewhere} -d '{"email":"odd@example.com","password":"min8chars"}'`,
+    );
+    product.seen.length = 0;
+    refused(told, 502);
+    expect(told.headers).not.toHaveProperty('set-cookie');
   });
 
   test('signing out ends that token, and no other', async () => {
