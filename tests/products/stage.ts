@@ -43,6 +43,8 @@ export type Product = {
   readonly curl: (line: string) => Promise<Told>;
   /** A line of bash as it stands; what it prints. For many requests at once. */
   readonly shell: (line: string) => Promise<string>;
+  /** Many lines, one after the other on one connection: a single curl with `--next` between them. */
+  readonly curls: (lines: readonly string[]) => Promise<Told[]>;
   /** `postern token create` of this type, with more words. */
   readonly create: (type: string, ...words: string[]) => Promise<Minted>;
   /** `postern token import` or `pin import` of these rows, in one process. */
@@ -87,7 +89,8 @@ export async function openProduct(options: ProductOptions): Promise<Product> {
     config,
     seen: upstream.seen,
     names,
-    curl: (line) => curl(line, names),
+    curl: async (line) => only(await curls([line], names)),
+    curls: (lines) => curls(lines, names),
     shell: (line) => shell(line, names),
     create: (type, ...words) => postern('token', 'create', '--type', type, ...words),
     bring: async (what, rows) => {
@@ -154,14 +157,23 @@ function textOf(bytes: Buffer): string {
   return bytes.toString(isUtf8(bytes) ? 'utf8' : 'latin1');
 }
 
-/** Run by bash, so that quotes and `$NAMES` are what they are in a terminal. */
-async function curl(line: string, names: Readonly<Record<string, string>>): Promise<Told> {
-  if (!/(?:^|\| )curl /.test(line)) throw new Error('not a line of curl');
+/** Stands between the answers that one curl prints. */
+const boundary = '--- the next answer of this curl ---';
+
+/** What stands before `curl` in the first line is piped into it. */
+async function curls(lines: readonly string[], names: Readonly<Record<string, string>>): Promise<Told[]> {
   const json = `-H 'Content-Type: application/json'`;
-  const full = `${line.replace('curl ', 'curl -sS -i --max-time 20 ').replaceAll(' J ', ` ${json} `)}`;
-  return toldBy(await shell(full, names));
+  const calls = lines.map((line) => {
+    const [, words] = /(?:^|\| )curl (.*)$/s.exec(line) ?? [];
+    if (words === undefined) throw new Error('not a line of curl');
+    return `-i --max-time 20 -w '${boundary}' ${words.replaceAll(' J ', ` ${json} `)}`;
+  });
+  const [, piped = ''] = /^(.*\| )curl /s.exec(lines[0] ?? '') ?? [];
+  const said = await shell(`${piped}curl -sS ${calls.join(' --next ')}`, names);
+  return said.split(boundary).slice(0, -1).map(toldBy);
 }
 
+/** Run by bash, so that quotes and `$NAMES` are what they are in a terminal. */
 function shell(line: string, names: Readonly<Record<string, string>>): Promise<string> {
   const env = { PATH: process.env.PATH ?? '', ...names };
   return new Promise((done, failed) => {
@@ -170,6 +182,11 @@ function shell(line: string, names: Readonly<Record<string, string>>): Promise<s
       else done(stdout);
     });
   });
+}
+
+function only([told]: readonly Told[]): Told {
+  if (told === undefined) throw new Error('curl printed no answer');
+  return told;
 }
 
 /** The last answer: those before it are 1xx. */
