@@ -18,7 +18,10 @@ const config = (token: string, more = '') =>
 
 beforeAll(async () => {
   product = await openDebugBundle(
-    ({ method, headers }) => {
+    ({ method, headers, body }) => {
+      if (method === 'POST' && !body.startsWith('{"events":[')) {
+        return { status: 400, body: ingestion('malformed_payload') };
+      }
       if (method === 'POST') return { status: 202, body: { accepted: 1, rejected: 0, errors: [] } };
       const settings = { ETag: '"0123456789abcdef"', 'Cache-Control': 'public, s-maxage=30' };
       const isKnown = headers['if-none-match'] === settings.ETag;
@@ -107,14 +110,12 @@ describe('origins', () => {
     expect(told.headers).not.toHaveProperty('access-control-allow-credentials');
   });
 
-  test.each([
-    'https://www.example.com:443',
-    'https://WWW.Example.COM',
-    'HTTPS://www.example.com',
-    'https://www.example.com/',
-  ])('%s is the same origin', async (origin) => {
-    expect((await curl(sent('$PO', `-H "Origin: ${origin}"`))).status).toBe(202);
-  });
+  test.each(['https://www.example.com:443', 'https://WWW.Example.COM', 'HTTPS://www.example.com'])(
+    '%s is the same origin',
+    async (origin) => {
+      expect((await curl(sent('$PO', `-H "Origin: ${origin}"`))).status).toBe(202);
+    },
+  );
 
   test('a port that is not the scheme’s own is part of it', async () => {
     for (const origin of ['http://localhost:3000', 'https://shop.example.com:8443']) {
@@ -138,7 +139,8 @@ describe('origins', () => {
     ['no web page', '-H "Origin: chrome-extension://abcdef"'],
     ['what is no origin', '-H "Origin: www.example.com"'],
     ['a Referer alone', '-H "Referer: https://www.example.com/page"'],
-    ['two origins', '-H "Origin: https://www.example.com" -H "Origin: https://www.example.com"'],
+    ['a page, which no browser calls an origin', '-H "Origin: https://www.example.com/page"'],
+    ['two origins in one', '-H "Origin: https://www.example.com, https://www.example.com"'],
   ])('%s is not on the list', async (_which, header) => {
     refused(await curl(sent('$PO', header)), 403, ingestion('origin_not_allowed'));
   });
@@ -157,6 +159,73 @@ describe('origins', () => {
   });
 });
 
+describe('preflights', () => {
+  const preflight = (path: string, origin: string, method = 'POST') =>
+    curl(
+      `curl -X OPTIONS $GW${path} -H "Origin: ${origin}" -H "Access-Control-Request-Method: ${method}" -H "Access-Control-Request-Headers: authorization,content-type"`,
+    );
+  const varies = 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers';
+
+  test.each(['/v1/events', '/v1/sdk/config'])('41: of %s are answered for every page', async (path) => {
+    const told = await preflight(path, 'https://any.example');
+    expect([told.status, told.text]).toEqual([204, '']);
+    expect(told.headers).toMatchObject({
+      'access-control-allow-origin': 'https://any.example',
+      'access-control-allow-methods': 'GET, POST, OPTIONS',
+      'access-control-allow-headers': 'Authorization, Content-Type',
+      'access-control-max-age': '86400',
+      vary: varies,
+    });
+    expect(told.headers).not.toHaveProperty('access-control-allow-credentials');
+    expect(product.seen).toEqual([]);
+  });
+
+  test('elsewhere they are for the product’s own app', async () => {
+    for (const path of ['/v1/projects', '/v1/auth/verify-code', '/v1/incidents/inc_1']) {
+      const told = await preflight(path, 'https://app.debugbundle.com', path.endsWith('1') ? 'GET' : 'POST');
+      expect([told.status, told.text]).toEqual([204, '']);
+      expect(told.headers).toMatchObject({
+        'access-control-allow-origin': 'https://app.debugbundle.com',
+        'access-control-allow-credentials': 'true',
+        'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE, OPTIONS',
+        'access-control-allow-headers': 'Authorization, Content-Type, X-CSRF-Token',
+        vary: varies,
+      });
+    }
+    expect(product.seen).toEqual([]);
+  });
+
+  test.each([
+    ['/v1/projects', 'https://any.example'],
+    ['/v1/projects', 'https://app.debugbundle.com.evil.example'],
+    ['/v1/projects', 'http://app.debugbundle.com'],
+    ['/v1/projects', 'null'],
+    ['/v1/events', 'not an origin'],
+  ])('of %s for %s are 403', async (path, origin) => {
+    const told = await preflight(path, origin);
+    refused(told, 403, { error: 'cors_origin_not_allowed' });
+    expect(told.headers).not.toHaveProperty('access-control-allow-origin');
+  });
+
+  test('refusals may be read by the page that asked', async () => {
+    const told = await curl(sent('$PX', '-H "Origin: https://any.example"'));
+    refused(told, 401, ingestion('invalid_project_token'));
+    expect(told.headers['access-control-allow-origin']).toBe('https://any.example');
+    expect(told.headers.vary).toMatch(/\bOrigin\b/);
+    const other = await curl(sent('$PO', '-H "Origin: https://any.example"'));
+    refused(other, 403, ingestion('origin_not_allowed'));
+    expect(other.headers['access-control-allow-origin']).toBe('https://any.example');
+    const app = await curl('curl $GW/v1/projects -H "Origin: https://app.debugbundle.com"');
+    refused(app, 401, { error: 'invalid_member_token' });
+    expect(app.headers).toMatchObject({
+      'access-control-allow-origin': 'https://app.debugbundle.com',
+      'access-control-allow-credentials': 'true',
+    });
+    const page = await curl('curl $GW/v1/projects -H "Origin: https://any.example"');
+    expect(page.headers).not.toHaveProperty('access-control-allow-origin');
+  });
+});
+
 describe('what is sent', () => {
   test.each([
     ['no JSON', 'J', '-d "{"'],
@@ -169,13 +238,19 @@ describe('what is sent', () => {
     ['another charset', `-H 'Content-Type: application/json; charset=utf-16'`, `-d '{"events":[]}'`],
     ['something packed', `-H 'Content-Encoding: gzip' J`, `-d '{"events":[]}'`],
     ['a byte order mark', 'J', `--data-binary $'\\xef\\xbb\\xbf{"events":[]}'`],
-    ['no events', 'J', `-d '{}'`],
-    ['events that are no list', 'J', `-d '{"events":{}}'`],
   ])('%s is 400 malformed_payload', async (_what, type, body) => {
     const told = await curl(
       `curl -X POST $GW/v1/events -H "Authorization: Bearer $P" ${type.replace('J', `-H 'Content-Type: application/json'`)} ${body}`,
     );
     refused(told, 400, ingestion('malformed_payload'));
+  });
+
+  test('what JSON without a list of events is, the service says', async () => {
+    for (const body of ['{}', '{"events":{}}']) {
+      const told = await curl(sent('$P', '', body));
+      expect([told.status, told.body]).toEqual([400, ingestion('malformed_payload')]);
+    }
+    expect(product.seen).toHaveLength(2);
   });
 
   test('more than 1 MiB is 413', async () => {
@@ -225,9 +300,7 @@ describe('a batch of many events', () => {
     expect((await curl(sent('$P'))).status).toBe(202);
   });
 
-  test('an empty one costs nothing; one that never fits is refused for good', async () => {
-    expect((await of(0)).status).toBe(202);
-    product.seen.length = 0;
+  test('one that never fits is refused for good', async () => {
     const told = await of(41);
     expect([told.status, told.body.rejected, told.body.errors.length]).toEqual([413, 41, 41]);
     expect(told.body.errors[40]).toEqual({ index: 40, reason: 'cost_too_large' });
