@@ -1,6 +1,6 @@
 /** DebugBundle's probes: activated by members, triggered by a signed token that opens nothing and is verified at the shop. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type DebugBundle, member, openDebugBundle, shopProject, trigger } from './debugbundle-stage.ts';
+import { type DebugBundle, nobody, openDebugBundle, shopProject, trigger } from './debugbundle-stage.ts';
 import type { Told } from './stage.ts';
 
 let product: DebugBundle;
@@ -155,10 +155,10 @@ describe('activation', () => {
 
   test('a project token, a trigger and nobody activate, list and end none; who only reads is forbidden', async () => {
     for (const token of ['$P', '$TR', '', '$PX']) {
-      refused(await activate(documented, { token }), 401, JSON.parse(member));
-      refused(await curl(asked('deactivate', '{}', { token })), 401, JSON.parse(member));
+      refused(await activate(documented, { token }), 401, nobody);
+      refused(await curl(asked('deactivate', '{}', { token })), 401, nobody);
       const list = `curl $GW/v1/projects/proj_01HXYZ/probes -H "Authorization: Bearer ${token}"`;
-      refused(await curl(list), 401, JSON.parse(member));
+      refused(await curl(list), 401, nobody);
     }
     refused(await activate(documented, { token: '$MR' }), 403, { error: 'forbidden' });
   });
@@ -212,14 +212,10 @@ describe('a trigger at the shop', () => {
   });
 
   test('29, 33: as a bearer it is nobody', async () => {
-    refused(await curl('curl $GW/v1/projects -H "Authorization: Bearer $TR"'), 401, JSON.parse(member));
-    refused(
-      await curl('curl $GW/v1/projects -H "X-DebugBundle-Probe-Trigger: $TR"'),
-      401,
-      JSON.parse(member),
-    );
+    refused(await curl('curl $GW/v1/projects -H "Authorization: Bearer $TR"'), 401, nobody);
+    refused(await curl('curl $GW/v1/projects -H "X-DebugBundle-Probe-Trigger: $TR"'), 401, nobody);
     const bearer = 'curl -X POST $GW/v1/probes/activate -H "Authorization: Bearer $TR" J -d "{}"';
-    refused(await curl(bearer), 401, JSON.parse(member));
+    refused(await curl(bearer), 401, nobody);
   });
 
   test('a page with a trigger and a token of its own keeps both', async () => {

@@ -12,7 +12,7 @@ const serverSecret = 'gateway-test-secret';
 const vector =
   'dbundle_probe_eyJhY3RpdmF0aW9uX2lkIjoiNTUwZTg0MDAtZTI5Yi00MWQ0LWE3MTYtNDQ2NjU1NDQwMDAwIiwibGFiZWxfcGF0dGVybiI6InBheW1lbnQuKiIsInNlcnZpY2UiOiJwYXltZW50cyIsImVudmlyb25tZW50Ijoic3RhZ2luZyIsInRyaWdnZXJfZXhwaXJlc19hdCI6IjIwOTktMDEtMDFUMDA6MDA6MDAuMDAwWiJ9.Y5lTBNv67nccIQQF_XKZvh-FnFQJGQlJkiT7u86lpKU';
 
-export const member = '{"error":"invalid_member_token"}';
+export const nobody = { error: 'invalid_member_token' };
 
 /** The body of a refusal on the ways of events, where none was counted. */
 export const ingestion = (reason: string) => ({ accepted: 0, rejected: 0, errors: [{ index: -1, reason }] });
@@ -88,13 +88,11 @@ function visibility({ target, headers }: Seen): number {
   return isAdmins && headers['x-postern-member'] === 'usr_plain' ? 403 : 200;
 }
 
-/** What the service says when it is asked with `confirm`; null: it is no such question. */
-export function confirmed(request: Seen): { readonly status: number; readonly body: unknown } | null {
-  const { method, target } = request;
-  if (method !== 'GET' || !/^\/v1\/projects\/[^/]+\/(?:tokens|invites|probes)$/.test(target)) return null;
+/** What the service says to who may not; null: it does as it is asked. */
+function withheld(request: Seen): { readonly status: number; readonly body: unknown } | null {
   const status = visibility(request);
-  const word = { 403: 'forbidden', 404: 'project_not_found' }[status];
-  return { status, body: word === undefined ? {} : { error: word } };
+  if (status === 200) return null;
+  return { status, body: { error: status === 403 ? 'forbidden' : 'project_not_found' } };
 }
 
 export type DebugBundle = Product & {
@@ -108,7 +106,7 @@ export async function openDebugBundle(
 ): Promise<DebugBundle> {
   const product = await openProduct({
     example: 'debugbundle',
-    answering: (request) => confirmed(request) ?? answering(request),
+    answering: (request) => withheld(request) ?? answering(request),
     env: { DEBUGBUNDLE_PROBE_SECRET: serverSecret },
     replaced,
   });

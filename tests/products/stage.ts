@@ -24,10 +24,13 @@ export type Told = {
   readonly body: any;
 };
 
-/** What the product's own upstream answers; null: 200 and an echo. */
+/** What the product's own upstream answers; null: 200 and an echo, `nothing`: it never does. */
 export type Answering = (
   request: Seen,
-) => { readonly status: number; readonly body?: unknown; readonly headers?: Record<string, string> } | null;
+) =>
+  | { readonly status: number; readonly body?: unknown; readonly headers?: Record<string, string> }
+  | 'nothing'
+  | null;
 
 export type Minted = { readonly id: string; readonly token: string };
 
@@ -145,7 +148,9 @@ function answerer(upstream: UpstreamFixture, answering: Answering) {
         body: textOf(Buffer.concat(chunks)),
       };
       upstream.seen.push(request);
-      const { status, body = request, headers = {} } = answering(request) ?? { status: 200 };
+      const answer = answering(request) ?? { status: 200 };
+      if (answer === 'nothing') return;
+      const { status, body = request, headers = {} } = answer;
       res.writeHead(status, { 'Content-Type': 'application/json', ...headers });
       res.end(status === 204 ? undefined : JSON.stringify(body));
     });
