@@ -1,7 +1,5 @@
 /** DebugBundle on Postern: its tokens as they come from its own tables, and a service that answers as its own would. */
 import { createHash, createHmac, randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { Seen } from '../fixtures/upstream.ts';
 import { type Answering, openProduct, type Product, type Told } from './stage.ts';
@@ -104,19 +102,17 @@ export async function openDebugBundle(
   answering: Answering = () => null,
   replaced: Readonly<Record<string, string>> = {},
 ): Promise<DebugBundle> {
+  const tokens = Object.entries(cast());
   const product = await openProduct({
     example: 'debugbundle',
     answering: (request) => withheld(request) ?? answering(request),
     env: { DEBUGBUNDLE_PROBE_SECRET: serverSecret },
     replaced,
+    imported: tokens.map(([, { token, row }]) => {
+      const sha256 = createHash('sha256').update(token).digest('hex');
+      return { label: 'imported', ...row, sha256 };
+    }),
   });
-  const tokens = Object.entries(cast());
-  const rows = tokens.map(([, { token, row }]) =>
-    JSON.stringify({ label: 'imported', ...row, sha256: createHash('sha256').update(token).digest('hex') }),
-  );
-  const file = join(product.folder, 'tokens.jsonl');
-  writeFileSync(file, rows.join('\n'));
-  await product.postern('token', 'import', '--file', file);
   for (const [name, { token }] of tokens) product.names[name] = token;
   product.names.TR = vector;
   await revokePX(product);

@@ -68,6 +68,8 @@ export type ProductOptions = {
   readonly env?: Readonly<Record<string, string>>;
   /** Replaces parts of the config that a test must have otherwise, each exactly once. */
   readonly replaced?: Readonly<Record<string, string>>;
+  /** Rows of `postern token import`, which runs while the gateway starts. */
+  readonly imported?: readonly object[];
 };
 
 export async function openProduct(options: ProductOptions): Promise<Product> {
@@ -78,14 +80,17 @@ export async function openProduct(options: ProductOptions): Promise<Product> {
   const config = join(folder, 'gateway.config.yaml');
   const text = options.yaml ?? readFileSync(join(examples, `${options.example}.yaml`), 'utf8');
   writeFileSync(config, onFreePorts(replacedIn(text, options.replaced ?? {}), upstream.url));
-  const gateway = await startPostern(config, [], env);
-  const names: Record<string, string> = { GW: gateway.url };
   const postern: Product['postern'] = async (...words) => {
     const args = [...words, '--config', config, '--json'];
     const { code, stdout, stderr } = await runPostern(args, process.execPath, env);
     if (code !== 0) throw new Error(`postern ${words.join(' ')} ended with ${code}: ${stderr}${stdout}`);
     return JSON.parse(stdout);
   };
+  const [gateway] = await Promise.all([
+    startPostern(config, [], env),
+    importRows(folder, options.imported ?? [], postern),
+  ]);
+  const names: Record<string, string> = { GW: gateway.url };
   return {
     gateway,
     folder,
@@ -118,6 +123,13 @@ export async function openProduct(options: ProductOptions): Promise<Product> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function importRows(folder: string, rows: readonly object[], postern: Product['postern']) {
+  if (rows.length === 0) return;
+  const file = join(folder, 'tokens.jsonl');
+  writeFileSync(file, rows.map((row) => JSON.stringify(row)).join('\n'));
+  await postern('token', 'import', '--file', file);
 }
 
 function replacedIn(text: string, replaced: Readonly<Record<string, string>>): string {
