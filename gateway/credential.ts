@@ -48,7 +48,8 @@ export function readCredential(
 }
 
 /**
- * What is cut on a row: every source of its api, and Authorization on any row that is not public.
+ * What is cut on a row: every source of its api, and Authorization on any row that is not public. A public row that
+ * strips knows nobody, so no cookie is anybody's business there: they all go, whoever would read them.
  *
  * @param kept where a credential stands that is the upstream's to verify; nothing else is spared.
  */
@@ -76,7 +77,7 @@ const cuts = new WeakMap<Route, Omit<Cut, 'query'>>();
 function cutOf(route: Route): Omit<Cut, 'query'> {
   const known = cuts.get(route);
   if (known !== undefined) return known;
-  const fields = new Set(['authorization']);
+  const fields = new Set(route.access === 'public' ? ['authorization', 'cookie'] : ['authorization']);
   const cookies = new Set<string>();
   for (const source of route.sources) {
     if (source.kind === 'header') fields.add(source.name);
