@@ -28,7 +28,11 @@ beforeAll(async () => {
       return { status: isKnown ? 304 : 200, body: { probes_enabled: true }, headers: settings };
     },
     // The last is P2's alone; all others stay below it.
-    { 'rate: 300/1m, per: [token]': 'rate: 40/1m, per: [token]', 'nth: 301': 'nth: 41' },
+    {
+      'rate: 300/1m, per: [token]': 'rate: 40/1m, per: [token]',
+      'nth: 300': 'nth: 40',
+      'nth: 301': 'nth: 41',
+    },
   );
 });
 afterAll(() => product.stop());

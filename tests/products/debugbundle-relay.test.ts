@@ -54,7 +54,7 @@ describe('60: what a page sends', () => {
       '-H "Authorization: Bearer $P" -H "Cookie: dbundle_session=$S; a=b" -H "Proxy-Authorization: Basic x" -H "X-Postern-Project: forged"';
     expect((await curl(relayed('{"batch":[{}]}', `${page} ${credentials}`))).status).toBe(202);
     const { headers, rawHeaders } = product.seen[0] ?? { headers: {}, rawHeaders: [] };
-    for (const name of ['authorization', 'proxy-authorization', 'x-postern-project', 'x-postern-token-id']) {
+    for (const name of ['authorization', 'cookie', 'proxy-authorization', 'x-postern-project']) {
       expect(headers).not.toHaveProperty(name);
     }
     const told = rawHeaders.join('\n');

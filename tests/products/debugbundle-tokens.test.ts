@@ -177,7 +177,7 @@ describe('tokens of a project', () => {
     const rest = (await curl(list('$M', `"${way}?limit=1&cursor=${page.next_cursor}"`))).body;
     expect([rest.tokens[0].label, rest.next_cursor]).toEqual(['second', null]);
     product.seen.length = 0;
-    refused(await curl(list('$M', `"${way}?limit=101"`)), 400, { error: 'invalid_payload' });
+    refused(await curl(list('$M', `"${way}?limit=101"`)), 400, { error: 'invalid_query' });
   });
 
   test('49: rotation overlaps, and ends with the revocation', async () => {
