@@ -89,6 +89,21 @@ describe('the page says, and the matrix shows', () => {
   });
 });
 
+test('what the service is asked before a token or a probe is made is printed beside the row', () => {
+  const served = tables.get('Row')?.filter(({ Served }) => Served !== no) ?? [];
+  const asked = served.map(({ Served = '' }) => {
+    const [operation] = Served.split(' ');
+    return `${operation}: ${/confirm (.+) at api$/.exec(Served)?.[1] ?? no}`;
+  });
+  expect(asked).toEqual([
+    ...['list', 'create', 'revoke'].map(
+      (act) => `token.${act}: GET /v1/projects/{project}/${act === 'list' ? 'tokens' : 'invites'}`,
+    ),
+    ...['list', 'create', 'revoke'].map((act) => `token.${act}: ${no}`),
+    ...['activate', 'list', 'deactivate'].map((act) => `probe.${act}: GET /v1/projects/{project}/probes`),
+  ]);
+});
+
 test('of scopes a project token always has the two for writing, a person those that were granted', () => {
   const scopes = tables
     .get('Scope')

@@ -181,3 +181,25 @@ test('73: nothing of all this left a token behind', async () => {
     expect(traces).not.toContain(secret);
   }
 });
+
+// Last: whoever was not known before is too many from now on.
+test('an address with too many bad tokens is told to wait in the words of the way; a good token that was used still passes', async () => {
+  const bad = (n: number) =>
+    `curl $GW/v1/projects -H "Authorization: Bearer dbundle_mem_${`${n}`.padStart(48, '0')}"`;
+  expect((await curl(`curl $GW/v1/projects ${M}`)).status).toBe(200);
+  const told = await product.curls(Array.from({ length: 61 }, (_, n) => bad(n)));
+  product.seen.length = 0;
+  const last = told.at(-1);
+  if (last === undefined) throw new Error('nothing was asked');
+  refused(last, 429, { error: 'rate_limited' });
+  expect(last.headers['retry-after']).toMatch(/^[1-9][0-9]?$/);
+  // Each prefix has something left of its own, for tokens that are seen for the first time.
+  const sent = (n: number) =>
+    `curl -X POST $GW/v1/events -H "Authorization: Bearer dbundle_proj_${`${n}`.padStart(48, '0')}" J -d '{"events":[{}]}'`;
+  const events = (await product.curls(Array.from({ length: 61 }, (_, n) => sent(n)))).at(-1);
+  if (events === undefined) throw new Error('nothing was asked');
+  const { retry_after_ms: wait } = events.body;
+  refused(events, 429, { ...ingestion('rate_limited'), retry_after_ms: wait });
+  expect(Number(events.headers['retry-after'])).toBe(Math.ceil(wait / 1000));
+  expect((await curl(`curl $GW/v1/projects ${M}`)).status).toBe(200);
+});

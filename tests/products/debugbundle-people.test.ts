@@ -41,6 +41,7 @@ beforeAll(async () => {
   product = await openDebugBundle(({ method, target, body }) => {
     const path = `${method} ${target}`;
     if (path === 'POST /v1/auth/verify-code') {
+      if (body.includes('654321')) return { status: 200, body: { session: null } };
       if (!body.includes('123456')) return { status: 400, body: { error: 'invalid_code' } };
       const headers = { 'Set-Cookie': `dbundle_session=${cookie}; ${attributes}` };
       return { status: 200, body: { session }, headers };
@@ -180,6 +181,14 @@ describe('58: the session', () => {
     );
   });
 
+  test('is passed over beside an Authorization that is empty, too', async () => {
+    refused(
+      await curl('curl $GW/v1/projects -H "Cookie: dbundle_session=$S" -H "Authorization;"'),
+      401,
+      nobody,
+    );
+  });
+
   test('an unknown one is nobody, and two are', async () => {
     const unknown = `curl $GW/v1/projects -H "Cookie: dbundle_session=${'0'.repeat(48)}"`;
     refused(await curl(unknown), 401, nobody);
@@ -188,7 +197,7 @@ describe('58: the session', () => {
   });
 
   test('makes tokens of projects and of its own, with its csrf token', async () => {
-    const headers = '-H "Cookie: dbundle_session=$S" -H "X-CSRF-Token: csrf_of_S"';
+    const headers = '-H "Cookie: theme=dark; dbundle_session=$S" -H "X-CSRF-Token: csrf_of_S"';
     const project = await curl(`curl -X POST $GW/v1/projects/p/tokens ${headers} J -d '{"label":"x"}'`);
     expect(project.status).toBe(201);
     const asked = product.seen[0];
@@ -231,6 +240,7 @@ describe('signing in', () => {
       curl(`curl -X POST $GW/v1/auth/verify-code J -d '{"email":"a@example.com","code":"${code}"}'`);
     const wrong = await verify('000000');
     expect([wrong.status, wrong.body]).toEqual([400, { error: 'invalid_code' }]);
+    expect((await verify('654321')).body).toEqual({ session: null });
     const read = 'curl $GW/v1/projects -H "Cookie: dbundle_session=$COOKIE"';
     expect((await curl(read)).status).toBe(401);
     const told = await verify('123456');
