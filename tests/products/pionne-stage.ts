@@ -63,7 +63,8 @@ export const beside = { ETag: '"v1"', 'Set-Cookie': 'seen=1; Path=/; HttpOnly', 
 /** What Pionne's own server answers, as its pages have it. */
 const service: Answering = (request) => {
   const answer = answerTo(request);
-  return answer && { ...answer, headers: { ...beside, 'X-Postern-User': 'forged by the service' } };
+  if (answer === null || answer === 'nothing') return answer;
+  return { ...answer, headers: { ...beside, 'X-Postern-User': 'forged by the service' } };
 };
 
 const answerTo: Answering = ({ method, target, body: text }) => {
