@@ -5,6 +5,7 @@ import { type ConfigPath, suggest } from './config-problem.ts';
 import type { RowConfig } from './config-schema.ts';
 import { isReserved } from './identity.ts';
 import type { ObservedAttribute, ObservedSource, ObservedValue } from './observe-types.ts';
+import type { ServedSource } from './serve-types.ts';
 import { checkAttributes } from './token-input.ts';
 import type { TokenType } from './token-types.ts';
 import type { IdentityRule } from './types.ts';
@@ -117,12 +118,15 @@ function checkDecides(
     );
     return;
   }
-  const row = rowBoundBy(at, name);
-  if (row !== null) {
-    errorInValue(at, where, `${chosen}, and bind of ${row} goes by attribute "${name}"`, hint);
+  const names = passedOnAs(at, name);
+  for (const one of names) {
+    const row = rowBoundBy(at, one);
+    if (row === null) continue;
+    const by = one === name ? '' : `, which a row takes from "${name}"`;
+    errorInValue(at, where, `${chosen}, and bind of ${row} goes by attribute "${one}"${by}`, hint);
     return;
   }
-  const told = headerTelling(at, name);
+  const told = headerTelling(at, names);
   if (told === null || among !== undefined) return;
   const listed = `or write { from: header:${from.name}, one_of: [a, b] }, what a caller may say`;
   errorInValue(
@@ -157,10 +161,26 @@ function rowBoundBy({ config }: Compilation, attribute: string): string | null {
   return null;
 }
 
-/** The first header that tells an upstream of an attribute; null: none does. */
-function headerTelling({ config }: Compilation, attribute: string): string | null {
-  for (const [name, from] of Object.entries(config.identity.headers ?? {})) {
-    if (from.kind === 'token.attribute' && from.name === attribute) return name;
+/** The attribute, and what rows that make tokens call it on those: it is as much the caller's choice there. */
+function passedOnAs({ config }: Compilation, attribute: string): ReadonlySet<string> {
+  const names = new Set([attribute]);
+  const made = Object.values(config.apis).flatMap(({ routes }) =>
+    Object.values(routes).flatMap(({ with: written }) => Object.entries(written?.attributes ?? {})),
+  );
+  const takes = (source: ServedSource) => source.kind === 'attribute' && names.has(source.name);
+  for (let known = 0; known < names.size; ) {
+    known = names.size;
+    for (const [name, value] of made) if ([value].flat().some(takes)) names.add(name);
   }
-  return null;
+  return names;
+}
+
+/** The first header that tells an upstream of one of the attributes; null: none does. */
+function headerTelling({ config }: Compilation, attributes: ReadonlySet<string>): string | null {
+  const { headers = {}, assertion } = config.identity;
+  for (const [name, from] of Object.entries(headers)) {
+    if (from.kind === 'token.attribute' && attributes.has(from.name)) return name;
+  }
+  // It tells of every attribute, and is signed.
+  return assertion?.header ?? null;
 }
