@@ -41,10 +41,10 @@ export function parsePointer(text: string): Parsed<readonly string[]> {
 
 /**
  * A key as the most lenient reader compares it: without case, as Go's encoding/json does (ſ is s and the
- * Kelvin sign is k there too). Used only to refuse.
+ * Kelvin sign is k there too, and ẞ is ß: lower case first, for ß has no upper case of one letter). Used only to refuse.
  */
 export function foldKey(key: string): string {
-  return key.toUpperCase().toLowerCase();
+  return key.toLowerCase().toUpperCase().toLowerCase();
 }
 
 /**

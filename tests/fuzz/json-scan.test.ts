@@ -216,3 +216,19 @@ test('no character makes a key shorter when it is folded, so long keys need not 
     if (foldKey(character).length < character.length) throw new Error(`U+${point.toString(16)}`);
   }
 });
+
+test('two characters that some reader without case takes for one fold alike', () => {
+  // Unicode's simple folding, as Go's encoding/json: of each whatever upper or lower case makes of it, back and forth.
+  for (let point = 0; point < 0x20000; point++) {
+    if (point >= 0xd800 && point <= 0xdfff) continue;
+    const character = String.fromCodePoint(point);
+    const [lower, upper] = [character.toLowerCase(), character.toUpperCase()];
+    if (lower === character && upper === character) continue;
+    const alike = new RegExp(`^\\u{${point.toString(16)}}$`, 'iu');
+    for (const other of [lower, upper, lower.toUpperCase(), upper.toLowerCase()]) {
+      if (alike.test(other) && foldKey(other) !== foldKey(character)) {
+        throw new Error(`U+${point.toString(16)} and ${other}`);
+      }
+    }
+  }
+});
