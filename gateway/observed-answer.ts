@@ -14,18 +14,19 @@ export type HeldAnswer = {
 };
 
 /**
- * @param requested the request's fields, names and values in turn.
+ * @param requested the request's fields, names and values in turn. @param now Unix ms.
  * @throws UpstreamFault where it is no JSON (RFC 8259), or could be read in two ways.
  */
 export function readAnswer(
   { query, fields, cookies }: ObserveRule,
   { rawHeaders, body }: HeldAnswer,
   requested: readonly string[],
+  now: number,
 ): Answered {
   return {
     found: query === null ? new Map() : foundIn(body, query),
     fields: fields.length === 0 ? new Map() : sentOn(requested, fields),
-    cookies: new Map(cookies.map((name) => [name, setCookies(rawHeaders, name)])),
+    cookies: new Map(cookies.map((name) => [name, setCookies(rawHeaders, name, now)])),
   };
 }
 
@@ -44,12 +45,19 @@ function sentOn(requested: readonly string[], names: readonly string[]): Answere
 }
 
 /** Each value the cookie is given (RFC 6265 §5.2), as the client will send it back; '' where it is taken away. */
-function setCookies(rawHeaders: readonly string[], name: string): readonly string[] {
+function setCookies(rawHeaders: readonly string[], name: string, now: number): readonly string[] {
   return fieldValues(rawHeaders, 'set-cookie').flatMap((field) => {
     const [pair = '', ...attributes] = field.split(';');
     const at = pair.indexOf('=');
     if (at === -1 || pair.slice(0, at).trim() !== name) return [];
-    const isOver = attributes.some((attribute) => /^\s*max-age\s*=\s*(?:0+|-\d+)\s*$/i.test(attribute));
-    return [isOver ? '' : pair.slice(at + 1).trim()];
+    return [isOver(attributes, now) ? '' : pair.slice(at + 1).trim()];
   });
+}
+
+/** RFC 6265 §5.3: where both are there, Max-Age counts. What cannot be read is as if it were not there. */
+function isOver(attributes: readonly string[], now: number): boolean {
+  const saying = (name: RegExp) => attributes.flatMap((attribute) => name.exec(attribute)?.[1] ?? []);
+  const ages = saying(/^\s*max-age\s*=\s*(-?\d+)\s*$/i);
+  if (ages.length > 0) return ages.some((age) => Number(age) <= 0);
+  return saying(/^\s*expires\s*=(.*)$/i).some((date) => Date.parse(date) <= now);
 }

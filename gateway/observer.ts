@@ -46,7 +46,7 @@ export function observerFor(permit: Permit, rooms: ObserverRooms, observed: Obse
     readsBody: observing.rule.query !== null,
     commit: async (answer) => {
       // All are read before the first is changed.
-      const changes = changesIn(permit, observing, answer, observed);
+      const changes = changesIn(permit, observing, answer, observed, rooms.now());
       observed.onSettled();
       for (const change of changes) await carryOut(change, act);
     },
@@ -75,8 +75,9 @@ function changesIn(
   { rule }: Observing,
   answer: HeldAnswer,
   { policy, rawHeaders }: Observed,
+  now: number,
 ): readonly ObservedChange[] {
-  const read = readChanges(policy, permit, readAnswer(rule, answer, rawHeaders));
+  const read = readChanges(policy, permit, readAnswer(rule, answer, rawHeaders, now));
   if (!read.ok) throw unreadable(read.reason);
   for (const change of read.changes) {
     if (change.kind !== 'learn' || couldBe(change.plaintext, change.type, policy)) continue;

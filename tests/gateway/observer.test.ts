@@ -96,6 +96,7 @@ describe('what is read of an answer', () => {
         fields.flatMap((field) => ['Set-Cookie', field]),
       ),
       [],
+      Date.now(),
     ).cookies.get('sid');
 
   test.each<[readonly string[], readonly string[]]>([
@@ -107,6 +108,11 @@ describe('what is read of an answer', () => {
     [['sid=deleted; Max-Age=0'], ['']],
     [['sid=deleted; max-age = -1'], ['']],
     [['sid=abc; Max-Age=09'], ['abc']],
+    [['sid=deleted; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT'], ['']],
+    [['sid=deleted; expires=Thu, 01-Jan-1970 00:00:01 GMT'], ['']],
+    [['sid=abc; Expires=Thu, 01 Jan 2400 00:00:00 GMT'], ['abc']],
+    [['sid=abc; Expires=never'], ['abc']],
+    [['sid=abc; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=60'], ['abc']],
     [
       ['sid=abc', 'sid=def'],
       ['abc', 'def'],
@@ -124,7 +130,7 @@ describe('what is read of an answer', () => {
     [['X_Client', 'web'], []],
     [['X-Client', 'web', 'Connection', 'close, x-client'], []],
   ])('of the request %j: %j, and nothing that the upstream is not sent', (fields, values) => {
-    expect(readAnswer(cookies, answer('{'), fields).fields.get('x-client')).toEqual(values);
+    expect(readAnswer(cookies, answer('{'), fields, Date.now()).fields.get('x-client')).toEqual(values);
   });
 
   test.each([
@@ -135,7 +141,7 @@ describe('what is read of an answer', () => {
     '\ufeff{}',
     '{}{}',
   ])('of the body %j nothing, for it could be read in two ways or none', (body) => {
-    expect(() => readAnswer(rule, answer(body), [])).toThrow('cannot be read');
+    expect(() => readAnswer(rule, answer(body), [], Date.now())).toThrow('cannot be read');
   });
 });
 
