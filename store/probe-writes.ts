@@ -32,6 +32,15 @@ export function forget(key: ProbeKey, beforeMs: number): Change {
       or (expires_at < ${time(beforeMs)} and trigger_expires_at < ${time(beforeMs)}))`);
 }
 
+/** All but so many of those that were deactivated, the last of them: each makes room for another, and all are counted. */
+export function forgetBut(key: ProbeKey, kept: number): Change {
+  return rawChange(sql`
+    delete from activations
+    where ${isOf(key)} and deactivated_at is not null and activation_id not in (
+      select activation_id from activations where ${isOf(key)} and deactivated_at is not null
+      order by deactivated_at desc, activation_id desc limit ${time(kept)})`);
+}
+
 /** Changes nothing of one that is deactivated already. */
 export function markDeactivated(key: ProbeKey, id: string, by: string, atMs: number): Change {
   return rawChange(sql`

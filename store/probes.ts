@@ -6,6 +6,7 @@ import type { ActivationRecord, NewActivation, ProbeStore } from './probe-store.
 import {
   type ActivationRow,
   forget,
+  forgetBut,
   insertIfRoom,
   markDeactivated,
   type Position,
@@ -29,6 +30,8 @@ export type ProbeRooms = {
 
 /** How long what has ended is kept, so that a late deactivation still hears when it was. */
 const KEPT_MS = 30 * 86_400_000;
+/** And how many, of a type and subject: on and off in a loop must not make the next one slower. */
+const KEPT_MAX = 100;
 
 export function createProbes({ now, auditRow, write, writeAlone, reads }: ProbeRooms): ProbeStore {
   return {
@@ -42,6 +45,7 @@ export function createProbes({ now, auditRow, write, writeAlone, reads }: ProbeR
         insertIfRoom(row, activeMax),
         ifChanged(insertAudit(audit)),
         ifChanged(forget(row, atMs - KEPT_MS)),
+        ifChanged(forgetBut(row, KEPT_MAX)),
       ]);
       return added?.changes === 1 ? recordOf(row) : null;
     },

@@ -21,8 +21,15 @@ export type PostgresTokensOptions = TokensOptions & {
   readonly serveKnownForMs: number | null;
 };
 
-/** Held until the transaction ends: what it reads after this, nobody like it is changing. Any number, as long as it is ours: "Life". */
-const ALONE: Statement = { sql: 'select pg_advisory_xact_lock($1)', parameters: [0x4c696665] };
+/** Held until the transaction ends: what it reads after this, nobody with the same number is changing. */
+const alone = (number: number): Statement => ({
+  sql: 'select pg_advisory_xact_lock($1)',
+  parameters: [number],
+});
+
+/** Any numbers, as long as they are ours: "Life" and "Prob". Whoever switches probes on and off keeps no token from its end. */
+const TOKENS_ALONE = alone(0x4c696665);
+const PROBES_ALONE = alone(0x50726f62);
 
 /** Pins and audit are in the same database, on the same connections. */
 /** The lock lets one in at a time anyway; those that wait for it must leave connections for a revoke. */
@@ -34,23 +41,26 @@ export function createPostgresTokens(options: PostgresTokensOptions): OpenTokens
   const known = serveKnownForMs === null ? null : createKnownTokens(serveKnownForMs);
   const rowOf = createAuditRows(now);
   const database = { link, now, rowOf };
-  const inLine = createLine(ALONE_HERE);
+  const inLineFor = (lock: Statement) => {
+    const inLine = createLine(ALONE_HERE);
+    return async (batch: readonly Change[]) => {
+      const [, ...results] = await inLine(() => link.write([lock, ...batch.map(postgresStatement)]));
+      return results;
+    };
+  };
   const rooms = {
     now,
     auditRow: rowOf,
     reads: createTokenReads(link),
     write: (batch: readonly Change[]) => link.write(batch.map(postgresStatement)),
-    writeAlone: async (batch: readonly Change[]) => {
-      const [, ...results] = await inLine(() => link.write([ALONE, ...batch.map(postgresStatement)]));
-      return results;
-    },
+    writeAlone: inLineFor(TOKENS_ALONE),
   };
 
   return new Tokens(options, {
     known,
     ...rooms,
     pins: createPostgresPins(database),
-    probes: createProbes(rooms),
+    probes: createProbes({ ...rooms, writeAlone: inLineFor(PROBES_ALONE) }),
     audit: createPostgresAudit(database),
     writeUses: async (uses) => {
       await link.write([markAllUsed(uses)]);

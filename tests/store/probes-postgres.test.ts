@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createTestDatabase } from '../fixtures/postgres.ts';
 import { openPostgresTokens } from './postgres-tokens.ts';
 import { describeProbeStore } from './probes.suite.ts';
+import { USER } from './token-types.ts';
 
 const ONE = {
   type: 'probe',
@@ -15,6 +16,8 @@ const ONE = {
   triggerLifeMs: 60_000,
   by: 'cli',
 };
+
+const ENDING = { type: USER, attributes: new Map([['user', 'usr_1']]), by: 'cli', reason: 'test' };
 
 describeProbeStore('PostgreSQL', async () => {
   const database = await createTestDatabase();
@@ -47,4 +50,23 @@ test('a database of the schema before gets the table; until then nobody reads it
   expect((await store.probes.list({ ...ONE, subject: 'a\0b', after: null, limit: 1 })).activations).toEqual(
     [],
   );
+});
+
+test('waits for nobody who changes tokens, nor they for it', async () => {
+  const database = await createTestDatabase();
+  const store = await openPostgresTokens(database.url);
+  const client = new pg.Client(database.url);
+  await client.connect();
+  onTestFinished(async () => {
+    await client.end();
+    await store.close();
+    await database.drop();
+  });
+  // As another process holds it while it regenerates, or ends all of somebody's tokens.
+  await client.query('select pg_advisory_lock($1)', [0x4c696665]);
+  expect(await store.probes.activate(ONE, 1)).toMatchObject({ subject: 'prj_a' });
+  await client.query('select pg_advisory_unlock_all()');
+  // As another process holds it while it activates.
+  await client.query('select pg_advisory_lock($1)', [0x50726f62]);
+  expect(await store.endAll(ENDING)).toBe(0);
 });

@@ -254,6 +254,21 @@ export function describeProbeStore(name: string, createDatabase: CreateProbeData
       expect(await known({ ...KEY, subject: 'prj_b' }, others.id)).toBe(true);
     });
 
+    test('remembers the last hundred of a subject that were deactivated, however many there were', async () => {
+      const { probes, clock, activate, list } = await fresh();
+      const made = await Promise.all(Array.from({ length: 101 }, () => activate({}, 200)));
+      for (const { id } of made.slice(0, 1)) await probes.deactivate(KEY, id, 'cli');
+      clock.now++;
+      await Promise.all(made.slice(1).map(({ id }) => probes.deactivate(KEY, id, 'cli')));
+      const other = await activate({ subject: 'prj_b' });
+      await probes.deactivate({ ...KEY, subject: 'prj_b' }, other.id, 'cli');
+      const last = await activate();
+      const known = await Promise.all(made.map(({ id }) => probes.deactivate(KEY, id, 'cli')));
+      expect(known.map((record) => record !== null)).toEqual([false, ...Array(100).fill(true)]);
+      expect(await probes.deactivate({ ...KEY, subject: 'prj_b' }, other.id, 'cli')).not.toBeNull();
+      expect(await list()).toMatchObject([{ id: last.id }]);
+    });
+
     test('keeps texts as they are', async () => {
       const { activate, list } = await fresh();
       const odd = `'; drop table activations; -- "é\u{1f512}`;
