@@ -182,3 +182,41 @@ test('a bind that hides is a path that does not exist, byte for byte, whatever a
   );
   expect(Math.min(...[404, 401, 429].map((status) => statuses.get(status) ?? 0))).toBeGreaterThan(0);
 });
+
+describe('nor by what else comes with the request', () => {
+  const config = ({ url }: UpstreamFixture) => `upstreams: { app: { url: ${url} } }
+token_types: { member: { prefix: me_, scopes: [], attributes: { tenant: optional } } }
+limits: { many: { rate: 1000000/1m, per: [token] } }
+cors: { any: { origins: any } }
+apis:
+  main:
+    to: app
+    cors: any
+    routes:
+      GET /t/{tenant}: { allow: { member: any_scope }, websocket: true, limits: [many], bind: { tenant: { equals: token.attribute.tenant, else: 404 } } }
+      POST /t/{tenant}: { allow: { member: any_scope }, limits: [many], body: { json: true, max: 1KiB, cut: [json:/a] }, bind: { tenant: { equals: token.attribute.tenant, else: 404 } } }
+`;
+
+  const upgrade = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
+  test.each<[string, string, readonly string[], string]>([
+    ['GET', 'a handshake', [...upgrade, 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='], ''],
+    ['GET', 'a body', ['Content-Length: 3'], 'abc'],
+    ['POST', 'a body that is none of the row', ['Content-Length: 3'], 'abc'],
+    ['POST', 'a body over the cap', ['Content-Length: 100000'], 'x'.repeat(100_000)],
+    ['POST', 'chunks', ['Transfer-Encoding: chunked'], '3\r\nabc\r\n0\r\n\r\n'],
+    ['POST', '100-continue', ['Content-Length: 3', 'Expect: 100-continue'], ''],
+    ['POST', '100-continue for too much', ['Content-Length: 100000', 'Expect: 100-continue'], ''],
+    ['POST', 'an Origin', ['Origin: https://page.example', 'Content-Length: 0'], ''],
+  ])('%s with %s', async (method, _, lines, body) => {
+    many.rewrite(config(stage.upstream));
+    expect(await many.running.reload()).toBe(true);
+    const head = [`Host: a.test`, `Authorization: Bearer ${token}`, ...lines].join('\r\n');
+    const [hidden, nowhere] = await Promise.all(
+      ['/t/b', '/nothing'].map((path) =>
+        ask(many.port, `${method} ${path} HTTP/1.1\r\n${head}\r\n\r\n${body}`),
+      ),
+    );
+    expect(essence(hidden ?? expect.fail())).toBe(essence(nowhere ?? expect.fail()));
+    expect((await many.account(hidden?.field('x-request-id') ?? null)).code).toBe('bind_mismatch');
+  });
+});
