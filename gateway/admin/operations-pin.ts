@@ -4,7 +4,7 @@ import { pinSubject, pinValueFlaw } from '../../policy/pin-value.ts';
 import { type Checked, complain, labelOf } from '../../policy/token-input.ts';
 import type { Policy } from '../../policy/types.ts';
 import type { AuditFilter, AuditPage } from '../../store/audit-store.ts';
-import type { FirstUse, PinFilter, PinKey, PinPage, PinRecord } from '../../store/pin-store.ts';
+import type { PinFilter, PinKey, PinPage, PinRecord } from '../../store/pin-store.ts';
 import type { Desk, ImportReport } from './operations.ts';
 
 export type PinChange = PinKey & {
@@ -71,25 +71,28 @@ const importedAtOnce = 100;
  */
 export async function importPins(desk: Desk, lines: AsyncIterable<string>): Promise<ImportReport> {
   const report = { imported: 0, skipped: 0, problems: [] as { line: number; message: string }[] };
-  let under: Promise<FirstUse>[] = [];
+  let read: PinRow[] = [];
   const settle = async () => {
-    for (const { isFirst } of await Promise.all(under)) report[isFirst ? 'imported' : 'skipped']++;
-    under = [];
+    const pinned = await Promise.all(read.map(({ key, value }) => desk.pins.pinFirst(key, value, desk.by)));
+    for (const { isFirst } of pinned) report[isFirst ? 'imported' : 'skipped']++;
+    read = [];
   };
   let line = 0;
   for await (const text of lines) {
     line++;
     if (text.trim() === '') continue;
     const row = readPinRow(desk.policy, text);
-    if (row.ok) under.push(desk.pins.pinFirst(row.value.key, row.value.value, desk.by));
+    if (row.ok) read.push(row.value);
     else report.problems.push({ line, message: `${row.complaint.message}; ${row.complaint.hint}` });
-    if (under.length === importedAtOnce) await settle();
+    if (read.length === importedAtOnce) await settle();
   }
   await settle();
   return report;
 }
 
-function readPinRow(policy: Policy, text: string): Checked<{ readonly key: PinKey; readonly value: string }> {
+type PinRow = { readonly key: PinKey; readonly value: string };
+
+function readPinRow(policy: Policy, text: string): Checked<PinRow> {
   const hint = 'write {"pin":"app","subject":"project=prj_a","value":"com.example.app"}';
   let row: unknown;
   try {

@@ -1,4 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { importPins } from '../../gateway/admin/operations-pin.ts';
+import { loadConfigText } from '../../gateway/config/load.ts';
 import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
 import { deskConfig, Terminal } from './terminal.ts';
 
@@ -187,4 +189,39 @@ describe('postern audit list', () => {
       problems: [],
     });
   });
+});
+
+test('an import that cannot be written fails as a whole, and not behind its own back', async () => {
+  const terminal = await beside();
+  const path = terminal.path('data/postern.db');
+  const store = await openSqliteTokens({ path, now: Date.now, readonly: true });
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown) => unhandled.push(reason);
+  process.on('unhandledRejection', note);
+  onTestFinished(async () => {
+    process.off('unhandledRejection', note);
+    await store.close();
+  });
+  const loading = loadConfigText(pinConfig, 'gateway.config.yaml', {});
+  if (!loading.ok) expect.fail('the config does not load');
+  const { policy } = loading.config;
+  const { pins, probes, audit } = store;
+  const desk = {
+    policy,
+    tokens: store,
+    pins,
+    probes,
+    audit,
+    triggerSigners: new Map(),
+    now: Date.now,
+    by: 'cli',
+  };
+  async function* lines() {
+    yield '{"pin":"app","subject":"project=prj_a","value":"com.example.a"}';
+    // A file is read in pieces: what was asked before may have failed by the next.
+    for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+    yield '{"pin":"app","subject":"project=prj_b","value":"com.example.b"}';
+  }
+  await expect(importPins(desk, lines())).rejects.toThrow(/read only/);
+  expect(unhandled).toEqual([]);
 });
