@@ -35,6 +35,8 @@ class ObservedRelay implements Dispatcher.DispatchHandler {
   /** How the caller left while an answer was owed. */
   #left: Delivered | null = null;
   #fault: Error | null = null;
+  /** The held answer on its way to the caller. */
+  #replay: Replay | null = null;
 
   constructor(relay: Relay, observer: Observer) {
     this.#relay = relay;
@@ -109,8 +111,6 @@ class ObservedRelay implements Dispatcher.DispatchHandler {
     }
     const { status, rawHeaders, chunks } = this.#held;
     const body = Buffer.concat(chunks);
-    // What may still be asked of the upstream's connection is over.
-    const ended = controllerLike(controller, noHands);
     this.#observer.commit({ rawHeaders, body }).then(
       () => {
         this.#stage = 'over';
@@ -118,15 +118,11 @@ class ObservedRelay implements Dispatcher.DispatchHandler {
           this.#relay.resolve(this.#left);
           return;
         }
-        try {
-          this.#inner.onResponseStart?.(ended, status, {});
-          this.#inner.onResponseData?.(ended, body);
-          this.#inner.onResponseEnd?.(ended, trailers);
-        } catch (error) {
-          this.#inner.onResponseError?.(ended, asError(error));
-        }
+        this.#replay = new Replay(this.#inner, controller, { status, body, trailers });
+        this.#replay.start();
       },
-      (error: unknown) => this.#fail(ended, asError(error), true),
+      // What may still be asked of the upstream's connection is over.
+      (error: unknown) => this.#fail(controllerLike(controller, noHands), asError(error), true),
     );
   }
 
@@ -171,11 +167,80 @@ class ObservedRelay implements Dispatcher.DispatchHandler {
   #guarded(controller: Dispatcher.DispatchController): Dispatcher.DispatchController {
     return controllerLike(controller, {
       abort: (reason) => {
-        if (this.#stage !== 'owed') controller.abort(reason);
+        if (this.#replay !== null) this.#replay.abort(reason);
+        else if (this.#stage !== 'owed') controller.abort(reason);
       },
       pause: () => controller.pause(),
       resume: () => controller.resume(),
     });
+  }
+}
+
+type Whole = {
+  readonly status: number;
+  readonly body: Buffer;
+  readonly trailers: Record<string, string | string[]>;
+};
+
+/** As much at a time: the relay holds no more of an answer either. */
+const partBytes = 64 * 1024;
+
+/** Gives the relay an answer that is here whole as an upstream would that waits for whoever does not read on. */
+class Replay {
+  readonly #inner: Dispatcher.DispatchHandler;
+  readonly #whole: Whole;
+  readonly #controller: Dispatcher.DispatchController;
+  #at = 0;
+  #isPaused = false;
+  #isOver = false;
+
+  constructor(inner: Dispatcher.DispatchHandler, controller: Dispatcher.DispatchController, whole: Whole) {
+    this.#inner = inner;
+    this.#whole = whole;
+    this.#controller = controllerLike(controller, {
+      abort: (reason) => this.abort(reason),
+      pause: () => {
+        this.#isPaused = true;
+      },
+      resume: () => {
+        this.#isPaused = false;
+        this.#guard(() => this.#goOn());
+      },
+    });
+  }
+
+  start(): void {
+    this.#guard(() => {
+      this.#inner.onResponseStart?.(this.#controller, this.#whole.status, {});
+      this.#goOn();
+    });
+  }
+
+  abort(reason: Error): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#inner.onResponseError?.(this.#controller, reason);
+  }
+
+  #goOn(): void {
+    const { body, trailers } = this.#whole;
+    while (!this.#isOver && !this.#isPaused && this.#at < body.length) {
+      const part = body.subarray(this.#at, this.#at + partBytes);
+      this.#at += part.length;
+      this.#inner.onResponseData?.(this.#controller, part);
+    }
+    if (this.#isOver || this.#isPaused) return;
+    this.#isOver = true;
+    this.#inner.onResponseEnd?.(this.#controller, trailers);
+  }
+
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#isOver = true;
+      this.#inner.onResponseError?.(this.#controller, asError(error));
+    }
   }
 }
 
