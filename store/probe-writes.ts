@@ -32,13 +32,15 @@ export function forget(key: ProbeKey, beforeMs: number): Change {
       or (expires_at < ${time(beforeMs)} and trigger_expires_at < ${time(beforeMs)}))`);
 }
 
-/** All but so many of those that were deactivated, the last of them: each makes room for another, and all are counted. */
-export function forgetBut(key: ProbeKey, kept: number): Change {
+/** All but the last so many of those that are over at a time: each makes room for another, and all are counted. */
+export function forgetBut(key: ProbeKey, kept: number, atMs: number): Change {
+  const isOver = sql<boolean>`(deactivated_at is not null
+    or (expires_at <= ${time(atMs)} and trigger_expires_at <= ${time(atMs)}))`;
   return rawChange(sql`
     delete from activations
-    where ${isOf(key)} and deactivated_at is not null and activation_id not in (
-      select activation_id from activations where ${isOf(key)} and deactivated_at is not null
-      order by deactivated_at desc, activation_id desc limit ${time(kept)})`);
+    where ${isOf(key)} and ${isOver} and activation_id not in (
+      select activation_id from activations where ${isOf(key)} and ${isOver}
+      order by coalesce(deactivated_at, trigger_expires_at) desc, activation_id desc limit ${time(kept)})`);
 }
 
 /** Changes nothing of one that is deactivated already. */

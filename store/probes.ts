@@ -45,7 +45,7 @@ export function createProbes({ now, auditRow, write, writeAlone, reads }: ProbeR
         insertIfRoom(row, activeMax),
         ifChanged(insertAudit(audit)),
         ifChanged(forget(row, atMs - KEPT_MS)),
-        ifChanged(forgetBut(row, KEPT_MAX)),
+        ifChanged(forgetBut(row, KEPT_MAX, atMs)),
       ]);
       return added?.changes === 1 ? recordOf(row) : null;
     },

@@ -269,6 +269,17 @@ export function describeProbeStore(name: string, createDatabase: CreateProbeData
       expect(await list()).toMatchObject([{ id: last.id }]);
     });
 
+    test('remembers the last hundred that ended by themselves, and all with a trigger that is right', async () => {
+      const { probes, clock, activate, list } = await fresh();
+      const lasting = await activate({ triggerLifeMs: DAY });
+      const made = await Promise.all(Array.from({ length: 101 }, () => activate({}, 200)));
+      clock.now = NOW + 2 * MINUTE + 1;
+      const last = await activate();
+      expect((await list()).map(({ id }) => id)).toEqual([lasting.id, last.id]);
+      const known = await Promise.all(made.map(({ id }) => probes.deactivate(KEY, id, 'cli')));
+      expect(known.filter((record) => record !== null)).toHaveLength(100);
+    });
+
     test('keeps texts as they are', async () => {
       const { activate, list } = await fresh();
       const odd = `'; drop table activations; -- "é\u{1f512}`;
