@@ -101,7 +101,7 @@ async function answerFrom(asking: Asking): Promise<ConfirmAnswer> {
     });
     if (isRead && statusCode >= 200 && statusCode <= 299) {
       // It was not asked for one: what it says could be read in two ways.
-      if (headers['content-encoding'] !== undefined) throw new Error('an answer with a content coding');
+      if (headers['content-encoding'] !== undefined) throw unfit('an answer with a content coding');
       const bytes = await readWhole(body);
       upstream.targets.succeeded(target);
       return { status: statusCode, bytes };
@@ -111,6 +111,10 @@ async function answerFrom(asking: Asking): Promise<ConfirmAnswer> {
     upstream.targets.succeeded(target);
     return { status: statusCode, bytes: null };
   } catch (cause) {
+    if (cause instanceof UpstreamFault) {
+      upstream.targets.succeeded(target);
+      throw cause;
+    }
     const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'no answer';
     upstream.targets.failed(target, reason);
     throw new UpstreamFault('confirm_unavailable', `the upstream that confirms: ${reason}`, { cause });
@@ -119,13 +123,19 @@ async function answerFrom(asking: Asking): Promise<ConfirmAnswer> {
   }
 }
 
-/** @throws Error where it is longer than it may be, or breaks off */
+/** The url is well: what it says may be the caller's doing. */
+function unfit(what: string): UpstreamFault {
+  const reason = `the upstream that confirms: ${what}`;
+  return new UpstreamFault('confirm_unavailable', reason, { answered: true });
+}
+
+/** @throws UpstreamFault where it is longer than it may be, or breaks off */
 async function readWhole(body: AsyncIterable<Buffer>): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of body) {
     bytes += chunk.length;
-    if (bytes > answerBytesMax) throw new Error('an answer of many bytes');
+    if (bytes > answerBytesMax) throw unfit(`an answer of more than ${answerBytesMax} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

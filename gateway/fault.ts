@@ -22,12 +22,19 @@ export class UpstreamFault extends Error {
   readonly code: UpstreamFaultCode;
   /** No connection came about, so not a byte of the request can have been acted on. */
   readonly unsent: boolean;
+  /** It answered, and what it says we cannot follow: the url is well, and a caller may have had a part in it. */
+  readonly answered: boolean;
 
-  constructor(code: UpstreamFaultCode, message: string, more: { cause?: unknown; unsent?: boolean } = {}) {
+  constructor(
+    code: UpstreamFaultCode,
+    message: string,
+    more: { cause?: unknown; unsent?: boolean; answered?: boolean } = {},
+  ) {
     super(message, { cause: more.cause });
     this.name = 'UpstreamFault';
     this.code = code;
     this.unsent = more.unsent ?? false;
+    this.answered = more.answered ?? false;
   }
 }
 

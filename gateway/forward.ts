@@ -64,7 +64,8 @@ export async function tryEach(delivery: Delivery, first: Target, attempt: Attemp
       return delivered;
     } catch (error) {
       if (!(error instanceof UpstreamFault)) throw error;
-      targets.failed(target, error.message);
+      if (error.answered) targets.succeeded(target);
+      else targets.failed(target, error.message);
       const next =
         error.unsent && isRepeatable(delivery) && !isGone(delivery.res) ? targets.choose(tried) : null;
       if (next === null) throw error;

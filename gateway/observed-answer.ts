@@ -33,7 +33,8 @@ export function readAnswer(
 function foundIn(body: Uint8Array, query: NonNullable<ObserveRule['query']>): Answered['found'] {
   const scan = scanJson(body, query);
   if (scan.ok) return scan.found;
-  throw new UpstreamFault('upstream_protocol_error', `the answer to observe cannot be read: ${scan.reason}`);
+  const reason = `the answer to observe cannot be read: ${scan.reason}`;
+  throw new UpstreamFault('upstream_protocol_error', reason, { answered: true });
 }
 
 /** What Connection keeps from the upstream, its answer cannot have gone by. */

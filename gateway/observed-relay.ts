@@ -83,7 +83,9 @@ class ObservedRelay implements Dispatcher.DispatchHandler {
     this.#stage = 'owed';
     const rawHeaders = rawText(controller.rawHeaders);
     this.#held = { status, rawHeaders, chunks: [], bytes: 0 };
-    if (hasOtherCoding(rawHeaders)) throw unreadable('a transfer coding that is not chunked');
+    if (hasOtherCoding(rawHeaders)) {
+      throw new UpstreamFault('upstream_protocol_error', 'a transfer coding that is not chunked');
+    }
     if (this.#observer.readsBody && isEncoded(rawHeaders))
       throw unreadable('the answer to observe has a content coding');
   }
@@ -274,7 +276,7 @@ function controllerLike(
 }
 
 function unreadable(reason: string): UpstreamFault {
-  return new UpstreamFault('upstream_protocol_error', reason);
+  return new UpstreamFault('upstream_protocol_error', reason, { answered: true });
 }
 
 function asError(error: unknown): Error {

@@ -130,5 +130,5 @@ function failureOf(
 }
 
 function unreadable(reason: string): UpstreamFault {
-  return new UpstreamFault('upstream_protocol_error', reason);
+  return new UpstreamFault('upstream_protocol_error', reason, { answered: true });
 }

@@ -204,3 +204,48 @@ describe('preserve_host', () => {
     expect(app.seen[0]?.rawHeaders.filter((name) => name.toLowerCase() === 'host')).toHaveLength(1);
   });
 });
+
+describe('an answer that came whole and is none to follow', () => {
+  const odd = `token_types: { user: { prefix: u_, grantable: [a], attributes: { user: required } } }
+scopes: { a: Anything }
+apis:
+  main:
+    to: app
+    types: [user]
+    routes:
+      GET /a: { allow: { user: a } }
+      POST /reset: { allow: public, observe: { on: 2xx, end: { type: user, attributes: { user: json:/user } } } }
+      POST /tokens:
+        allow: { user: a }
+        serve: token.create
+        with: { type: user, scopes: [a], attributes: { user: json:/user } }
+        confirm: { to: app, request: GET /me }
+`;
+
+  test.each<[string, string, string | undefined]>([
+    ['to observe, of no JSON', 'not JSON', undefined],
+    ['to observe, too long', JSON.stringify({ user: 'x'.repeat(1024 * 1024) }), undefined],
+    ['to observe, in a coding', '{}', 'gzip'],
+    ['to confirm, too long', JSON.stringify({ user: 'x'.repeat(64 * 1024) }), undefined],
+    ['to confirm, in a coding', '{}', 'gzip'],
+  ])('%s: leaves no url out, for whoever it is about may have chosen it', async (what, body, coding) => {
+    const [left, right] = await Promise.all([startUpstream(), startUpstream()]);
+    const gate = await startTestGateway(`upstreams: { app: { url: [${left.url}, ${right.url}] } }\n${odd}`);
+    for (const app of [left, right]) {
+      app.answer = (req, res) => {
+        req.resume();
+        res.writeHead(200, coding === undefined ? {} : { 'content-encoding': coding }).end(body);
+      };
+    }
+    const { token } = await gate.mint('user', { scopes: ['a'], attributes: { user: 'usr_1' } });
+    const [path, sent] = what.startsWith('to observe') ? ['/reset', ''] : ['/tokens', '{"label":"x"}'];
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    for (let i = 0; i < 8; i++) {
+      const answer = await fetch(`${gate.url}${path}`, { method: 'POST', headers, body: sent });
+      expect(answer.status).toBe(path === '/reset' ? 502 : 503);
+    }
+    expect(gate.logText()).not.toContain('left out');
+    await gate.stop();
+    await Promise.all([left.stop(), right.stop()]);
+  });
+});
