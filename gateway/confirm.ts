@@ -99,9 +99,8 @@ async function answerFrom(asking: Asking): Promise<ConfirmAnswer> {
       path: target.basePath + facts.path + query,
       headers: headersOf(asking, target, presented.value),
     });
-    if (isRead && statusCode >= 200 && statusCode <= 299) {
-      // It was not asked for one: what it says could be read in two ways.
-      if (headers['content-encoding'] !== undefined) throw unfit('an answer with a content coding');
+    const isAsked = isRead && statusCode >= 200 && statusCode <= 299;
+    if (isAsked && headers['content-encoding'] === undefined) {
       const bytes = await readWhole(body);
       upstream.targets.succeeded(target);
       return { status: statusCode, bytes };
@@ -109,6 +108,8 @@ async function answerFrom(asking: Asking): Promise<ConfirmAnswer> {
     // Read to its end for the connection's sake alone; nothing waits for it.
     body.dump({ limit: answerBytesMax, signal: AbortSignal.timeout(idleMs) }).catch(() => {});
     upstream.targets.succeeded(target);
+    // It was not asked for a coding: what it says could be read in two ways.
+    if (isAsked) throw unfit('an answer with a content coding');
     return { status: statusCode, bytes: null };
   } catch (cause) {
     if (cause instanceof UpstreamFault) {

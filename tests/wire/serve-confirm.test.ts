@@ -252,6 +252,19 @@ describe('what the answer says of a new token', () => {
     expect([coded.status, short.status, await made()]).toEqual([503, 503, 0]);
   });
 
+  test('a long answer in a coding keeps no connection from the next question', async () => {
+    const closed = Promise.withResolvers<void>();
+    says((req, res) => {
+      req.socket.once('close', () => closed.resolve());
+      res.writeHead(200, { 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' });
+      res.end(Buffer.alloc(8 * 1024 * 1024));
+    });
+    project = `a${projects++}`;
+    const told = await stage.ask(`POST /a/${project}/tokens`, user.token, { label: 'SDK' });
+    expect([told.status, told.body.code]).toEqual([503, 'confirm_unavailable']);
+    await closed.promise;
+  });
+
   test('its no is read no further than its status', async () => {
     says((_req, res) => {
       res.writeHead(403).end('{"project":{"organization_id":"org_1"}}');
