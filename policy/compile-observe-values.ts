@@ -18,6 +18,8 @@ export type ObserveRow = {
   readonly params: readonly string[];
   readonly types: ReadonlyMap<string, TokenType>;
   readonly identity: IdentityRule;
+  /** Where answers of this row hold tokens: their pointers. */
+  readonly secrets: ReadonlySet<string>;
 };
 
 /** Those of them that the type has, with all mistakes reported. @param needed beside the required ones. */
@@ -56,6 +58,7 @@ function textsOf({ from, otherwise, among }: ObservedValue): readonly string[] {
 
 export function checkSource(observing: ObserveRow, where: ConfigPath, source: ObservedSource): void {
   const { at, params, identity } = observing;
+  if (source.kind === 'json') checkNoSecret(observing, where, source.pointer);
   if (source.kind === 'param' && !params.includes(source.param)) {
     const hint = suggest(source.param, params, `write {${source.param}} as a segment of the path`);
     errorInValue(at, where, `the path has no parameter {${source.param}}`, hint);
@@ -75,6 +78,13 @@ export function checkSource(observing: ObserveRow, where: ConfigPath, source: Ob
       );
     }
   }
+}
+
+/** Of a token only its digest is kept. */
+export function checkNoSecret({ at, secrets }: ObserveRow, where: ConfigPath, pointer: string): void {
+  if (!secrets.has(pointer)) return;
+  const message = `json:${pointer} is the token itself, which would be kept and shown as it is`;
+  errorInValue(at, where, message, 'point at something that is no secret');
 }
 
 /** Every caller must have what is taken from it, and one of it. */

@@ -1,7 +1,7 @@
 /** From a row's `observe` to what its upstream's success changes; refuses what could only change the wrong pin or token. */
 import { type Compilation, errorInKey, errorInValue, resolves } from './compile-context.ts';
 import { compileEnd, compileLearned } from './compile-observe-tokens.ts';
-import type { ObserveRow } from './compile-observe-values.ts';
+import { checkNoSecret, type ObserveRow } from './compile-observe-values.ts';
 import type { ObserveConfig } from './config-observe.ts';
 import { type ConfigPath, suggest } from './config-problem.ts';
 import type { RowKey } from './config-rows.ts';
@@ -34,8 +34,11 @@ export function compileObserve(
     errorInKey(at, where, `${method} changes nothing that could be observed`, hint);
   }
   const params = segments.flatMap((segment) => (segment.kind === 'param' ? [segment.name] : []));
-  const observing: ObserveRow = { at, row, params, types, identity };
   const written: readonly ObserveConfig[] = Array.isArray(row.observe) ? row.observe : [row.observe];
+  const secrets = new Set(
+    written.flatMap(({ token }) => (token?.from.kind === 'json' ? [token.from.pointer] : [])),
+  );
+  const observing: ObserveRow = { at, row, params, types, identity, secrets };
   const seen = new Set<string>();
   const entries = written.flatMap((entry, index) => {
     const place = Array.isArray(row.observe) ? [...where, index] : where;
@@ -79,10 +82,11 @@ function compileOne(observing: ObserveRow, place: ConfigPath, entry: ObserveConf
 }
 
 function compilePin(
-  { at, row, params }: ObserveRow,
+  observing: ObserveRow,
   where: ConfigPath,
   { pin: name = '', of, from: pointer }: ObserveConfig,
 ): Observe | null {
+  const { at, row, params } = observing;
   if (row.allow === 'public') {
     const hint = 'allow token types instead of public, or remove observe';
     errorInKey(at, where, 'on a public row anybody could change a pin', hint);
@@ -91,6 +95,7 @@ function compilePin(
     const hint = 'write from: json:/NAME, where the answer says it';
     errorInValue(at, where, 'observe does not say where the value of the pin stands', hint);
   }
+  if (pointer !== undefined) checkNoSecret(observing, [...where, 'from'], pointer);
   const [only, second] = params;
   const param = of ?? (second === undefined ? only : undefined);
   if (param === undefined) {
