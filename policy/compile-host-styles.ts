@@ -21,8 +21,14 @@ export function compileHostStyles(
   return styleFor;
 }
 
-/** What is refused before a row is known never meets a style that no host has. @param acting their names. */
-function checkActs(at: Compilation, acting: ReadonlySet<string | undefined>): void {
+/** What is refused before a row is known never meets a style that no host has. @param names of those that a host has. */
+function checkActs(at: Compilation, names: ReadonlySet<string | undefined>): void {
+  const acting = new Set(names);
+  // What a style starts from acts where that one does; of a circle all are in after one round.
+  for (const name of acting) {
+    const { like } = (name === undefined ? undefined : at.config.errors[name]) ?? {};
+    if (like !== undefined) acting.add(like);
+  }
   for (const [name, style] of Object.entries(at.config.errors)) {
     if (acting.has(name) || !at.used.has(`errors/${name}`)) continue;
     for (const key of ['status', 'codes', 'for'] as const) {

@@ -1,6 +1,6 @@
 /** The schema of `errors`: how refusals are worded. Codes and bodies are judged by compile-errors.ts. */
 import * as v from 'valibot';
-import { closed, named, oneOf, text, whole } from './config-fields.ts';
+import { closed, name, named, oneOf, text, whole } from './config-fields.ts';
 import { type Parsed, parsed, unreadable } from './config-problem.ts';
 
 const status = whole('The status, 400 to 599.', 400, 599);
@@ -30,6 +30,7 @@ function parseContentType(value: string): Parsed<string> {
 export const errorsSchema = named(
   'How refusals are worded; apis and rows use a style by its name. Absent: RFC 9457 problem+json.',
   closed({
+    like: v.optional(name('A style to start from: what is written here goes before what that one says.')),
     status: v.optional(
       v.pipe(v.record(v.string(), status), v.description('Refusal code to status, where it is another.')),
       {},
