@@ -18,7 +18,11 @@ import { type RefusalCode, refusalAnswer } from './refusals.ts';
 import { readArrival, wordingHost } from './request.ts';
 import { admitUpgrade, grantsUpgrade } from './upgrade.ts';
 
-type Bindings = { Bindings: { incoming: IncomingMessage; outgoing: ServerResponse } };
+/** What the door has found out about a request, on its way through Hono. */
+const judged = Symbol('judged');
+type Judged = IncomingMessage & { [judged]?: Visit };
+
+type Bindings = { Bindings: { incoming: Judged; outgoing: ServerResponse } };
 
 /** Long enough for a slow phone, short enough that slow heads do not pile up. */
 const headersTimeoutDefaultMs = 10_000;
@@ -33,12 +37,11 @@ export type Door = {
 
 export function createFrontDoor(gate: Gate, door: Door): Server {
   const { headersTimeoutMs = headersTimeoutDefaultMs } = door;
-  const judged = new WeakMap<IncomingMessage, Visit>();
-  const listener = getRequestListener(carrier(judged, gate).fetch, {
+  const listener = getRequestListener(carrier(gate).fetch, {
     overrideGlobalObjects: false,
     autoCleanupIncoming: false,
   });
-  const admitHead = (req: IncomingMessage, res: ServerResponse, awaitsContinue: boolean): void => {
+  const admitHead = (req: Judged, res: ServerResponse, awaitsContinue: boolean): void => {
     if (hasEnded(req.socket)) return;
     noteConnection(res, req.socket);
     const head = headOf(req);
@@ -52,7 +55,7 @@ export function createFrontDoor(gate: Gate, door: Door): Server {
     if (fieldValues(head.rawHeaders, 'upgrade').length > 0) endConnection(res);
     const { requestId, hops, facts } = readArrival(head, door.trustedProxies);
     if (facts.ok) {
-      judged.set(req, { req, res, head, facts: facts.value, hops, awaitsContinue });
+      req[judged] = { req, res, head, facts: facts.value, hops, awaitsContinue };
       void listener(req, res);
       return;
     }
@@ -98,11 +101,11 @@ export function createFrontDoor(gate: Gate, door: Door): Server {
 }
 
 /** Hono carries every proxied request as one handler, on node's own objects. */
-function carrier(judged: WeakMap<IncomingMessage, Visit>, gate: Gate): Hono<Bindings> {
+function carrier(gate: Gate): Hono<Bindings> {
   const app = new Hono<Bindings>();
   app.all('*', (c) => {
     const { incoming, outgoing } = c.env;
-    const visit = judged.get(incoming);
+    const visit = incoming[judged];
     if (visit === undefined) outgoing.destroy();
     else void exchange(visit, gate);
     return RESPONSE_ALREADY_SENT;
