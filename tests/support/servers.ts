@@ -40,7 +40,7 @@ export function providePostgres(machine: Machine): Program {
   return provide(machine, 'postgres', 'postgresql', 'put postgres and initdb on PATH, or set DATABASE_URL');
 }
 
-function provide(machine: Machine, program: string, debian: string, elsewhere: string): Program {
+export function provide(machine: Machine, program: string, debian: string, elsewhere: string): Program {
   if (machine.has(program)) return { state: 'found' };
   const remedy = `apt-get update && apt-get install -y --no-install-recommends ${debian}`;
   if (!machine.has('apt-get')) return { state: 'missing', remedy: elsewhere };
