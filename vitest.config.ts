@@ -27,7 +27,12 @@ export default defineConfig({
       // Most of what a file costs is loading the same modules again.
       {
         extends: true,
-        test: { name: 'together', include: ['tests/**/*.test.ts'], exclude: alone, isolate: false },
+        test: {
+          name: 'together',
+          include: ['tests/**/*.test.ts'],
+          exclude: [...alone, '**/node_modules/**'],
+          isolate: false,
+        },
       },
     ],
   },

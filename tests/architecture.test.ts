@@ -20,18 +20,21 @@ const manifest: { dependencies: Record<string, string> } = JSON.parse(
 const packages = Object.keys(manifest.dependencies);
 
 function filesUnder(...rooms: readonly string[]): { path: string; text: string; lineCount: number }[] {
-  return rooms
-    .flatMap((room) =>
-      readdirSync(join(root, room), { recursive: true, withFileTypes: true }).map((entry) => ({
-        isFile: entry.isFile(),
-        path: join(entry.parentPath, entry.name).slice(root.length + 1),
-      })),
-    )
-    .filter(({ isFile }) => isFile)
-    .map(({ path }) => {
-      const text = readFileSync(join(root, path), 'utf8');
-      return { path, text, lineCount: text.trimEnd().split('\n').length };
-    });
+  return (
+    rooms
+      .flatMap((room) =>
+        readdirSync(join(root, room), { recursive: true, withFileTypes: true }).map((entry) => ({
+          isFile: entry.isFile(),
+          path: join(entry.parentPath, entry.name).slice(root.length + 1),
+        })),
+      )
+      // The bench's peers have packages of their own.
+      .filter(({ isFile, path }) => isFile && !/(^|\/)(node_modules\/|package-lock\.json$)/.test(path))
+      .map(({ path }) => {
+        const text = readFileSync(join(root, path), 'utf8');
+        return { path, text, lineCount: text.trimEnd().split('\n').length };
+      })
+  );
 }
 
 const files = filesUnder('policy', 'store', 'gateway');
