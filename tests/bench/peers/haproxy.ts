@@ -9,6 +9,7 @@ export const haproxy: Target = {
   name: 'HAProxy, map file + stick table',
   limit: 'local',
   needs: ['haproxy'],
+  runs: 'native',
   async start(stage) {
     const port = await freePort();
     const path = join(stage.folder, 'haproxy.cfg');

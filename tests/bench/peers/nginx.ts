@@ -63,6 +63,7 @@ export const direct: Target = {
   ...plain,
   name: 'upstream, asked directly',
   limit: 'none',
+  runs: 'native',
   guards: false,
   paced: true,
   start: async (stage) => ({ port: stage.upstreamPort, pids: [], stop: async () => {} }),
@@ -73,6 +74,7 @@ export const nginxPlain: Target = {
   name: 'nginx, proxy alone (no tokens)',
   limit: 'none',
   needs: ['nginx'],
+  runs: 'native',
   guards: false,
   paced: true,
   async start(stage) {

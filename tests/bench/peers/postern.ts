@@ -66,7 +66,6 @@ const target = (name: string, setting: Setting, rest: Partial<Target> = {}): Tar
     ...(setting.limit === 'redis' ? ['redis-server'] : []),
     ...(setting.store === 'postgres' ? ['postgres'] : []),
   ],
-  ours: true,
   ...rest,
   async start(stage) {
     const ports = [await freePort(), await freePort()] as const;

@@ -35,7 +35,8 @@ export type Target = {
   readonly guards: boolean;
   readonly method: 'GET' | 'POST';
   readonly body: string;
-  readonly ours: boolean;
+  /** Whether a part of it has to be compiled while it runs. */
+  readonly runs: 'native' | 'node';
   /** Whether its latency at a fixed rate is measured too. */
   readonly paced: boolean;
   start(stage: Stage): Promise<Started>;
@@ -50,7 +51,7 @@ export const plain = {
   guards: true,
   method: 'GET',
   body: '',
-  ours: false,
+  runs: 'node',
   paced: false,
 } as const satisfies Partial<Target>;
 
