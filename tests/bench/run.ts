@@ -52,8 +52,8 @@ const names: Names = {
 
 const rate = 2000;
 const callerCount = 200;
-/** Before the first round. What runs on Node is compiled by then; after 3 s Postern still cost twice as much. */
-const warmSeconds = { native: 1, node: 7 } as const;
+/** Before the first round: most of what runs on Node is compiled by then. */
+const warmSeconds = { native: 1, node: 6 } as const;
 /** How often a round is tried whose answers are not all 2xx. */
 const tries = 3;
 const notOnPath = 'is not on PATH';
