@@ -1,11 +1,12 @@
 /** What the upstream is told about the caller. Absent value means absent field. */
 import type { IdentityField, IdentityRule, Permit } from './types.ts';
 
-const printable = /^[\x20-\x7e]+$/;
+/** Without a space at either end, where a reader of fields would cut it off and take it for another value. */
+const printable = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 /** The same as for attributes: an annotation is written by whoever holds its key. */
 const annotationCharsMax = 200;
 
-/** Names and values to stamp, as configured. A value that is not printable ASCII is left out. */
+/** Names and values to stamp, as configured. A value that is not printable ASCII, or has a space at an end, is left out. */
 export function identityFields(rule: IdentityRule, permit: Permit): readonly (readonly [string, string])[] {
   const fields: (readonly [string, string])[] = [];
   for (const { name, from } of rule.headers) {

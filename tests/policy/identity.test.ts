@@ -57,6 +57,13 @@ describe('what the upstream is told', () => {
     }
   });
 
+  test('a value that a field would not keep whole, for a space at its end, is left out', () => {
+    for (const label of [' a', 'a ', ' ']) {
+      expect(said({ kind: 'token.label' }, tokenOf({ label }))).toEqual([]);
+    }
+    expect(said({ kind: 'token.label' }, tokenOf({ label: 'a b' }))).toHaveLength(1);
+  });
+
   test('fields come in the order of the config, each once', () => {
     const headers = [
       { name: 'X-B', from: { kind: 'api' } as const },
