@@ -1,9 +1,9 @@
 /** What `serve` rows about probes do and answer: the operators' own operations, under what the row has fixed. */
 import { denied } from '../../policy/denial.ts';
 import type { ProbeServing } from '../../policy/serve-types.ts';
-import type { Checked } from '../../policy/token-input.ts';
 import type { Outcome } from '../../policy/types.ts';
 import type { Operated } from '../serve.ts';
+import { done, expected } from './operated.ts';
 import type { Desk } from './operations.ts';
 import { activateProbe, deactivateProbe, listProbes } from './operations-probe.ts';
 import { activatedView, activationView } from './probe-view.ts';
@@ -50,13 +50,3 @@ async function deactivate(
 }
 
 const notFound = denied('record_not_found', 'no activation of this type and text has the id');
-
-/** The config was checked so that this cannot be refused. @throws Error where it is: a mistake of ours */
-function expected<T>(checked: Checked<T>): T {
-  if (checked.ok) return checked.value;
-  throw new Error(`an operation that was checked is refused: ${checked.complaint.message}`);
-}
-
-function done(status: Operated['status'], body: Operated['body']): Outcome<Operated> {
-  return { ok: true, value: { status, body } };
-}

@@ -1,11 +1,11 @@
 /** What `serve` rows do and answer: the operators' own operations, under what the row has fixed. */
 import { denied } from '../../policy/denial.ts';
 import type { Serving, TokenServing } from '../../policy/serve-types.ts';
-import type { Checked } from '../../policy/token-input.ts';
 import type { AttributeValue, TokenRecord } from '../../policy/token-types.ts';
 import type { Outcome } from '../../policy/types.ts';
 import type { CreatedToken } from '../../store/token-store.ts';
 import type { Operate, Operated } from '../serve.ts';
+import { done, expected } from './operated.ts';
 import { createToken, type Desk, revokeToken } from './operations.ts';
 import { listTokensOf, regenerateToken, rotateToken } from './operations-life.ts';
 import { operateProbe } from './operations-serve-probe.ts';
@@ -125,16 +125,6 @@ function textOf(value: AttributeValue | undefined): string {
 }
 
 const notFound = denied('record_not_found', 'no token of this type and these attributes has the id');
-
-/** The config was checked so that this cannot be refused. @throws Error where it is: a mistake of ours */
-function expected<T>(checked: Checked<T>): T {
-  if (checked.ok) return checked.value;
-  throw new Error(`an operation that was checked is refused: ${checked.complaint.message}`);
-}
-
-function done(status: Operated['status'], body: Operated['body']): Outcome<Operated> {
-  return { ok: true, value: { status, body } };
-}
 
 /** `token` is the plaintext itself here: what clients of a regenerate look for. */
 function withSecret({ record, plaintext }: CreatedToken): Readonly<Record<string, unknown>> {
