@@ -107,12 +107,13 @@ async function answerFrom(asking: Asking): Promise<ConfirmAnswer> {
     }
     // Read to its end for the connection's sake alone; nothing waits for it.
     body.dump({ limit: answerBytesMax, signal: AbortSignal.timeout(idleMs) }).catch(() => {});
-    upstream.targets.succeeded(target);
     // It was not asked for a coding: what it says could be read in two ways.
     if (isAsked) throw unfit('an answer with a content coding');
+    upstream.targets.succeeded(target);
     return { status: statusCode, bytes: null };
   } catch (cause) {
-    if (cause instanceof UpstreamFault) {
+    // The url is well: what it says may be the caller's doing.
+    if (cause instanceof UpstreamFault && cause.answered) {
       upstream.targets.succeeded(target);
       throw cause;
     }
@@ -124,7 +125,7 @@ async function answerFrom(asking: Asking): Promise<ConfirmAnswer> {
   }
 }
 
-/** The url is well: what it says may be the caller's doing. */
+/** An answer, but none that can be taken for a yes. */
 function unfit(what: string): UpstreamFault {
   const reason = `the upstream that confirms: ${what}`;
   return new UpstreamFault('confirm_unavailable', reason, { answered: true });
