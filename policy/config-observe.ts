@@ -3,11 +3,10 @@ import * as v from 'valibot';
 import { closed, duration, list, name, oneOf, plain, some, text, wording } from './config-fields.ts';
 import { hasFixedMeaning } from './config-headers.ts';
 import { type Parsed, parsed, unreadable } from './config-problem.ts';
+import { parameterName } from './config-rows.ts';
 import { parseAttribute, typeName } from './config-tokens.ts';
 import { parsePointer } from './json-pointer.ts';
 import type { ObservedSource, ObservedValue, SecretSource } from './observe-types.ts';
-
-const parameter = /^\{([A-Za-z_][A-Za-z0-9_]{0,63})\}$/;
 
 /** `json:/a/b` to its pointer. */
 export function parseFrom(value: string): Parsed<string> {
@@ -31,15 +30,15 @@ function parseSecret(value: string): Parsed<SecretSource> {
 }
 
 function parseParam(value: string): Parsed<string> {
-  const [, param] = parameter.exec(value) ?? [];
-  if (param !== undefined) return parsed(param);
+  const param = parameterName(value);
+  if (param !== null) return parsed(param);
   return unreadable(`"${value}" is not a path parameter`, 'write one of the row: of: "{project}"');
 }
 
 /** `json:/user/id`, `header:X-Client`, `{project}`, `token.attribute.user`, or a text. */
 export function parseObserved(value: string): Parsed<ObservedSource> {
-  const [, param] = parameter.exec(value) ?? [];
-  if (param !== undefined) return parsed({ kind: 'param', param });
+  const param = parameterName(value);
+  if (param !== null) return parsed({ kind: 'param', param });
   if (/[{}]/.test(value)) {
     const hint = 'a parameter stands alone: "{project}"';
     return unreadable(`"${value}" mixes a parameter with other text`, hint);

@@ -125,3 +125,9 @@ function methodHint(method: string): string {
   const upper = methods.find((name) => name === method.toUpperCase());
   return upper === undefined ? `use one of ${methods.join(', ')}` : `write ${upper}`;
 }
+
+/** `{name}` alone, as values of a row name its parameters; null: it is something else. */
+export function parameterName(text: string): string | null {
+  const [, name, rest] = parameter.exec(text) ?? [];
+  return name === undefined || rest !== undefined ? null : name;
+}

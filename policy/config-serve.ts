@@ -2,19 +2,18 @@
 import * as v from 'valibot';
 import { closed, duration, list, name, oneOf, plain, some, text, whole } from './config-fields.ts';
 import { type Parsed, parsed, unreadable } from './config-problem.ts';
-import { parseRowKey } from './config-rows.ts';
+import { parameterName, parseRowKey } from './config-rows.ts';
 import { parseAttribute, typeName } from './config-tokens.ts';
 import { parsePointer } from './json-pointer.ts';
 import type { ServedSource } from './serve-types.ts';
 import type { Segment } from './types.ts';
 
 const answerHint = 'write json: and a JSON pointer: json:/project/plan';
-const parameter = /^\{([A-Za-z_][A-Za-z0-9_]{0,63})\}$/;
 
 /** `{project}`, `token.attribute.user`, `json:/plan`, or a text. */
 function parseSource(value: string): Parsed<ServedSource> {
-  const [, param] = parameter.exec(value) ?? [];
-  if (param !== undefined) return parsed({ kind: 'param', param });
+  const param = parameterName(value);
+  if (param !== null) return parsed({ kind: 'param', param });
   if (/[{}]/.test(value)) {
     return unreadable(
       `"${value}" mixes a parameter with other text`,
@@ -34,8 +33,8 @@ function parseSource(value: string): Parsed<ServedSource> {
 }
 
 function parseTokenParam(value: string): Parsed<string> {
-  const [, param] = parameter.exec(value) ?? [];
-  if (param !== undefined) return parsed(param);
+  const param = parameterName(value);
+  if (param !== null) return parsed(param);
   return unreadable(`"${value}" is not a path parameter`, 'write the one that holds the id: token: "{id}"');
 }
 
