@@ -70,7 +70,8 @@ class RedisLink implements Link {
   #upSince = 0;
   #retry: NodeJS.Timeout | undefined;
   readonly #patience: NodeJS.Timeout;
-  readonly #inFlight = new Set<(error: Error) => void>();
+  /** A handful at most. An array: the tables a Set outgrows keep what was in them from the collector. */
+  readonly #inFlight: ((error: Error) => void)[] = [];
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -99,7 +100,9 @@ class RedisLink implements Link {
       };
       const isAbandoned = (): boolean => {
         clearTimeout(timer);
-        return !this.#inFlight.delete(abandon);
+        const at = this.#inFlight.indexOf(abandon);
+        if (at !== -1) this.#inFlight.splice(at, 1);
+        return at === -1;
       };
       const giveUp = (error: unknown): void => {
         reject(error);
@@ -107,10 +110,10 @@ class RedisLink implements Link {
       };
       // After a stall of the event loop timers fire before sockets are read: the answer may lie there.
       const expire = (): void => {
-        if (this.#inFlight.has(abandon)) this.#fail(client, noAnswerWithin(this.#options.timeoutMs));
+        if (this.#inFlight.includes(abandon)) this.#fail(client, noAnswerWithin(this.#options.timeoutMs));
       };
       const timer = setTimeout(() => setImmediate(expire), this.#options.timeoutMs);
-      this.#inFlight.add(abandon);
+      this.#inFlight.push(abandon);
       client.consumeLimits(...encodeCall(groups)).then(
         (reply) => {
           if (isAbandoned()) return;
@@ -186,8 +189,7 @@ class RedisLink implements Link {
   }
 
   #abandonAll(why: string): void {
-    for (const reject of this.#inFlight) reject(new Error(why));
-    this.#inFlight.clear();
+    for (const reject of this.#inFlight.splice(0)) reject(new Error(why));
   }
 }
 
