@@ -88,6 +88,9 @@ function isRepeatable({ permit, framing }: Delivery): boolean {
   return !framing.hasBody && idempotent.has(permit.facts.method);
 }
 
+/** Those whose requests say by themselves that they have no body, and whose answers say whether they have one. */
+const strictMethods: ReadonlySet<string> = new Set(['GET', 'DELETE', 'OPTIONS']);
+
 function attempt(delivery: Delivery, target: Target): Promise<Delivered> {
   const { req, res, permit, framing, upstream, rules, observer } = delivery;
   const request = outgoingOf(delivery, target);
@@ -104,7 +107,9 @@ function attempt(delivery: Delivery, target: Target): Promise<Delivered> {
       reject,
     };
     const handler = observer === null ? relayAnswer(relay) : observedAnswer(relay, observer);
-    target.pool.dispatch({ ...request, body }, handler);
+    const strict = body === null && strictMethods.has(request.method) ? target.strict : null;
+    if (strict === null) target.pool.dispatch({ ...request, body }, handler);
+    else strict.dispatch(request, handler);
   });
 }
 

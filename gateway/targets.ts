@@ -3,6 +3,7 @@
  * keeps failing. With one url there is nothing to choose, and nothing is ever left out.
  */
 import type { Pool } from 'undici';
+import type { StrictClient } from './strict-client.ts';
 
 /** One url. `outstanding` is how many requests are at it. */
 export class Target {
@@ -11,6 +12,8 @@ export class Target {
   readonly host: string;
   readonly basePath: string;
   readonly pool: Pool;
+  /** For requests without a body; null: they go by the pool like all others. */
+  readonly strict: StrictClient | null;
   outstanding = 0;
   /** In a row, since it last answered. */
   failures = 0;
@@ -19,11 +22,12 @@ export class Target {
   /** What its health check says; true where there is none. */
   healthy = true;
 
-  constructor(origin: string, basePath: string, pool: Pool) {
+  constructor(origin: string, basePath: string, pool: Pool, strict: StrictClient | null = null) {
     this.origin = origin;
     this.host = new URL(origin).host;
     this.basePath = basePath;
     this.pool = pool;
+    this.strict = strict;
   }
 }
 

@@ -1,8 +1,9 @@
-/** A service behind the gate: a pool for each of its urls, its timeouts, and how its failures are named. */
+/** A service behind the gate: the clients of each of its urls, its timeouts, and how its failures are named. */
 import { buildConnector, errors, Pool } from 'undici';
 import type { UpstreamSettings } from './config/settings.ts';
 import { UpstreamFault } from './fault.ts';
 import { Life } from './life.ts';
+import { StrictClient } from './strict-client.ts';
 import { Target, type TargetChange, Targets } from './targets.ts';
 import { watchHealth } from './upstream-health.ts';
 
@@ -32,7 +33,8 @@ export function openUpstream(settings: UpstreamSettings, options: UpstreamOption
   const visitsMax = options.visitsMax ?? visitsMaxDefault;
   const targets = new Targets(
     settings.urls.map(
-      ({ origin, basePath }) => new Target(origin, basePath, poolOf(origin, settings, visitsMax)),
+      ({ origin, basePath }) =>
+        new Target(origin, basePath, poolOf(origin, settings, visitsMax), strictOf(origin, settings)),
     ),
     () => performance.now(),
     (change) => options.onChange?.({ upstream: settings.name, ...change }),
@@ -40,7 +42,7 @@ export function openUpstream(settings: UpstreamSettings, options: UpstreamOption
   const stopChecks = settings.health === null ? () => {} : watchHealth(targets, settings.health);
   const end = async (how: 'close' | 'destroy'): Promise<void> => {
     stopChecks();
-    await Promise.allSettled(targets.all.map(({ pool }) => pool[how]()));
+    await Promise.allSettled(targets.all.flatMap(({ pool, strict }) => [pool[how](), strict?.[how]()]));
   };
   return {
     settings,
@@ -50,6 +52,13 @@ export function openUpstream(settings: UpstreamSettings, options: UpstreamOption
     close: () => end('close'),
     destroy: () => end('destroy'),
   };
+}
+
+/** Speaks no TLS. */
+function strictOf(origin: string, settings: UpstreamSettings): StrictClient | null {
+  return settings.client === 'strict' && origin.startsWith('http:')
+    ? new StrictClient(origin, settings)
+    : null;
 }
 
 /** Pipelining stays 1: one broken answer must not touch another's (S9). */

@@ -10,17 +10,16 @@ import type { Denial, Policy } from '../policy/types.ts';
 import { StoreFault } from '../store/fault.ts';
 import type { TokenStore } from '../store/token-store.ts';
 import { cutConnection } from './connection.ts';
+import { type Listed, Roster } from './roster.ts';
 
 /** One answer, WebSocket or upload under way. */
-export type Watch = {
+export type Watch = Listed & {
   readonly tokenId: string;
   readonly res: ServerResponse;
   /** The round in which it began. */
   readonly since: number;
   /** Why it was cut; null: it was not. */
   cut: Denial | null;
-  /** Where it stands among those under way; -1: it is over. */
-  at: number;
 };
 
 export type VigilOptions = {
@@ -45,11 +44,7 @@ const batch = 200;
 
 export class Vigil {
   readonly #options: VigilOptions;
-  /**
-   * An array: a Set that every request passes through is ever given new tables, and the old ones, which only a
-   * full collection ends, keep all requests alive that were in them. The collector's pauses were five times as long.
-   */
-  readonly #open: Watch[] = [];
+  readonly #open = new Roster<Watch>();
   #round = 0;
   #timer: NodeJS.Timeout | null = null;
   #looking = false;
@@ -59,27 +54,18 @@ export class Vigil {
   }
 
   get size(): number {
-    return this.#open.length;
+    return this.#open.size;
   }
 
   begin(tokenId: string, res: ServerResponse): Watch {
-    const watch: Watch = { tokenId, res, since: this.#round, cut: null, at: this.#open.length };
-    this.#open.push(watch);
+    const watch: Watch = { tokenId, res, since: this.#round, cut: null, at: -1 };
+    this.#open.add(watch);
     this.#timer ??= setInterval(() => this.#next(), this.#options.everyMs ?? everyMsDefault).unref();
     return watch;
   }
 
-  /** Whether it was still under way. */
-  end(watch: Watch): boolean {
-    const { at } = watch;
-    if (at === -1) return false;
-    const last = this.#open.pop();
-    if (last !== undefined && last !== watch) {
-      this.#open[at] = last;
-      last.at = at;
-    }
-    watch.at = -1;
-    return true;
+  end(watch: Watch): void {
+    this.#open.remove(watch);
   }
 
   close(): void {
@@ -89,7 +75,7 @@ export class Vigil {
 
   #next(): void {
     this.#round++;
-    if (this.#open.length === 0) this.close();
+    if (this.#open.size === 0) this.close();
     else if (!this.#looking) void this.#look();
   }
 
@@ -113,7 +99,7 @@ export class Vigil {
   /** By token, those that were there before the last round began. */
   #due(): Map<string, Watch[]> {
     const byToken = new Map<string, Watch[]>();
-    for (const watch of this.#open) {
+    for (const watch of this.#open.all) {
       if (this.#round - watch.since < 2) continue;
       const others = byToken.get(watch.tokenId);
       if (others === undefined) byToken.set(watch.tokenId, [watch]);
@@ -129,7 +115,7 @@ export class Vigil {
     for (const id of ids) {
       const lost = lostStanding(policy(), found.get(id), now());
       if (lost === null) continue;
-      for (const watch of byToken.get(id) ?? []) if (this.end(watch)) cut(watch, lost);
+      for (const watch of byToken.get(id) ?? []) if (this.#open.remove(watch)) cut(watch, lost);
     }
   }
 }

@@ -7,6 +7,7 @@ import {
   flag,
   list,
   named,
+  oneOf,
   plain,
   size,
   some,
@@ -174,6 +175,13 @@ const upstreamSchema = closed({
   preserve_host: v.optional(
     flag("Whether the upstream is called by the caller's Host rather than by its own."),
     false,
+  ),
+  client: v.optional(
+    oneOf(
+      'What carries requests without a body over plain HTTP; all others go by undici anyway. strict: faster, and refuses every answer in doubt.',
+      ['strict', 'undici'],
+    ),
+    'strict',
   ),
   timeout: v.optional(
     v.pipe(

@@ -35,6 +35,8 @@ export type UpstreamSettings = {
   readonly urls: readonly UpstreamTarget[];
   /** Whether the upstream is called by the caller's Host rather than by its own. */
   readonly preserveHost: boolean;
+  /** What carries requests without a body over plain HTTP; `undici` carries all others. */
+  readonly client: 'strict' | 'undici';
   /** Asked at each url; null: only requests tell how it is. */
   readonly health: { readonly path: string; readonly everyMs: number } | null;
   readonly connectMs: number;
@@ -180,6 +182,7 @@ function resolveUpstreams(at: Resolution): ReadonlyMap<string, UpstreamSettings>
       name,
       urls,
       preserveHost: upstream.preserve_host,
+      client: upstream.client,
       health: health === undefined ? null : { path: health.path, everyMs: health.every },
       connectMs: timeout.connect,
       firstByteMs: timeout.first_byte,

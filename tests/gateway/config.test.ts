@@ -107,6 +107,7 @@ describe('a right config', () => {
             name: 'app',
             urls: [{ origin: 'http://127.0.0.1:9001', basePath: '' }],
             preserveHost: false,
+            client: 'strict',
             health: null,
             connectMs: 1000,
             firstByteMs: 10_000,

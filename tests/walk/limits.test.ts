@@ -16,7 +16,7 @@ const run = Date.now().toString(36);
 
 const config = (origin: string): string => `
 upstreams:
-  app: { url: ${origin} }
+  app: { url: ${origin}, client: undici } 
 token_types:
   user: { prefix: usr_, grantable: [items:read] }
 scopes:

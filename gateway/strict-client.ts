@@ -1,0 +1,119 @@
+/**
+ * Postern's own client for requests without a body, over plain TCP: what it does not take for
+ * certain is a fault, and its connection is closed. Why not undici alone: docs/decisions/0024-strict-client.md.
+ */
+import type { Dispatcher } from 'undici';
+import { UpstreamFault } from './fault.ts';
+import { Roster } from './roster.ts';
+import { type Patience, StrictConnection } from './strict-connection.ts';
+import { type Question, StrictExchange } from './strict-exchange.ts';
+
+const sweepMs = 1000;
+
+/**
+ * One url. Opens as many connections as there are requests at it; how many that may be is counted before it.
+ * Answers through the handlers that undici calls, in the same order.
+ */
+export class StrictClient {
+  readonly #host: string;
+  readonly #port: number;
+  readonly #patience: Patience;
+  readonly #connections = new Roster<StrictConnection>();
+  /** Last in, first out: what is not needed grows old. */
+  readonly #idle: StrictConnection[] = [];
+  #waiting: StrictExchange[] = [];
+  #sweep: NodeJS.Timeout | null = null;
+  #closed: (() => void)[] | null = null;
+
+  constructor(origin: string, patience: Patience) {
+    const { hostname, port } = new URL(origin);
+    this.#host = hostname.replace(/^\[|\]$/g, '');
+    this.#port = Number(port || 80);
+    this.#patience = patience;
+  }
+
+  /** @throws Error for a request that must not be written; nothing has been sent then. */
+  dispatch(question: Question, handler: Dispatcher.DispatchHandler): void {
+    const exchange = new StrictExchange(question, handler);
+    exchange.start();
+    if (exchange.isOver) return;
+    if (this.#closed !== null) {
+      exchange.fail(new UpstreamFault('upstream_unreachable', 'this client is closed', { unsent: true }));
+      return;
+    }
+    if (this.#waiting.push(exchange) === 1) setImmediate(this.#flush);
+  }
+
+  /**
+   * Requests wait for the end of this turn of the event loop: by then it is known which idle connections were
+   * ended, or spoilt by bytes that nobody asked for (CVE-2026-6733).
+   */
+  readonly #flush = (): void => {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const exchange of waiting) {
+      if (exchange.isOver) continue;
+      const connection = this.#takeIdle() ?? this.#open();
+      connection.carry(exchange);
+    }
+  };
+
+  #takeIdle(): StrictConnection | null {
+    for (let one = this.#idle.pop(); one !== undefined; one = this.#idle.pop()) {
+      if (one.isUsable && one.keepUntil > performance.now()) return one;
+      one.destroy();
+    }
+    return null;
+  }
+
+  #open(): StrictConnection {
+    const connection = new StrictConnection(this.#host, this.#port, this.#patience, {
+      released: (one) => this.#keep(one),
+      ended: (one) => this.#forget(one),
+    });
+    this.#connections.add(connection);
+    return connection;
+  }
+
+  #keep(connection: StrictConnection): void {
+    if (this.#closed !== null) {
+      connection.destroy();
+      return;
+    }
+    this.#idle.push(connection);
+    this.#sweep ??= setInterval(this.#dropOld, sweepMs).unref();
+  }
+
+  #forget(connection: StrictConnection): void {
+    this.#connections.remove(connection);
+    const at = this.#idle.indexOf(connection);
+    if (at !== -1) this.#idle.splice(at, 1);
+    if (this.#connections.size === 0) for (const done of this.#closed?.splice(0) ?? []) done();
+  }
+
+  readonly #dropOld = (): void => {
+    const now = performance.now();
+    for (const connection of this.#idle.filter(({ keepUntil }) => keepUntil <= now)) connection.destroy();
+    if (this.#idle.length > 0 || this.#sweep === null) return;
+    clearInterval(this.#sweep);
+    this.#sweep = null;
+  };
+
+  /** Ends idle connections now and the others with their answers. Resolves when all are gone. */
+  async close(): Promise<void> {
+    this.#closed ??= [];
+    const closed = this.#closed;
+    for (const connection of this.#idle.splice(0)) connection.destroy();
+    if (this.#connections.size === 0) return;
+    await new Promise<void>((done) => closed.push(done));
+  }
+
+  /** Ends everything now. */
+  async destroy(): Promise<void> {
+    this.#closed ??= [];
+    for (const exchange of this.#waiting.splice(0)) exchange.fail(new Error('the client was destroyed'));
+    for (const connection of [...this.#connections.all])
+      connection.fail(new Error('the client was destroyed'));
+    await this.close();
+  }
+}
