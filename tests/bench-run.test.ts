@@ -80,6 +80,7 @@ const names: Names = {
   ours: { none: 'us', redis: 'us + Redis' },
   auth: { none: 'auth', redis: 'auth + Redis' },
   fastify: { none: 'fastify', redis: 'fastify + Redis' },
+  lua: 'lua',
 };
 
 const series = (name: string, cpuUs: readonly number[], rest: Partial<Series> = {}): Series => ({

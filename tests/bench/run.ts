@@ -7,7 +7,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -21,6 +21,7 @@ import { caddy } from './peers/caddy.ts';
 import { fastify, fastifyRedis } from './peers/fastify.ts';
 import { haproxy } from './peers/haproxy.ts';
 import { answer, direct, nginxAuth, nginxAuthRedis, nginxPlain, startUpstream } from './peers/nginx.ts';
+import { luaModule, nginxLuaRedis } from './peers/nginx-lua.ts';
 import { postern, posternLocal, posternRedis, posternVariants } from './peers/postern.ts';
 import type { Caller, Stage, Started, Target } from './peers/stage.ts';
 import { goalsOf, goalsTable, type Names, type Paced, paceTable, type Round, rushTable } from './report.ts';
@@ -29,6 +30,7 @@ const peers: readonly Target[] = [
   nginxPlain,
   nginxAuth,
   nginxAuthRedis,
+  nginxLuaRedis,
   haproxy,
   caddy,
   fastify,
@@ -48,6 +50,7 @@ const names: Names = {
   ours: { none: postern.name, redis: posternRedis.name },
   auth: { none: nginxAuth.name, redis: nginxAuthRedis.name },
   fastify: { none: fastify.name, redis: fastifyRedis.name },
+  lua: nginxLuaRedis.name,
 };
 
 const rate = 2000;
@@ -89,14 +92,22 @@ type Entrant = {
 };
 
 /** Debian's packages of the programs that its name alone does not say. */
-const packages: Readonly<Record<string, string>> = { postgres: 'postgresql' };
+const packages: Readonly<Record<string, string>> = {
+  postgres: 'postgresql',
+  [luaModule]: 'libnginx-mod-http-lua lua-nginx-redis',
+};
+/** A module is a file, no program. */
+const machine = {
+  ...thisMachine,
+  has: (name: string) => (name.startsWith('/') ? existsSync(name) : thisMachine.has(name)),
+};
 const provided = new Map<string, string | null>();
 
 /** Null: it is there. */
 function missing(program: string): string | null {
   const known = provided.get(program);
   if (known !== undefined) return known;
-  const found = provide(thisMachine, program, packages[program] ?? program, `put ${program} on PATH`);
+  const found = provide(machine, program, packages[program] ?? program, `put ${program} on PATH`);
   const problem = found.state === 'missing' ? `${program} ${notOnPath}: ${found.remedy}` : null;
   provided.set(program, problem);
   return problem;

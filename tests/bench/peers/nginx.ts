@@ -12,7 +12,8 @@ export const answer = JSON.stringify({
   text: 'words enough to be worth an answer, and not one more than that'.padEnd(104, '.'),
 });
 
-const server = (port: number, rest: string, upstreams = ''): string => `
+export const server = (port: number, rest: string, upstreams = '', modules = ''): string => `
+${modules}
 worker_processes 1;
 daemon off;
 pid nginx.pid;
@@ -31,14 +32,14 @@ http {
   }
 }`;
 
-const pool = (name: string, port: number): string =>
+export const pool = (name: string, port: number): string =>
   `upstream ${name} { server 127.0.0.1:${port}; keepalive 128; keepalive_requests 1000000000; }`;
 
-const toApp = `proxy_http_version 1.1;
+export const toApp = `proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_pass http://app;`;
 
-async function startNginx(stage: Stage, port: number, core: 0 | 1, config: string): Promise<Launched> {
+export async function startNginx(stage: Stage, port: number, core: 0 | 1, config: string): Promise<Launched> {
   const folder = join(stage.folder, `nginx-${port}`);
   mkdirSync(folder);
   const path = join(folder, 'nginx.conf');
