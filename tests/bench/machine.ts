@@ -132,3 +132,20 @@ function readOr<T>(path: string, read: (text: string) => T, otherwise: T): T {
   }
   return read(text);
 }
+
+/** Of what takes part, where it is there. */
+export function versions(): string {
+  const said = (program: string, flag: string): string => {
+    const { stdout, stderr } = spawnSync(program, [flag], { encoding: 'utf8' });
+    const version = /\d+\.\d+\.\d+/.exec(`${stdout ?? ''}${stderr ?? ''}`)?.[0];
+    return version === undefined ? '' : `${program} ${version}`;
+  };
+  const all = [
+    ['nginx', '-v'],
+    ['haproxy', '-v'],
+    ['caddy', 'version'],
+    ['redis-server', '--version'],
+  ] as const;
+  const found = all.map(([program, flag]) => said(program, flag)).filter((text) => text !== '');
+  return [`node ${process.versions.node}`, ...found].join(', ');
+}
