@@ -21,7 +21,10 @@ export class StrictClient {
   readonly #connections = new Roster<StrictConnection>();
   /** Last in, first out: what is not needed grows old. */
   readonly #idle: StrictConnection[] = [];
+  /** Their answers ended in this turn of the event loop: what the upstream did behind them has not been read. */
+  readonly #fresh: StrictConnection[] = [];
   #waiting: StrictExchange[] = [];
+  #isTurning = false;
   #sweep: NodeJS.Timeout | null = null;
   #closed: (() => void)[] | null = null;
 
@@ -41,14 +44,23 @@ export class StrictClient {
       exchange.fail(new UpstreamFault('upstream_unreachable', 'this client is closed', { unsent: true }));
       return;
     }
-    if (this.#waiting.push(exchange) === 1) setImmediate(this.#flush);
+    this.#waiting.push(exchange);
+    this.#awaitTurn();
+  }
+
+  #awaitTurn(): void {
+    if (this.#isTurning) return;
+    this.#isTurning = true;
+    setImmediate(this.#turn);
   }
 
   /**
    * Requests wait for the end of this turn of the event loop: by then it is known which idle connections were
-   * ended, or spoilt by bytes that nobody asked for (CVE-2026-6733).
+   * ended, or spoilt by bytes that nobody asked for (CVE-2026-6733). Those whose answers have just ended are for the
+   * next turn, before which they are read once more: many an upstream ends them without having said so.
    */
-  readonly #flush = (): void => {
+  readonly #turn = (): void => {
+    this.#isTurning = false;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const exchange of waiting) {
@@ -56,6 +68,8 @@ export class StrictClient {
       const connection = this.#takeIdle() ?? this.#open();
       connection.carry(exchange);
     }
+    for (const connection of this.#fresh) if (connection.isUsable) this.#idle.push(connection);
+    this.#fresh.length = 0;
   };
 
   #takeIdle(): StrictConnection | null {
@@ -80,7 +94,8 @@ export class StrictClient {
       connection.destroy();
       return;
     }
-    this.#idle.push(connection);
+    this.#fresh.push(connection);
+    this.#awaitTurn();
     this.#sweep ??= setInterval(this.#dropOld, sweepMs).unref();
   }
 
@@ -94,7 +109,7 @@ export class StrictClient {
   readonly #dropOld = (): void => {
     const now = performance.now();
     for (const connection of this.#idle.filter(({ keepUntil }) => keepUntil <= now)) connection.destroy();
-    if (this.#idle.length > 0 || this.#sweep === null) return;
+    if (this.#idle.length + this.#fresh.length > 0 || this.#sweep === null) return;
     clearInterval(this.#sweep);
     this.#sweep = null;
   };
@@ -103,7 +118,7 @@ export class StrictClient {
   async close(): Promise<void> {
     this.#closed ??= [];
     const closed = this.#closed;
-    for (const connection of this.#idle.splice(0)) connection.destroy();
+    for (const connection of [...this.#idle.splice(0), ...this.#fresh.splice(0)]) connection.destroy();
     if (this.#connections.size === 0) return;
     await new Promise<void>((done) => closed.push(done));
   }
