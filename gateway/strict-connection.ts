@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { AnswerParser, type AnswerSink } from './answer-parser.ts';
 import { UpstreamFault } from './fault.ts';
 import type { Listed } from './roster.ts';
-import type { StrictExchange } from './strict-exchange.ts';
+import { noHeaders, type StrictExchange } from './strict-exchange.ts';
 
 /** 0: as long as it takes. */
 export type Patience = { readonly connectMs: number; readonly firstByteMs: number; readonly idleMs: number };
@@ -22,9 +22,6 @@ export type Owner = {
   readonly released: (connection: StrictConnection) => void;
   readonly ended: (connection: StrictConnection) => void;
 };
-
-/** Nothing reads these. */
-const noHeaders = {};
 
 export class StrictConnection implements AnswerSink, Listed {
   at = -1;
@@ -78,6 +75,7 @@ export class StrictConnection implements AnswerSink, Listed {
   carry(exchange: StrictExchange): void {
     this.#exchange = exchange;
     exchange.connection = this;
+    if (exchange.paused) this.pause();
     if (this.#isOpen) this.#send(exchange);
   }
 
@@ -152,11 +150,8 @@ export class StrictConnection implements AnswerSink, Listed {
 
   onEnd(rawTrailers: string[]): void {
     const exchange = this.#exchange;
-    if (exchange === null) return;
-    exchange.rawTrailers = rawTrailers;
-    exchange.handler.onResponseEnd?.(exchange, noHeaders);
-    exchange.isOver = true;
     this.#exchange = null;
+    exchange?.end(rawTrailers);
   }
 
   /** The answer is over: another may follow, where nothing speaks against it. */

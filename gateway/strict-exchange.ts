@@ -9,6 +9,9 @@ export type Question = {
   readonly headers: readonly string[];
 };
 
+/** Nothing reads these: what came stands in the raw ones. */
+export const noHeaders = {};
+
 export class StrictExchange implements Dispatcher.DispatchController {
   /** The whole head, latin1. */
   readonly text: string;
@@ -49,6 +52,17 @@ export class StrictExchange implements Dispatcher.DispatchController {
     if (this.isOver || !this.paused) return;
     this.paused = false;
     this.connection?.resume();
+  }
+
+  /** Over before its handler hears so: nothing that it does then reaches the connection. */
+  end(rawTrailers: string[]): void {
+    this.isOver = true;
+    this.rawTrailers = rawTrailers;
+    try {
+      this.handler.onResponseEnd?.(this, noHeaders);
+    } catch (error) {
+      this.handler.onResponseError?.(this, error instanceof Error ? error : new Error('thrown value'));
+    }
   }
 
   fail(error: Error): void {

@@ -1,0 +1,123 @@
+/** The strict client while its handlers steer, upstreams are silent, and it is closed: every request is told of one end. */
+import type { Socket } from 'node:net';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { StrictClient } from '../../gateway/strict-client.ts';
+import { type RawUpstream, startRawUpstream } from '../fixtures/raw-upstream.ts';
+import { ask, clientOf, type Hand, type Moment, type Reactions, told } from './strict-stage.ts';
+
+const ok = 'HTTP/1.1 200 OK\r\n';
+const good = `${ok}Content-Length: 4\r\n\r\ngood`;
+const goodTold = ['start', 'sent', 'head 200', 'body good', 'end'];
+const moments = ['start', 'sent', 'head', 'body', 'end'] as const;
+const upTo = (moment: Moment) => goodTold.slice(0, moments.indexOf(moment as 'start') + 1);
+
+let upstream: RawUpstream;
+let client: StrictClient;
+beforeAll(async () => {
+  upstream = await startRawUpstream();
+});
+afterAll(() => upstream.stop());
+beforeEach(() => {
+  upstream.answer = (socket) => void socket.write(good);
+  client = clientOf(upstream.url, { firstByteMs: 1000 });
+});
+afterEach(() => client.destroy());
+
+describe('a handler', () => {
+  const leave = (hand: Hand) => hand.abort(new Error('left'));
+  const fail = () => {
+    throw new Error('thrown');
+  };
+  /** What it was told, when the next two requests have been answered. */
+  async function toldOf(reactions: Reactions): Promise<readonly string[]> {
+    const asked = ask(client, '/', reactions);
+    await asked.over;
+    await nextTurn();
+    const [one, two] = [ask(client), ask(client)];
+    expect(await told(one)).toEqual(goodTold);
+    expect(await told(two)).toEqual(goodTold);
+    return asked.told;
+  }
+
+  test.each(moments.slice(0, 4))('that leaves at %s is told of nothing but that', async (moment) => {
+    expect(await toldOf({ [moment]: leave })).toEqual([...upTo(moment), 'error left']);
+  });
+
+  test('that leaves when all is over is told of nothing more', async () => {
+    expect(await toldOf({ end: leave })).toEqual(goodTold);
+  });
+
+  test.each(['sent', 'head', 'body', 'end'] as const)(
+    'that throws at %s is told so, once',
+    async (moment) => {
+      expect(await toldOf({ [moment]: fail })).toEqual([...upTo(moment), 'error thrown']);
+    },
+  );
+
+  test.each(moments)('that wants nothing at %s and goes on at once misses nothing', async (moment) => {
+    const waver = (hand: Hand) => {
+      hand.pause();
+      hand.resume();
+    };
+    expect(await toldOf({ [moment]: waver })).toEqual(goodTold);
+  });
+
+  test.each(moments)('that wants nothing at %s for a while misses nothing', async (moment) => {
+    const pause = (hand: Hand) => {
+      hand.pause();
+      setTimeout(() => hand.resume(), 20);
+    };
+    expect(await toldOf({ [moment]: pause })).toEqual(goodTold);
+  });
+
+  test.each(moments.slice(1, 4))('that wants nothing at %s may still leave', async (moment) => {
+    const pause = (hand: Hand) => {
+      hand.pause();
+      setTimeout(() => leave(hand), 20);
+    };
+    expect(await toldOf({ [moment]: pause })).toEqual([...upTo(moment), 'error left']);
+  });
+
+  test('that leaves twice is told once', async () => {
+    const reactions = { body: leave, error: leave };
+    expect(await toldOf(reactions)).toEqual([...upTo('body'), 'error left']);
+  });
+
+  test.each(['start', 'head'] as const)('that wants nothing from %s on is sent no more', async (moment) => {
+    const part = Buffer.alloc(64 * 1024);
+    let taken = 0;
+    upstream.answer = (socket) => {
+      const more = () => {
+        taken += part.length;
+        while (socket.write(part)) taken += part.length;
+      };
+      socket.on('drain', more);
+      socket.write(`${ok}\r\n`);
+      more();
+    };
+    ask(client, '/', { [moment]: (hand: Hand) => hand.pause() });
+    await sleep(150);
+    const takenByKernel = taken;
+    await sleep(100);
+    expect(takenByKernel).toBeGreaterThan(0);
+    expect(taken).toBe(takenByKernel);
+  });
+
+  test('that pauses in an answer which ends with its connection hears of the proper end, and of a reset', async () => {
+    for (const [finish, end] of [
+      [(socket: Socket) => socket.end(), 'end'],
+      [(socket: Socket) => socket.resetAndDestroy(), 'error read ECONNRESET'],
+    ] as const) {
+      upstream.answer = (socket) => {
+        socket.write(`${ok}\r\nall`);
+        setTimeout(() => finish(socket), 10);
+      };
+      const pause = (hand: Hand) => {
+        hand.pause();
+        setTimeout(() => hand.resume(), 40);
+      };
+      expect(await told(ask(client, '/', { body: pause }))).toEqual([...upTo('head'), 'body all', end]);
+    }
+  });
+});
