@@ -70,6 +70,7 @@ export class StrictClient {
     }
     for (const connection of this.#fresh) if (connection.isUsable) this.#idle.push(connection);
     this.#fresh.length = 0;
+    this.#settle();
   };
 
   #takeIdle(): StrictConnection | null {
@@ -103,7 +104,12 @@ export class StrictClient {
     this.#connections.remove(connection);
     const at = this.#idle.indexOf(connection);
     if (at !== -1) this.#idle.splice(at, 1);
-    if (this.#connections.size === 0) for (const done of this.#closed?.splice(0) ?? []) done();
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (this.#closed === null || this.#connections.size > 0 || this.#waiting.length > 0) return;
+    for (const done of this.#closed.splice(0)) done();
   }
 
   readonly #dropOld = (): void => {
@@ -119,16 +125,17 @@ export class StrictClient {
     this.#closed ??= [];
     const closed = this.#closed;
     for (const connection of [...this.#idle.splice(0), ...this.#fresh.splice(0)]) connection.destroy();
-    if (this.#connections.size === 0) return;
-    await new Promise<void>((done) => closed.push(done));
+    const gone = new Promise<void>((done) => closed.push(done));
+    this.#settle();
+    await gone;
   }
 
   /** Ends everything now. */
   async destroy(): Promise<void> {
     this.#closed ??= [];
-    for (const exchange of this.#waiting.splice(0)) exchange.fail(new Error('the client was destroyed'));
-    for (const connection of [...this.#connections.all])
-      connection.fail(new Error('the client was destroyed'));
+    const fault = new UpstreamFault('upstream_protocol_error', 'the client was destroyed');
+    for (const exchange of this.#waiting.splice(0)) exchange.fail(fault);
+    for (const connection of [...this.#connections.all]) connection.fail(fault);
     await this.close();
   }
 }

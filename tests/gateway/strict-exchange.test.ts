@@ -121,3 +121,61 @@ describe('a handler', () => {
     }
   });
 });
+
+describe('a client that is closed', () => {
+  test('takes no more, and says that nothing was sent', async () => {
+    await client.close();
+    const asked = ask(client);
+    expect(await told(asked)).toEqual(['start', 'error this client is closed']);
+    expect(asked.error()).toMatchObject({ code: 'upstream_unreachable', unsent: true });
+  });
+
+  test('answers first what it was asked before, written or not', async () => {
+    const early = ask(client);
+    await nextTurn();
+    const late = ask(client);
+    await client.close();
+    expect([early.told, late.told]).toEqual([goodTold, goodTold]);
+  });
+
+  test('waits for a request that has not been written when it is closed', async () => {
+    const asked = ask(client);
+    await client.close();
+    expect(asked.told).toEqual(goodTold);
+  });
+
+  test('is closed where all that waited have left', async () => {
+    const asked = ask(client);
+    const closed = client.close();
+    asked.hand().abort(new Error('left'));
+    await closed;
+    expect(asked.told).toEqual(['start', 'error left']);
+  });
+
+  test('ends idle connections at once', async () => {
+    const ended = new Promise((resolve) => {
+      upstream.answer = (socket) => {
+        socket.once('close', resolve);
+        socket.write(good);
+      };
+    });
+    await ask(client).over;
+    await Promise.all([client.close(), client.close(), ended]);
+  });
+
+  test('by force ends what waits, connects, is answered or is paused, each once', async () => {
+    upstream.answer = (socket) => void socket.write(`${ok}\r\ngood`);
+    const answered = ask(client);
+    const paused = ask(client, '/', { head: (hand) => hand.pause() });
+    while (answered.told.length < 4 || paused.told.length < 3) await nextTurn();
+    const connecting = ask(client);
+    await nextTurn();
+    const waiting = ask(client);
+    await client.destroy();
+    const end = 'error the client was destroyed';
+    expect(answered.told).toEqual([...upTo('body'), end]);
+    expect(paused.told).toEqual([...upTo('head'), end]);
+    expect(connecting.told).toEqual(['start', end]);
+    expect(waiting.told).toEqual(['start', end]);
+  });
+});
