@@ -23,6 +23,9 @@ export type Owner = {
   readonly ended: (connection: StrictConnection) => void;
 };
 
+/** What a timer takes for more it takes for 1. */
+const timerMsMax = 2 ** 31 - 1;
+
 export class StrictConnection implements AnswerSink, Listed {
   at = -1;
   /** Monotonic ms, while idle. */
@@ -60,7 +63,7 @@ export class StrictConnection implements AnswerSink, Listed {
       owner.ended(this);
     });
     this.#connecting = within(patience.connectMs, () =>
-      this.fail(new UpstreamFault('upstream_timeout', 'no connection in time', { unsent: true })),
+      this.#giveUp('no connection in time', () => !this.#isOpen, true),
     );
   }
 
@@ -95,10 +98,22 @@ export class StrictConnection implements AnswerSink, Listed {
   }
 
   readonly #late = (): void => {
-    if (this.#awaitsHead) this.fail(new UpstreamFault('upstream_timeout', 'no answer in time'));
+    if (this.#awaitsHead) this.#giveUp('no answer in time', () => this.#awaitsHead);
   };
 
-  readonly #silent = (): void => this.fail(new UpstreamFault('upstream_timeout', 'the answer went silent'));
+  readonly #silent = (): void => {
+    const { bytesRead } = this.#socket;
+    this.#giveUp('the answer went silent', () => this.#socket.bytesRead === bytesRead);
+  };
+
+  /** Where it was this process that was held up, what has come by now is read first. */
+  #giveUp(reason: string, isStillDue: () => boolean, unsent = false): void {
+    const exchange = this.#exchange;
+    setImmediate(() => {
+      if (this.#exchange !== exchange || !isStillDue()) return;
+      this.fail(new UpstreamFault('upstream_timeout', reason, { unsent }));
+    });
+  }
 
   #read(bytes: number): boolean {
     // Nobody asked, or the one who did has left.
@@ -195,5 +210,5 @@ export class StrictConnection implements AnswerSink, Listed {
 
 /** null: there is no limit. */
 function within(ms: number, late: () => void): NodeJS.Timeout | null {
-  return ms === 0 ? null : setTimeout(late, ms).unref();
+  return ms === 0 ? null : setTimeout(late, Math.min(ms, timerMsMax)).unref();
 }

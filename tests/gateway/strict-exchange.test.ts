@@ -4,7 +4,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { StrictClient } from '../../gateway/strict-client.ts';
 import { type RawUpstream, startRawUpstream } from '../fixtures/raw-upstream.ts';
-import { ask, clientOf, type Hand, type Moment, type Reactions, told } from './strict-stage.ts';
+import { ask, clientOf, type Hand, holdUp, type Moment, type Reactions, told } from './strict-stage.ts';
 
 const ok = 'HTTP/1.1 200 OK\r\n';
 const good = `${ok}Content-Length: 4\r\n\r\ngood`;
@@ -119,6 +119,92 @@ describe('a handler', () => {
       };
       expect(await told(ask(client, '/', { body: pause }))).toEqual([...upTo('head'), 'body all', end]);
     }
+  });
+});
+
+describe('patience', () => {
+  const half = `${ok}Content-Length: 4\r\n\r\ngo`;
+  const impatient = { firstByteMs: 60, idleMs: 60 };
+  const replaced = async (patience: Parameters<typeof clientOf>[1]) => {
+    await client.destroy();
+    client = clientOf(upstream.url, patience);
+  };
+
+  test('for a first byte ends, on a new connection and on one that was idle for longer than it', async () => {
+    await replaced(impatient);
+    await ask(client).over;
+    await sleep(100);
+    upstream.answer = () => {};
+    const asked = [ask(client), ask(client)];
+    for (const one of asked) expect(await told(one)).toEqual(['start', 'sent', 'error no answer in time']);
+    expect(asked[0]?.error()).toMatchObject({ code: 'upstream_timeout', unsent: false });
+  });
+
+  test('for a head is not for each of its bytes', async () => {
+    await replaced(impatient);
+    upstream.answer = async (socket) => {
+      for (const byte of good) {
+        socket.write(byte);
+        await sleep(10);
+      }
+    };
+    expect(await told(ask(client))).toEqual(['start', 'sent', 'error no answer in time']);
+  });
+
+  test('begins anew with an interim answer', async () => {
+    await replaced({ firstByteMs: 250 });
+    upstream.answer = async (socket) => {
+      for (let i = 0; i < 4; i++) {
+        socket.write('HTTP/1.1 102 Processing\r\n\r\n');
+        await sleep(80);
+      }
+      socket.write(good);
+    };
+    expect((await told(ask(client))).slice(-3)).toEqual(goodTold.slice(-3));
+  });
+
+  test('for silence in an answer ends, and does not run while the reader wants nothing', async () => {
+    await replaced(impatient);
+    upstream.answer = (socket) => void socket.write(half);
+    const fault = 'error the answer went silent';
+    expect(await told(ask(client))).toEqual([...upTo('head'), 'body go', fault]);
+    upstream.answer = (socket) => {
+      socket.write(half);
+      setTimeout(() => socket.write('od'), 150);
+    };
+    const pause = (hand: Hand) => {
+      hand.pause();
+      setTimeout(() => hand.resume(), 200);
+    };
+    const asked = ask(client, '/', { head: pause });
+    expect(await told(asked)).toEqual(goodTold);
+  });
+
+  test.each([
+    ['0', 0],
+    ['more than a timer can hold', 30 * 86_400_000],
+  ])('of %s has no end', async (_name, ms) => {
+    await replaced({ connectMs: ms, firstByteMs: ms, idleMs: ms });
+    upstream.answer = (socket) => {
+      setTimeout(() => socket.write(half), 30);
+      setTimeout(() => socket.write('od'), 60);
+    };
+    expect(await told(ask(client))).toEqual(goodTold);
+  });
+
+  test('does not run out on an answer that was there while we were held up', async () => {
+    await replaced({ ...impatient, connectMs: 60 });
+    upstream.answer = (socket) => {
+      socket.write(half);
+      holdUp(120);
+      setImmediate(() => {
+        socket.write('od');
+        holdUp(120);
+      });
+    };
+    const asked = ask(client);
+    setImmediate(() => holdUp(120));
+    expect(await told(asked)).toEqual(goodTold);
   });
 });
 
