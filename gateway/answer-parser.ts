@@ -285,7 +285,7 @@ function noteField(framing: AnswerFraming, name: string, value: string): void {
       framing.closes = true;
     }
   } else if (name === 'keep-alive') {
-    const seconds = /(?:^|[,\s])timeout=([0-9]{1,6})(?:$|[,\s])/i.exec(value)?.[1];
+    const seconds = /(?:^|[^a-z])timeout\s*=\s*"?([0-9]+)/i.exec(value)?.[1];
     if (seconds !== undefined) framing.idleHintMs = Number(seconds) * 1000;
   }
 }
