@@ -9,7 +9,7 @@ export type Stand = {
   gateway: GatewayFixture;
   /** Behind /public/…, /admin and /limited. */
   upstream: UpstreamFixture;
-  /** Behind /raw/…, in bytes. */
+  /** Behind /strict/… and /undici/…, in bytes: by either client. */
   raw: RawUpstream;
   /** A token that may read /admin. */
   token: string;
@@ -26,7 +26,10 @@ export function useStand(): Stand {
   beforeAll(async () => {
     [stand.upstream, stand.raw] = await Promise.all([startUpstream(), startRawUpstream()]);
     stand.gateway = await startTestGateway(`
-upstreams: { app: { url: ${stand.upstream.url} }, raw: { url: ${stand.raw.url} } }
+upstreams:
+  app: { url: ${stand.upstream.url} }
+  strict: { url: ${stand.raw.url}, client: strict }
+  undici: { url: ${stand.raw.url}, client: undici }
 token_types:
   admin: { prefix: ad_, scopes: [admin], attributes: { user: required } }
   old: { prefix: old_, scopes: [admin], hash: { use: bcrypt, cost: 4, lookup_chars: 12 } }
@@ -41,7 +44,8 @@ apis:
       POST /public/{path...}: { allow: public }
       GET /admin: { allow: { admin: admin, old: admin } }
       GET /limited: { allow: public, limits: [few] }
-      GET /raw/{name}: { to: raw, allow: public }
+      GET /strict/{name}: { to: strict, allow: public }
+      GET /undici/{name}: { to: undici, allow: public }
 `);
     stand.token = (await stand.gateway.mint('admin', { attributes: { user: 'ada' } })).token;
   });

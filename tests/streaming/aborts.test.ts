@@ -28,6 +28,8 @@ afterEach(() => gateway.idle());
 test.each([
   ['before the answer', getOf('/http/x'), false],
   ['in the middle of the answer', getOf('/http/x'), true],
+  ['before the answer of undici', getOf('/undici/http/x'), false],
+  ['in the middle of the answer of undici', getOf('/undici/http/x'), true],
   ['in the middle of its body', `${postOf('/http/x', 'Content-Length: 1000')}half`, false],
   [
     'in the middle of a chunked body',
@@ -62,22 +64,31 @@ describe('an upstream that breaks off in the middle of its answer', () => {
     ['until it closes', '\r\nhalf of it'],
   ] as const;
 
-  test.each(framings)('%s, by a reset: the client never sees a clean end', async (_name, rest) => {
-    gateway.raw = (socket) =>
-      void socket.once('data', async () => {
-        socket.write(`HTTP/1.1 200 OK\r\n${rest}`);
-        await sleep(30);
-        socket.resetAndDestroy();
-      });
-    const text = await cutAnswer('/raw/x');
-    expect(text).not.toContain('0\r\n\r\n');
-  });
+  const either = (all: readonly (readonly [string, string])[]) =>
+    all.flatMap(([name, rest]) => [
+      [name, rest, ''],
+      [`${name}, through undici`, rest, '/undici'],
+    ]);
 
-  test.each(framings.slice(0, 4))(
+  test.each(either(framings))(
+    '%s, by a reset: the client never sees a clean end',
+    async (_name, rest, way) => {
+      gateway.raw = (socket) =>
+        void socket.once('data', async () => {
+          socket.write(`HTTP/1.1 200 OK\r\n${rest}`);
+          await sleep(30);
+          socket.resetAndDestroy();
+        });
+      const text = await cutAnswer(`${way}/raw/x`);
+      expect(text).not.toContain('0\r\n\r\n');
+    },
+  );
+
+  test.each(either(framings.slice(0, 4)))(
     '%s, by closing early: the client never sees a clean end',
-    async (_name, rest) => {
+    async (_name, rest, way) => {
       gateway.raw = (socket) => void socket.once('data', () => socket.end(`HTTP/1.1 200 OK\r\n${rest}`));
-      const text = await cutAnswer('/raw/x');
+      const text = await cutAnswer(`${way}/raw/x`);
       expect(text).not.toContain('0\r\n\r\n');
     },
   );
@@ -163,6 +174,7 @@ test('500 clients that leave at random points leave nothing behind', async () =>
   const chance = chanceOf(7);
   const requests = [
     getOf('/http/slow'),
+    getOf('/undici/http/slow'),
     `${postOf('/http/up', 'Content-Length: 100000')}${'x'.repeat(50_000)}`,
     `${postOf('/http/up', 'Transfer-Encoding: chunked')}5\r\nabcde\r\n`,
     'GET /http/half HTTP/1.1\r\nHost: lo',

@@ -1,4 +1,7 @@
-/** A gateway in a process of its own before three upstreams: one that is scripted, one of bare sockets, one that is not there. */
+/**
+ * A gateway in a process of its own before three upstreams: one that is scripted, one of bare sockets, one that is not
+ * there. The first two are called by undici as well, as /undici/http/... and /undici/raw/....
+ */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, createServer as createSocketServer, type Socket } from 'node:net';
@@ -64,6 +67,8 @@ function configOf({ httpPort, rawPort, timeout }: Places): string {
 upstreams:
   http: { url: http://127.0.0.1:${httpPort}, timeout: ${timeout} }
   raw: { url: http://127.0.0.1:${rawPort}, timeout: ${timeout} }
+  http-undici: { url: http://127.0.0.1:${httpPort}, timeout: ${timeout}, client: undici }
+  raw-undici: { url: http://127.0.0.1:${rawPort}, timeout: ${timeout}, client: undici }
   nobody: { url: http://127.0.0.1:1, timeout: ${timeout} }
 token_types:
   user: { prefix: u_, grantable: [a] }
@@ -78,6 +83,8 @@ apis:
       POST /capped/{rest...}: { allow: public, body: { max: 64KiB } }
       GET /raw/{rest...}: { allow: public, to: raw }
       POST /raw/{rest...}: { allow: public, to: raw, body: { max: none } }
+      GET /undici/http/{rest...}: { allow: public, to: http-undici }
+      GET /undici/raw/{rest...}: { allow: public, to: raw-undici }
       GET /nobody: { allow: public, to: nobody }
       POST /private: { allow: { user: a } }
 `;
