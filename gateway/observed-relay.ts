@@ -5,7 +5,7 @@
 import type { Dispatcher } from 'undici';
 import { UpstreamFault } from './fault.ts';
 import type { Observer } from './observer.ts';
-import { type Delivered, hasOtherCoding, type Relay, rawText, relayAnswer } from './relay.ts';
+import { type Delivered, hasOtherCoding, interimMax, type Relay, rawText, relayAnswer } from './relay.ts';
 
 /** The longest answer that is read, in bytes. */
 export const observedBytesMax = 1024 * 1024;
@@ -35,6 +35,7 @@ class ObservedRelay implements Dispatcher.DispatchHandler {
   /** How the caller left while an answer was owed. */
   #left: Delivered | null = null;
   #fault: Error | null = null;
+  #interimToNobody = 0;
   /** The held answer on its way to the caller. */
   #replay: Replay | null = null;
 
@@ -72,6 +73,7 @@ class ObservedRelay implements Dispatcher.DispatchHandler {
   ): void {
     if (status < 200) {
       if (this.#left === null) this.#inner.onResponseStart?.(controller, status, headers, message);
+      else if (++this.#interimToNobody > interimMax) throw unreadable('too many interim answers');
       return;
     }
     if (status > 299) {

@@ -25,7 +25,7 @@ export type Relay = {
 };
 
 /** Nobody waits for the caller to read interim answers, and each starts the wait for the first byte anew. */
-const interimMax = 100;
+export const interimMax = 100;
 
 /** Up to here an answer is held for its body, so that head and body leave in one write. */
 const heldBytesMax = 64 * 1024;

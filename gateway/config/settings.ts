@@ -156,6 +156,9 @@ function resolveRedis(at: Resolution): RedisSettings | null {
   return { url, required: redis.required, instances: redis.instances };
 }
 
+/** What node's timers can count; beyond it they would not wait at all. */
+const waitMsMax = 24 * 24 * 3600 * 1000;
+
 function resolveUpstreams(at: Resolution): ReadonlyMap<string, UpstreamSettings> {
   const upstreams = new Map<string, UpstreamSettings>();
   for (const [name, upstream] of Object.entries(at.config.upstreams)) {
@@ -172,6 +175,11 @@ function resolveUpstreams(at: Resolution): ReadonlyMap<string, UpstreamSettings>
       urls.push(target);
     }
     const { timeout, health } = upstream;
+    for (const [key, ms] of Object.entries(timeout)) {
+      if (ms > 0 && ms <= waitMsMax) continue;
+      const hint = 'write a time from 1ms to 24d';
+      at.errors.push(inValue(['upstreams', name, 'timeout', key], 'nobody can wait for that long', hint));
+    }
     if (health?.every === 0) {
       const hint = 'write how often each url is asked: 5s';
       at.errors.push(

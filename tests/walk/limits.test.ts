@@ -16,7 +16,8 @@ const run = Date.now().toString(36);
 
 const config = (origin: string): string => `
 upstreams:
-  app: { url: ${origin}, client: undici } 
+  # Its diagnostics tell when a request goes on.
+  app: { url: ${origin}, client: undici }
 token_types:
   user: { prefix: usr_, grantable: [items:read] }
 scopes:

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { readAnswers } from '../fixtures/answers.ts';
 import { type GatewayFixture, startTestGateway } from '../fixtures/gateway.ts';
 import { eventually } from '../fixtures/process.ts';
+import { startRawUpstream } from '../fixtures/raw-upstream.ts';
 import { startUpstream, type UpstreamFixture } from '../fixtures/upstream.ts';
 
 let upstream: UpstreamFixture;
@@ -70,4 +71,32 @@ test('a caller who reads slowly hears all of it', async () => {
   expect(answers.map(({ status }) => status)).toEqual(Array(12).fill(200));
   expect(answers.every(({ body }) => JSON.parse(body).filler === filler)).toBe(true);
   expect(accounts('/slow').map(({ aborted = false }) => aborted)).toEqual(Array(12).fill(false));
+});
+
+test('interim answers without end, for a caller who has left, do not hold the upstream for ever', async () => {
+  const raw = await startRawUpstream();
+  onTestFinished(() => raw.stop());
+  const own = await startTestGateway(`
+upstreams: { app: { url: ${raw.url} } }
+token_types: { user: { prefix: u_, scopes: [], attributes: { user: required } } }
+apis:
+  main:
+    to: app
+    types: [user]
+    routes:
+      GET /me: { allow: { user: any_scope } }
+      DELETE /all: { allow: public, observe: { on: 2xx, end: { type: user, attributes: { user: json:/user } } } }
+`);
+  onTestFinished(() => own.stop());
+  const { promise: ended, resolve } = Promise.withResolvers<void>();
+  raw.answer = (socket) => {
+    raw.answer = () => {};
+    socket.once('close', () => resolve());
+    caller.destroy();
+    const interim = setInterval(() => socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(20)), 10);
+    socket.once('close', () => clearInterval(interim));
+  };
+  const caller = connect(own.port, '127.0.0.1').on('error', () => {});
+  caller.write('DELETE /all HTTP/1.1\r\nHost: a\r\n\r\n');
+  await ended;
 });
