@@ -12,6 +12,7 @@ import { serveOperations } from './admin/operations-serve.ts';
 import { BodyBudget } from './body-buffer.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { drain } from './drain.ts';
+import { faultOf } from './fault.ts';
 import type { Gate } from './gate.ts';
 import type { Readiness } from './health.ts';
 import { Life } from './life.ts';
@@ -25,6 +26,7 @@ import { createSigner, type Signer } from './signer.ts';
 import { createSigningKey } from './signing-key-file.ts';
 import { buildSite, type Site, type SiteMakers } from './site.ts';
 import { openUpstream } from './upstream.ts';
+import { createUsageMeter, type UsageMeter } from './usage-meter.ts';
 import { Vigil } from './vigil.ts';
 import { watchConfig } from './watch.ts';
 
@@ -89,7 +91,12 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   };
   let site = buildSite(config, makers, null, signer);
   const bodies = new BodyBudget(options.bodyBudgetBytes);
-  const gate = openGate(() => site, { tokens, limiter, bodies, life, log, metrics });
+  const usage = createUsageMeter({
+    usage: tokens.usage,
+    now: Date.now,
+    onFailure: (error) => log.error({ event: 'usage_not_written', reason: faultOf(error).reason }),
+  });
+  const gate = openGate(() => site, { tokens, limiter, bodies, life, log, metrics, usage });
   const reloading = reloader({
     read: () => readConfig(options),
     site: () => site,
@@ -111,6 +118,7 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   const stop = async (): Promise<void> => {
     await drain({ server: front, life, times: site.config.listen, log });
     gate.vigil.close();
+    await usage.close();
     await Promise.all([closeServer(health), tokens.close(), limiter.close()]);
     await Promise.all([...site.upstreams.values()].map((upstream) => upstream.destroy()));
   };
@@ -133,10 +141,11 @@ type Parts = {
   readonly life: Life;
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly usage: UsageMeter;
 };
 
 function openGate(site: () => Site, parts: Parts): Gate {
-  const { tokens, limiter, bodies, life, log, metrics } = parts;
+  const { tokens, limiter, bodies, life, log, metrics, usage } = parts;
   const writeLog = createAccessLog(log, Date.now);
   const bug = (error: unknown, requestId: string | null): void => {
     const stack = error instanceof Error ? (error.stack ?? error.message) : 'thrown value';
@@ -159,6 +168,7 @@ function openGate(site: () => Site, parts: Parts): Gate {
       pins: tokens.pins,
       probes: tokens.probes,
       audit: tokens.audit,
+      usage: tokens.usage,
       now: Date.now,
     }),
     bodies,
@@ -167,6 +177,7 @@ function openGate(site: () => Site, parts: Parts): Gate {
     account: (account) => {
       metrics.count(account);
       writeLog(account);
+      usage.note(account);
     },
     upstreamSeconds: metrics.upstreamSeconds,
     vigil: new Vigil({

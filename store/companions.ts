@@ -2,9 +2,11 @@
 import type { AuditStore } from './audit-store.ts';
 import type { PinStore } from './pin-store.ts';
 import type { ProbeStore } from './probe-store.ts';
+import type { UsageStore } from './usage-store.ts';
 
 export type Companions = {
   readonly pins: PinStore;
   readonly probes: ProbeStore;
   readonly audit: AuditStore;
+  readonly usage: UsageStore;
 };

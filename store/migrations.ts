@@ -3,6 +3,7 @@ import { createTokens } from './migrations/0001-tokens.ts';
 import { createPinsAndAudit } from './migrations/0002-pins.ts';
 import { createTokenAttributes } from './migrations/0003-token-attributes.ts';
 import { createActivations } from './migrations/0004-activations.ts';
+import { createUsageTables } from './migrations/0006-usage.ts';
 import { builder, type Statement } from './schema.ts';
 
 export type Migration = { readonly name: string; readonly statements: readonly Statement[] };
@@ -12,6 +13,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0002-pins', statements: createPinsAndAudit(builder) },
   { name: '0003-token-attributes', statements: createTokenAttributes(builder) },
   { name: '0004-activations', statements: createActivations(builder) },
+  { name: '0006-usage', statements: createUsageTables(builder) },
 ];
 
 /** Where a file records which migrations it has had: one row each, by name. */

@@ -77,6 +77,30 @@ export type ActivationsTable = {
   deactivated_by: string | null;
 };
 
+/** One row a token, row of the matrix and bucket of time. */
+export type UsageTable = {
+  /** '': nobody known. */
+  token_id: string;
+  /** How long the bucket is: 60 or 3600. */
+  seconds: number;
+  /** Unix seconds. */
+  start: number;
+  /** '': none was chosen. */
+  route: string;
+  passed: number;
+  refused: number;
+  failed: number;
+};
+
+/** One row a token that was used. */
+export type TokenUsesTable = {
+  token_id: string;
+  /** Unix ms. */
+  at: number;
+  address: string;
+  route: string;
+};
+
 /** Written once, never changed. */
 export type AuditTable = {
   /** `aud_` and a ULID. */
@@ -97,6 +121,8 @@ export type Schema = {
   token_attributes: TokenAttributesTable;
   pins: PinsTable;
   activations: ActivationsTable;
+  usage: UsageTable;
+  token_uses: TokenUsesTable;
   audit: AuditTable;
 };
 

@@ -13,6 +13,7 @@ import { createProbes } from './probes.ts';
 import type { Change, Statement } from './schema.ts';
 import { type OpenTokens, Tokens, type TokensOptions } from './tokens.ts';
 import type { Uses } from './tokens-database.ts';
+import { createUsage } from './usage.ts';
 
 export type PostgresTokensOptions = TokensOptions & {
   /** To a database whose schema is up to date; closed with the store. */
@@ -62,6 +63,7 @@ export function createPostgresTokens(options: PostgresTokensOptions): OpenTokens
     pins: createPostgresPins(database),
     probes: createProbes({ ...rooms, writeAlone: inLineFor(PROBES_ALONE) }),
     audit: createPostgresAudit(database),
+    usage: createUsage(rooms),
     writeUses: async (uses) => {
       await link.write([markAllUsed(uses)]);
     },

@@ -13,6 +13,7 @@ import { prepareReads } from './token-reads.ts';
 import type { ListFilter, TokenPage } from './token-store.ts';
 import { type OpenTokens, Tokens, type TokensOptions } from './tokens.ts';
 import type { TokensDatabase } from './tokens-database.ts';
+import { createUsage } from './usage.ts';
 import { openWriter, type Writer } from './writer.ts';
 import type { StatementResult } from './writer-thread.ts';
 
@@ -114,6 +115,7 @@ function databaseOf(
     known: null,
     pins: openSqlitePins(link),
     probes: createProbes(rooms),
+    usage: createUsage(rooms),
     audit: openSqliteAudit(link),
 
     health() {

@@ -82,6 +82,7 @@ export class Tokens implements OpenTokens {
   readonly pins: Companions['pins'];
   readonly probes: Companions['probes'];
   readonly audit: Companions['audit'];
+  readonly usage: Companions['usage'];
   readonly rotate: TokenChanges['rotate'];
   readonly regenerate: TokenChanges['regenerate'];
   readonly update: TokenChanges['update'];
@@ -113,6 +114,7 @@ export class Tokens implements OpenTokens {
     this.pins = database.pins;
     this.probes = database.probes;
     this.audit = database.audit;
+    this.usage = database.usage;
     this.#nextId = createTokenIds(options.now);
     this.#digests = new TokenDigests(options.peppers ?? new Map());
     this.#redigest = createRedigest({

@@ -1,6 +1,7 @@
 /** What every command has at hand: streams, exit codes, the config, and errors that end a command. */
 import { Option } from 'commander';
 import { type Checked, wordComplaint } from '../../policy/token-input.ts';
+import { parseDuration } from '../../policy/units.ts';
 import { type LoadedConfig, loadConfig, type Need } from '../config/load.ts';
 import type { Problem } from '../config/problems.ts';
 import type { ConfigRefused } from '../read-config.ts';
@@ -88,6 +89,13 @@ export function count(text: string): number {
   const number = /^[0-9]{1,4}$/.test(text) ? Number(text) : 0;
   if (number >= 1 && number <= 1000) return number;
   throw new CommandFailed(exitCodes.usage, `"${text}" is not a number from 1 to 1000`);
+}
+
+/** For options that take a time, in ms. */
+export function duration(text: string): number {
+  const parsed = parseDuration(text);
+  if (parsed.ok) return parsed.value;
+  throw new CommandFailed(exitCodes.usage, `${parsed.message}; ${parsed.hint}`);
 }
 
 /** For options that may be given several times. */

@@ -31,9 +31,9 @@ export async function atDesk<T>(
   try {
     const tokens = await openStore(store, { peppers, now: shell.now, readonly: access === 'read' });
     try {
-      const { pins, probes, audit } = tokens;
+      const { pins, probes, audit, usage } = tokens;
       const { now } = shell;
-      return await work({ policy, triggerSigners, tokens, pins, probes, audit, now, by: 'cli' });
+      return await work({ policy, triggerSigners, tokens, pins, probes, audit, usage, now, by: 'cli' });
     } finally {
       await tokens.close();
     }

@@ -1,13 +1,11 @@
 /** `postern token rotate|regenerate|update|disable|enable`: straight on the store, beside a gateway that may be running. */
 import type { Command } from 'commander';
 import { attributesOfPairs, typeNamed } from '../../policy/token-input.ts';
-import { parseDuration } from '../../policy/units.ts';
 import {
   allowed,
-  CommandFailed,
   collect,
   configOption,
-  exitCodes,
+  duration,
   printJson,
   type Shell,
   storeConfigOf,
@@ -184,10 +182,4 @@ function printSecret(
 
 function collectMore(value: string, before: readonly string[] | undefined): readonly string[] {
   return collect(value, before ?? none);
-}
-
-function duration(text: string): number {
-  const parsed = parseDuration(text);
-  if (parsed.ok) return parsed.value;
-  throw new CommandFailed(exitCodes.usage, `${parsed.message}; ${parsed.hint}`);
 }

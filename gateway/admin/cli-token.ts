@@ -1,7 +1,6 @@
 /** `postern token create|list|show|revoke`: straight on the store, beside a gateway that may be running. */
 import type { Command } from 'commander';
 import { attributesOfPairs, typeNamed } from '../../policy/token-input.ts';
-import { parseDuration } from '../../policy/units.ts';
 import { storeName } from '../config/store-settings.ts';
 import { addImport } from './cli-import.ts';
 import {
@@ -10,6 +9,7 @@ import {
   collect,
   configOption,
   count,
+  duration,
   exitCodes,
   formatTable,
   paint,
@@ -176,10 +176,4 @@ async function revoke(id: string, options: Common & { reason?: string }, shell: 
   const view = viewOf(allowed(answer ?? unknownToken()), config.policy, shell.now());
   if (options.json) return printJson(shell, view);
   shell.out(`${view.id} is revoked since ${view.revoked_at}\n`);
-}
-
-function duration(text: string): number {
-  const parsed = parseDuration(text);
-  if (parsed.ok) return parsed.value;
-  throw new CommandFailed(exitCodes.usage, `${parsed.message}; ${parsed.hint}`);
 }

@@ -11,6 +11,7 @@ import { addProbe } from './cli-probe.ts';
 import { addServe } from './cli-serve.ts';
 import { CommandFailed, configProblemsOf, type ExitCode, exitCodes, type Shell } from './cli-shell.ts';
 import { addToken } from './cli-token.ts';
+import { addUsage } from './cli-usage.ts';
 
 /** Runs one command. Never throws; the answer is the exit code. */
 export async function run(argv: readonly string[], streams: Omit<Shell, 'exit'>): Promise<ExitCode> {
@@ -48,6 +49,7 @@ function commands(shell: Shell): Command {
   addToken(program, shell);
   addPin(program, shell);
   addProbe(program, shell);
+  addUsage(program, shell);
   addAudit(program, shell);
   return program;
 }

@@ -20,6 +20,7 @@ import type { AuditStore } from '../../store/audit-store.ts';
 import type { PinStore } from '../../store/pin-store.ts';
 import type { ProbeStore } from '../../store/probe-store.ts';
 import type { CreatedToken, ImportedToken, TokenPage, TokenStore } from '../../store/token-store.ts';
+import type { UsageStore } from '../../store/usage-store.ts';
 import type { TriggerSigners } from '../trigger.ts';
 import { readImportRow } from './import-row.ts';
 
@@ -32,6 +33,7 @@ export type Desk = {
   /** What signs triggers, by type. */
   readonly triggerSigners: TriggerSigners;
   readonly audit: AuditStore;
+  readonly usage: UsageStore;
   /** Unix ms. */
   readonly now: () => number;
   /** Who acts, for the record. */

@@ -205,13 +205,14 @@ test('an import that cannot be written fails as a whole, and not behind its own 
   const loading = loadConfigText(pinConfig, 'gateway.config.yaml', {});
   if (!loading.ok) expect.fail('the config does not load');
   const { policy } = loading.config;
-  const { pins, probes, audit } = store;
+  const { pins, probes, audit, usage } = store;
   const desk = {
     policy,
     tokens: store,
     pins,
     probes,
     audit,
+    usage,
     triggerSigners: new Map(),
     now: Date.now,
     by: 'cli',

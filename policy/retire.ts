@@ -1,0 +1,30 @@
+/** Whether the old token of a rotation is still needed, by what is known of both. */
+
+export type RotationEvidence = {
+  /** Unix ms; null: never used, as far as is known. */
+  readonly oldLastUsedAt: number | null;
+  readonly newLastUsedAt: number | null;
+  /** When the new one was made, Unix ms. */
+  readonly rotatedAt: number;
+  /** Whether the old one can still be used. */
+  readonly oldLives: boolean;
+};
+
+export type RetireVerdict = { readonly safe: boolean; readonly because: string };
+
+/** What runs once a day would have been seen by then. */
+export const quietMs = 25 * 3_600_000;
+
+/** @param now Unix ms. */
+export function judgeRetirement(evidence: RotationEvidence, now: number): RetireVerdict {
+  const { oldLastUsedAt, newLastUsedAt, rotatedAt, oldLives } = evidence;
+  if (!oldLives) return { safe: true, because: 'the old token cannot be used any more' };
+  if (newLastUsedAt === null) return { safe: false, because: 'the new token was never used' };
+  const quietSince = Math.max(oldLastUsedAt ?? 0, rotatedAt);
+  if (now - quietSince >= quietMs) {
+    return { safe: true, because: 'the new token is in use, and the old one was not for 25 hours' };
+  }
+  return oldLastUsedAt !== null && oldLastUsedAt > rotatedAt
+    ? { safe: false, because: 'the old token was used within the last 25 hours, after the new one was made' }
+    : { safe: false, because: 'the new token is in use; wait until it is 25 hours old, for what runs once a day' };
+}

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { judgeRetirement, quietMs, type RotationEvidence } from '../../policy/retire.ts';
+
+const now = 1_000 * quietMs;
+const rotatedAt = now - 3 * quietMs;
+const evidence: RotationEvidence = {
+  oldLastUsedAt: rotatedAt - 1,
+  newLastUsedAt: now - 1,
+  rotatedAt,
+  oldLives: true,
+};
+
+test('safe: the new one is in use, and the old one was not for long enough', () => {
+  expect(judgeRetirement(evidence, now).safe).toBe(true);
+  expect(judgeRetirement({ ...evidence, oldLastUsedAt: null }, now).safe).toBe(true);
+});
+
+test('not safe while the new one was never used', () => {
+  expect(judgeRetirement({ ...evidence, newLastUsedAt: null }, now)).toEqual({
+    safe: false,
+    because: 'the new token was never used',
+  });
+});
+
+test.each([
+  [quietMs - 1, false],
+  [quietMs, true],
+  [quietMs + 1, true],
+])('an old token last used %i ms ago: %s', (agoMs, safe) => {
+  const verdict = judgeRetirement({ ...evidence, oldLastUsedAt: now - agoMs }, now);
+  expect(verdict.safe).toBe(safe);
+  if (!safe) expect(verdict.because).toContain('after the new one was made');
+});
+
+test('right after the rotation nobody can tell yet', () => {
+  const verdict = judgeRetirement({ ...evidence, rotatedAt: now - 10, oldLastUsedAt: now - 20 }, now);
+  expect(verdict).toEqual({
+    safe: false,
+    because: 'the new token is in use; wait until it is 25 hours old, for what runs once a day',
+  });
+});
+
+test('a token that cannot be used any more is needed by nobody', () => {
+  expect(judgeRetirement({ ...evidence, oldLives: false, newLastUsedAt: null }, now).safe).toBe(true);
+});
