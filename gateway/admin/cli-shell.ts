@@ -11,6 +11,15 @@ export const exitCodes = { ok: 0, refused: 1, usage: 2, config: 78 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
+/** What of a terminal there is. */
+export type Seat = {
+  /** Whether `out` and `err` are read by a person. */
+  readonly out: boolean;
+  readonly err: boolean;
+  /** Asks for a yes or no; null: nobody can answer. */
+  readonly ask: ((question: string) => Promise<boolean>) | null;
+};
+
 /** Where a command reads and writes; the process's own, or a test's. */
 export type Shell = {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -18,6 +27,10 @@ export type Shell = {
   readonly err: (text: string) => void;
   /** Whether `out` is a terminal that shows colours. */
   readonly colours: boolean;
+  /** Absent: nobody sits there. */
+  readonly terminal?: Seat;
+  /** What is piped in. Absent: nothing. */
+  readonly stdin?: () => AsyncIterable<Buffer>;
   /** Unix ms. */
   readonly now: () => number;
   /** Says how the command ended, where that is not well. */

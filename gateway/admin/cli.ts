@@ -1,4 +1,5 @@
 /** The terminal face: `postern COMMAND`. Reads words and words answers; what is done is done elsewhere. */
+import { createInterface } from 'node:readline/promises';
 import { Command, CommanderError } from 'commander';
 import { formatProblem } from '../config/problems.ts';
 import { addAudit } from './cli-audit.ts';
@@ -8,6 +9,7 @@ import { addExplain } from './cli-explain.ts';
 import { addMatrix } from './cli-matrix.ts';
 import { addPin } from './cli-pin.ts';
 import { addProbe } from './cli-probe.ts';
+import { addScan } from './cli-scan.ts';
 import { addServe } from './cli-serve.ts';
 import { CommandFailed, configProblemsOf, type ExitCode, exitCodes, type Shell } from './cli-shell.ts';
 import { addToken } from './cli-token.ts';
@@ -51,6 +53,7 @@ function commands(shell: Shell): Command {
   addProbe(program, shell);
   addUsage(program, shell);
   addAudit(program, shell);
+  addScan(program, shell);
   return program;
 }
 
@@ -90,9 +93,24 @@ export async function main(): Promise<void> {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     colours: process.stdout.isTTY === true && !process.env.NO_COLOR,
+    terminal: {
+      out: process.stdout.isTTY === true,
+      err: process.stderr.isTTY === true,
+      ask: process.stdin.isTTY && process.stderr.isTTY ? askOnce : null,
+    },
+    stdin: () => process.stdin,
     now: Date.now,
   });
   // A `serve` that failed half-way may have left something open that would keep the process.
   if (exitCode !== exitCodes.ok) process.exit(exitCode);
   process.exitCode = exitCode;
+}
+
+async function askOnce(question: string): Promise<boolean> {
+  const asking = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await asking.question(`${question} [y/N] `)).trim());
+  } finally {
+    asking.close();
+  }
 }

@@ -39,9 +39,9 @@ export type Loading =
 
 /**
  * `store`: for work beside a gateway, which needs no Redis, no upstream and no key to sign with; `keys`: the same, but
- * with those of signed token types.
+ * with those of signed token types; `shapes`: for what asks nobody, and only has to know what tokens look like.
  */
-export type Need = 'everything' | 'store' | 'keys';
+export type Need = 'everything' | 'store' | 'keys' | 'shapes';
 
 /** Reads and judges a config file. Never throws for what the file holds or lacks. */
 export function loadConfig(file: string, env: Environment, need: Need = 'everything'): Loading {
@@ -111,8 +111,9 @@ function isIn(path: ConfigPath, lists: readonly ConfigProblem[]): boolean {
 }
 
 /** Whether a key is about what only the gateway itself reaches: whoever revokes a token at night may lack it. */
-function isApart([section, , key]: ConfigPath, need: Need): boolean {
-  if (section === 'token_types') return key === 'key' && need === 'store';
+function isApart([section, , key, part]: ConfigPath, need: Need): boolean {
+  if (need === 'shapes' && (section === 'store' || (key === 'hash' && part === 'pepper'))) return true;
+  if (section === 'token_types') return key === 'key' && need !== 'keys';
   return section === 'redis' || section === 'upstreams' || section === 'identity';
 }
 
