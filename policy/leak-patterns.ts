@@ -15,14 +15,14 @@ export type LeakPattern = {
   readonly checksum: 'crc32-base62' | null;
 };
 
-export const issueAlphabets: Readonly<Record<TokenType['issue']['alphabet'], string>> = {
+const issueAlphabets: Readonly<Record<TokenType['issue']['alphabet'], string>> = {
   base62: '0-9A-Za-z',
   hex: '0-9a-f',
   base64url: '0-9A-Za-z_-',
 };
 
 /** Base62 characters at the end of a token with `checksum`. */
-export const checksumLength = 6;
+const checksumLength = 6;
 
 /** What stands before a word where text is escaped: the `n` of `\n` and the `22` of `%22` belong to no word. */
 const escapes = '\\\\[nrtbf]|%[0-9A-Fa-f]{2}';

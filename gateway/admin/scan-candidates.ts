@@ -1,11 +1,12 @@
 /**
- * Where tokens could stand in a text, by the shapes of their types. One pass for all types, linear in the text: a single
- * regular expression finds where something could begin, and looks at most 512 characters ahead from there.
+ * Where tokens could stand in a text, by the shapes of their types. Linear in the text: one regular expression finds the
+ * marks of all types that have one, and from there at most 512 characters are looked at.
  */
-import { escapeRegex, issueAlphabets, randomPart } from '../../policy/leak-patterns.ts';
+import { escapeRegex, randomPart } from '../../policy/leak-patterns.ts';
 import type { TokenType } from '../../policy/token-types.ts';
 import type { Policy } from '../../policy/types.ts';
 import { couldBe } from '../credential.ts';
+import { lettersOf, wordStarts } from './scan-runs.ts';
 
 /** A token as it may stand there. */
 export type Reading = {
@@ -50,38 +51,73 @@ const idAtEnd = /[0-9A-Za-z_-]{1,64}$/;
 const pipedRandomMin = 16;
 
 export function candidateFinder(policy: Policy, types: readonly TokenType[]): FindCandidates {
-  const starts: string[] = [];
+  const [piped, others] = [types.filter(isPiped), types.filter((type) => !isPiped(type))];
+  const bare = others.filter(({ prefixes }) => prefixes.length === 0);
+  // Apart: together the marks of both would be looked for more slowly than one after the other.
+  const marked = [others, piped].map((some) => markedFinder(policy, some));
+  const finders = [...marked, ...bare.map((type) => bareFinder(policy, type))];
+  return (text, from, to) => {
+    const found = finders.flatMap((find) => find(text, from, to));
+    return found.length < 2 ? found : merged(found);
+  };
+}
+
+function isPiped({ format }: TokenType): boolean {
+  return format === 'id_pipe_random';
+}
+
+/** Types whose tokens show themselves by a prefix or a `|`. */
+function markedFinder(policy: Policy, types: readonly TokenType[]): FindCandidates {
+  const marks: string[] = [];
   const attempts: Attempt[] = [];
   for (const type of types) {
-    if (type.format === 'id_pipe_random') {
-      starts.push(...pipes.map(escapeRegex));
+    if (isPiped(type)) {
+      marks.push(
+        `(?<=[0-9A-Za-z_-])(?:${pipes.map(escapeRegex).join('|')})(?=[0-9A-Za-z_-]{${pipedMin(type)}})`,
+      );
       attempts.push(pipedAttempt(policy, type));
-    } else if (type.prefixes.length === 0) {
-      starts.push(bareShape(type));
-      attempts.push(bareAttempt(policy, type));
-    } else {
-      for (const [written, prefix] of type.prefixes.flatMap(spellings)) {
-        starts.push(escapeRegex(written));
-        attempts.push(prefixAttempt(policy, type, written, prefix));
-      }
+    }
+    for (const [written, prefix] of type.prefixes.flatMap(spellings)) {
+      marks.push(escapeRegex(written));
+      attempts.push(prefixAttempt(policy, type, written, prefix));
     }
   }
-  if (starts.length === 0) return () => [];
-  const start = new RegExp([...new Set(starts)].join('|'), 'g');
+  if (marks.length === 0) return () => [];
+  const mark = new RegExp([...new Set(marks)].join('|'), 'g');
   return (text, from, to) => {
     const found: Candidate[] = [];
-    start.lastIndex = from;
-    for (let hit = start.exec(text); hit !== null && hit.index < to; hit = start.exec(text)) {
-      const at = hit.index;
-      const here = attempts.map((attempt) => attempt(text, at)).filter((candidate) => candidate !== null);
-      found.push(...(here.length > 1 ? merged(here) : here));
-      start.lastIndex = at + 1;
+    mark.lastIndex = from;
+    for (let hit = mark.exec(text); hit !== null && hit.index < to; hit = mark.exec(text)) {
+      for (const attempt of attempts) {
+        const candidate = attempt(text, hit.index);
+        if (candidate !== null) found.push(candidate);
+      }
+      mark.lastIndex = hit.index + 1;
     }
     return found;
   };
 }
 
-/** One candidate a place: a prefix and an alias that begins alike, or two types of one shape, are readings of it. */
+/** Without a prefix nothing but its length and alphabet tells a token from a word; an escape may stand before it. */
+function bareFinder(policy: Policy, type: TokenType): FindCandidates {
+  const shape = new RegExp(randomPart(type), 'y');
+  const letters = lettersOf(type.issue.alphabet === 'base64url');
+  const min = type.issue.length;
+  const lengths = { min, max: min + escapeLettersMax };
+  return (text, from, to) =>
+    wordStarts(text, from, to, letters, lengths).flatMap((start) => {
+      for (let at = start; at <= start + escapeLettersMax; at++) {
+        const whole = matched(shape, text, at);
+        if (whole === '' || !endsWord(text, at + min, type)) continue;
+        if (at > start && !endsEscape(text, at)) continue;
+        const candidate = candidateOf(policy, type, at, at, '', [[whole, true]]);
+        return candidate === null ? [] : [candidate];
+      }
+      return [];
+    });
+}
+
+/** In order, one candidate a place: a prefix and an alias that begins alike, or two types of one shape, are readings of it. */
 function merged(candidates: readonly Candidate[]): readonly Candidate[] {
   const starts = new Map<number, Reading[]>();
   for (const { start, readings } of candidates) {
@@ -94,7 +130,7 @@ function merged(candidates: readonly Candidate[]): readonly Candidate[] {
       else if (isWhole) known[same] = reading;
     }
   }
-  return [...starts].map(([start, readings]) => ({ start, readings }));
+  return [...starts].sort(([a], [b]) => a - b).map(([start, readings]) => ({ start, readings }));
 }
 
 /** A prefix as it is, and as urls and JSON write what it holds. */
@@ -120,35 +156,9 @@ function prefixAttempt(policy: Policy, type: TokenType, written: string, prefix:
   };
 }
 
-/** Without a prefix nothing but its length and alphabet tells a token from a word; an escape may stand before it. */
-function bareShape(type: TokenType): string {
-  const either = `[${issueAlphabets[type.issue.alphabet]}0-9A-Za-z_]`;
-  const { length } = type.issue;
-  return `(?<!${either})${either}{${length},${length + escapeLettersMax}}(?!${either})`;
-}
-
-function bareAttempt(policy: Policy, type: TokenType): Attempt {
-  const shape = new RegExp(randomPart(type), 'y');
-  const tryAt = (text: string, at: number): Candidate | null => {
-    const whole = matched(shape, text, at);
-    if (whole === '' || !endsWord(text, at + whole.length, type)) return null;
-    if (!beginsWord(text, at, whole)) return null;
-    return candidateOf(policy, type, at, at, '', [[whole, true]]);
-  };
-  return (text, at) => {
-    if (at > 0 && text.charAt(at - 1) === '-' && dashEnds(type)) return null;
-    for (let skipped = 0; skipped <= escapeLettersMax; skipped++) {
-      const candidate = tryAt(text, at + skipped);
-      if (candidate !== null) return candidate;
-    }
-    return null;
-  };
-}
-
 /** Noticed by its `|`: the id stands before it. */
 function pipedAttempt(policy: Policy, type: TokenType): Attempt {
   const shape = new RegExp(randomPart(type), 'y');
-  const randomMin = Math.min(pipedRandomMin, type.issue.length);
   return (text, at) => {
     const pipe = pipes.find((one) => text.startsWith(one, at));
     if (pipe === undefined) return null;
@@ -160,23 +170,26 @@ function pipedAttempt(policy: Policy, type: TokenType): Attempt {
     const run = matched(bareRun, text, from);
     return candidateOf(policy, type, at - id.length, from, `${id}|`, [
       [isWhole ? whole : '', true],
-      [run.length < randomMin ? '' : run, false],
+      [run, false],
     ]);
   };
 }
 
-/** The longest that can be an id and begins where a word does; null: none. */
+/** Of what follows the `|`: less is a table or a pipe in a shell. */
+function pipedMin({ issue }: TokenType): number {
+  return Math.min(pipedRandomMin, issue.length);
+}
+
+/** The longest that can be an id and begins where a word does; null: none. Of `\n2` in JSON it is `2`. */
 function idBefore(text: string, end: number): string | null {
   const before = text.slice(Math.max(0, end - charsBefore), end);
   const run = idAtEnd.exec(before)?.[0];
   if (run === undefined) return null;
   const at = end - run.length;
-  if (beginsWord(text, at, run) && text[at - 1] !== '-') return run;
-  // `\n2|…` in JSON: the run took the `n` for its own.
-  for (let skipped = 1; skipped <= escapeLettersMax && skipped < run.length; skipped++) {
+  for (let skipped = 0; skipped <= escapeLettersMax && skipped < run.length; skipped++) {
     if (endsEscape(text, at + skipped)) return run.slice(skipped);
   }
-  return null;
+  return at > 0 && /[\w-]/.test(text.charAt(at - 1)) ? null : run;
 }
 
 function candidateOf(
