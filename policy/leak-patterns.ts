@@ -61,7 +61,7 @@ function bounded(token: string, { issue, checksum, format }: TokenType, prefix =
   const dashBegins = format !== undefined || (prefix === '' ? dashEnds : !/^\w/.test(prefix));
   const left = dashBegins ? '^|[^0-9A-Za-z_-]' : '\\b';
   const right = dashEnds ? '(?:[^0-9A-Za-z_-]|$)' : '\\b';
-  return `(?:${left}|${escapes})(${token})${right}`;
+  return `(?:${escapes}|${left})(${token})${right}`;
 }
 
 export function escapeRegex(text: string): string {

@@ -6,7 +6,7 @@ import { escapeRegex, randomPart } from '../../policy/leak-patterns.ts';
 import type { TokenType } from '../../policy/token-types.ts';
 import type { Policy } from '../../policy/types.ts';
 import { couldBe } from '../credential.ts';
-import { lettersOf, wordStarts } from './scan-runs.ts';
+import { lettersOf, wordStart, wordStarts } from './scan-runs.ts';
 
 /** A token as it may stand there. */
 export type Reading = {
@@ -47,7 +47,8 @@ const escapeLettersMax = 5;
 const pipes = ['\\u007c', '\\u007C', '%7C', '%7c', '\\|', '|'];
 const bareRun = /[0-9A-Za-z_-]{1,513}/y;
 const anyRun = /[0-9A-Za-z._~+/=|-]{1,513}/y;
-const idAtEnd = /[0-9A-Za-z_-]{1,64}$/;
+const idLetters = lettersOf(true);
+const idCharsMax = 64;
 const pipedRandomMin = 16;
 
 export function candidateFinder(policy: Policy, types: readonly TokenType[]): FindCandidates {
@@ -182,14 +183,11 @@ function pipedMin({ issue }: TokenType): number {
 
 /** The longest that can be an id and begins where a word does; null: none. Of `\n2` in JSON it is `2`. */
 function idBefore(text: string, end: number): string | null {
-  const before = text.slice(Math.max(0, end - charsBefore), end);
-  const run = idAtEnd.exec(before)?.[0];
-  if (run === undefined) return null;
-  const at = end - run.length;
-  for (let skipped = 0; skipped <= escapeLettersMax && skipped < run.length; skipped++) {
-    if (endsEscape(text, at + skipped)) return run.slice(skipped);
+  const begin = wordStart(text, end, idLetters, idCharsMax);
+  for (let at = begin; at <= begin + escapeLettersMax && at < end; at++) {
+    if (endsEscape(text, at)) return text.slice(at, end);
   }
-  return at > 0 && /[\w-]/.test(text.charAt(at - 1)) ? null : run;
+  return end - begin > idCharsMax || begin === end ? null : text.slice(begin, end);
 }
 
 function candidateOf(

@@ -48,7 +48,7 @@ export async function openRepository(path: string, env: GitEnv): Promise<Reposit
 
 /** Blobs, commits and tags; trees hold names only. @throws CommandFailed */
 export async function* gitObjects(path: string, env: GitEnv, maxBytes: number): AsyncGenerator<GitEvent> {
-  const listing = start(path, env, ['rev-list', '--objects', '--all']);
+  const listing = start(path, env, ['rev-list', '--objects', '--missing=print', '--all']);
   const sizing = start(path, env, [
     'cat-file',
     '--batch-check=%(objectname) %(objecttype) %(objectsize) %(rest)',

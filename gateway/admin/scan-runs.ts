@@ -43,6 +43,13 @@ export function wordStarts(
   return starts;
 }
 
+/** Where the word that ends before `end` begins; of one that is longer than `max` letters, no more than one more is looked at. */
+export function wordStart(text: string, end: number, letters: Letters, max: number): number {
+  let start = end;
+  while (start > 0 && end - start <= max && isLetter(text, start - 1, letters)) start--;
+  return start;
+}
+
 function wordEnd(text: string, from: number, letters: Letters): number {
   let end = from;
   while (end < text.length && isLetter(text, end, letters)) end++;
