@@ -68,6 +68,10 @@ export function addScan(program: Command, shell: Shell): void {
     .option('--revoke', 'end what was found and still works, once you said yes; asks nobody in a pipe')
     .option('--patterns', 'print a regular expression per type and prefix, for other scanners, and end')
     .option('--json', 'print one line, as where stdout is no terminal')
+    .addHelpText(
+      'after',
+      '\nEnds with 0 where nothing is found, with 1 where something is or not all could be read.',
+    )
     .action((paths: readonly string[], options: Options) => scan(paths, options, shell));
 }
 

@@ -1,6 +1,15 @@
 /** Walks folders for `scan`: every file, ignored by git or not; no link is followed. Reads in pieces, so memory stays flat. */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  statSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { escapeRegex } from '../../policy/leak-patterns.ts';
 
 /** What the walk comes upon. Paths begin with the one that was asked for. */
@@ -74,25 +83,36 @@ function entriesOf(path: string) {
 /**
  * Hands a file on in pieces, each good until the next; `false` from `take` ends it early.
  *
+ * @param isNamed whether somebody asked for this very file: then a pipe is waited for.
  * @throws Error with a code, as `node:fs` has it.
  */
 export async function readFile(
   path: string,
-  maxBytes: number,
+  { maxBytes, isNamed }: { readonly maxBytes: number; readonly isNamed: boolean },
   take: (piece: Buffer) => Promise<boolean>,
 ): Promise<FileRead> {
-  // A pipe that took the file's place must not be waited for.
-  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  // A pipe or link that took the place of a file that was come upon is neither waited for nor followed.
+  const wary = isNamed ? 0 : constants.O_NONBLOCK | constants.O_NOFOLLOW;
+  const file = openSync(path, constants.O_RDONLY | wary);
   try {
     const stats = fstatSync(file);
     if (stats.size > maxBytes) return 'large';
-    const piece = Buffer.allocUnsafe(Math.min(pieceBytes, Math.max(1, stats.size + 1)));
+    const piece = Buffer.allocUnsafe(stats.isFile() ? Math.min(pieceBytes, stats.size + 1) : pieceBytes);
     for (let read = readSync(file, piece); read > 0; read = readSync(file, piece)) {
       if (!(await take(piece.subarray(0, read)))) break;
     }
     return 'read';
   } finally {
     closeSync(file);
+  }
+}
+
+/** Where git is to be asked about a path: a file is in its folder's repository. */
+export function folderOf(path: string): string {
+  try {
+    return statSync(path).isDirectory() ? path : dirname(path);
+  } catch {
+    return path;
   }
 }
 

@@ -9,11 +9,11 @@ const clearLine = '\r\u001b[K';
 
 export function createProgress(shell: Shell): Progress {
   if (shell.terminal?.err !== true) return { show() {}, end() {} };
-  let shownAt = performance.now();
+  let shownAt = shell.now();
   let isShown = false;
   return {
     show({ tally: { files, objects, bytes }, findings }) {
-      const now = performance.now();
+      const now = shell.now();
       if (now - shownAt < everyMs) return;
       shownAt = now;
       isShown = true;

@@ -1,6 +1,6 @@
 /** `postern scan`: carries what files, stdin and histories hold to the finder and the judge, and keeps the account. */
 import type { FindCandidates } from './scan-candidates.ts';
-import { codeOf, type Excludes, readFile, walk } from './scan-files.ts';
+import { codeOf, type Excludes, folderOf, readFile, walk } from './scan-files.ts';
 import { type GitEnv, gitObjects, type Origin, openRepository, originsOf } from './scan-git.ts';
 import type { Judge, Judged } from './scan-judge.ts';
 import { type Place, TextScan } from './scan-text.ts';
@@ -75,7 +75,7 @@ export class Scan {
       else if (entry.kind === 'unreadable') await this.#unreadable(entry.path, entry.code);
       else {
         if (entry.path !== root) await this.#name(entry.path);
-        if (entry.kind === 'file') await this.#file(entry.path);
+        if (entry.kind === 'file') await this.#file(entry.path, entry.path === root);
       }
     }
   }
@@ -89,7 +89,8 @@ export class Scan {
   }
 
   /** Every object of the repository that a folder is in; of one that was read already, nothing. @throws CommandFailed */
-  async history(path: string): Promise<void> {
+  async history(place: string): Promise<void> {
+    const path = folderOf(place);
     const { env, maxBytes } = this.#options;
     const { folder, isShallow } = await openRepository(path, env);
     if (this.#histories.has(folder)) return;
@@ -141,11 +142,11 @@ export class Scan {
     }
   }
 
-  async #file(path: string): Promise<void> {
+  async #file(path: string, isNamed: boolean): Promise<void> {
     const { maxBytes, find } = this.#options;
     const text = new TextScan(find);
     try {
-      const end = await readFile(path, maxBytes, async (piece) => {
+      const end = await readFile(path, { maxBytes, isNamed }, async (piece) => {
         await this.#keep(this.#pieceOf(text, piece), 'file', path);
         return !text.isBinary;
       });

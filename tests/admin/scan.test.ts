@@ -1,6 +1,7 @@
 /** `postern scan` at its command line: what it tells, what it never tells, how it ends, what it revokes. */
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { run } from '../../gateway/admin/cli.ts';
 import type { Seat } from '../../gateway/admin/cli-shell.ts';
@@ -11,6 +12,9 @@ import { Terminal } from './terminal.ts';
 const config = leakConfig.replace('{ env: PEPPER }', '{ file: pepper }');
 
 class Desk extends Terminal {
+  /** A second more each time it is looked at. */
+  #clock = Date.now();
+
   constructor() {
     super(config);
     this.write('pepper', 'kept beside the config for this test');
@@ -48,7 +52,10 @@ class Desk extends Terminal {
       stdin: async function* () {
         yield* piped ?? [];
       },
-      now: Date.now,
+      now: () => {
+        this.#clock += 1000;
+        return this.#clock;
+      },
     });
     return { code, out: out.replaceAll(this.folder, '.'), err: err.replaceAll(this.folder, '.') };
   }
@@ -210,6 +217,42 @@ describe('postern scan', () => {
     desk.write('gateway.config.yaml', `${secretless}store: { url: { env: NO_DATABASE } }\n`);
     expect(await desk.run('scan', desk.path('tree'), '--offline')).toMatchObject({ code: 0, stderr: '' });
     expect(await desk.run('scan', desk.path('tree'))).toMatchObject({ code: 78 });
+  });
+
+  test('changes no row, though it finds tokens by bcrypt and by an older pepper', async () => {
+    const desk = new Desk();
+    const [old, slow] = [await desk.issue('keyed'), await desk.issue('legacy')];
+    desk.write('newer', 'another pepper, kept beside it for this test');
+    const moved = config
+      .replace('{ file: pepper }', '{ file: newer }, { file: pepper }')
+      .replace('cost: 4 }', 'cost: 4, then: sha256 }');
+    desk.write('gateway.config.yaml', moved);
+    desk.put('a', `${old.token}\n${slow.token}`);
+    const rows = () =>
+      new Database(desk.path('data/postern.db'), { readonly: true }).prepare('select * from tokens').all();
+    const before = rows();
+    expect((await desk.scan()).findings).toMatchObject([{ id: old.id }, { id: slow.id }]);
+    expect(rows()).toEqual(before);
+  });
+
+  test('shows how far it is only to somebody who sits there', async () => {
+    const desk = new Desk();
+    desk.put('a', 'x');
+    desk.put('b', 'y');
+    const watched = await desk.seen({ err: true }, [desk.path('tree'), '--offline']);
+    expect(watched.err).toMatch(/^\r\u001b\[Kscanning: 0 files, 0 git objects, 0 MiB, 0 found\r/);
+    expect(watched.err).toMatch(/\r\u001b\[K0 found in 2 files, 0\.0 MiB\n$/);
+    expect((await desk.seen({}, [desk.path('tree'), '--offline'])).err).not.toContain('\r');
+  });
+
+  test('finds nothing in what documents and examples show', async () => {
+    const desk = new Desk();
+    for (const type of types) await desk.issue(type);
+    const root = join(import.meta.dirname, '../..');
+    const [docs, tests] = [join(root, 'docs'), join(root, 'tests')];
+    const { findings, problems, scanned } = await desk.json('scan', docs, tests, join(root, 'README.md'));
+    expect({ findings, problems }).toEqual({ findings: [], problems: [] });
+    expect(scanned.files).toBeGreaterThan(200);
   });
 
   test('--types narrows it, and knows which there are', async () => {
