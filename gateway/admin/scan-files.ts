@@ -23,7 +23,7 @@ export type Excludes = (relative: string) => boolean;
 /** A read of a file that came to nothing. `large`: longer than was asked for. */
 export type FileRead = 'read' | 'large';
 
-const pieceBytes = 1 << 20;
+const pieceBytes = 1 << 17;
 
 /**
  * `node_modules`, `*.map`: a file or folder of this name anywhere. `dist/old`: this place below the path that is scanned,

@@ -21,7 +21,7 @@ class Repository extends Terminal {
       [`GIT_COMMITTER_${key}`, value],
     ]);
     const env = { ...process.env, ...Object.fromEntries(people), GIT_CONFIG_NOSYSTEM: '1' };
-    return execFileSync('git', ['-C', this.path('repo'), ...words], { env, encoding: 'utf8' }).trim();
+    return execFileSync('git', ['-C', this.path('repo'), ...words], { env, encoding: 'utf8', stdio: 'pipe' }).trim();
   }
 
   put(name: string, content: string | Buffer): void {

@@ -28,7 +28,8 @@ const storeInterfaces = [
 const openers = /^gateway\/(?:main|demo|open-store)\.ts$|^gateway\/admin\/(?:cli|operations)[a-z-]*\.ts$/;
 /** What decides about requests or carries them, and is none of the operators' business. */
 const adminNever = ['walk', 'forward', 'exchange', 'server'].map((name) => `gateway/${name}.ts`);
-const adminMay = /^gateway\/(?:config\/[a-z-]+|open-store|credential|refusals|explain|rehearsal|fixtures)\.ts$/;
+const adminMay =
+  /^gateway\/(?:config\/[a-z-]+|open-store|credential|refusals|explain|rehearsal|fixtures)\.ts$/;
 const adminLazily = ['gateway/main.ts', 'gateway/demo.ts'];
 
 /** Who may import whom, and how. `packages`: the dependencies that package.json declares. */
