@@ -83,8 +83,8 @@ async function scan(paths: readonly string[], options: Options, shell: Shell): P
   const { scan, trouble } = await scanned(paths, options, config, types, shell);
   for (const problem of scan.problems) shell.err(`${visible(problem)}\n`);
   if (trouble !== null) shell.err(`${trouble}; what has no checksum was not judged\n`);
-  const revoked = options.revoke ? await revoke(scan.findings, config, shell) : [];
   if (isJson(options, shell)) {
+    const revoked = options.revoke ? await revoke(scan.findings, config, shell) : [];
     const { files, objects, bytes, skipped, unverified } = scan.tally;
     const { findings, problems } = scan;
     const counted = { scanned: { files, objects, bytes }, skipped, unverified };
@@ -94,7 +94,11 @@ async function scan(paths: readonly string[], options: Options, shell: Shell): P
       ...counted,
       problems: [...problems, ...(trouble === null ? [] : [trouble])],
     });
-  } else tell(scan, revoked, options, shell);
+  } else {
+    tell(scan, options, shell);
+    const revoked = options.revoke ? await revoke(scan.findings, config, shell) : [];
+    for (const id of revoked) shell.out(`${id} is revoked\n`);
+  }
   // Not having seen everything is no clean bill.
   if (scan.findings.length > 0 || scan.problems.length > 0 || trouble !== null) shell.exit(exitCodes.refused);
 }
@@ -186,7 +190,7 @@ async function revoke(
   const ids = revocable(findings);
   if (ids.size === 0) return [];
   const ask = shell.terminal?.ask ?? null;
-  const question = `revoke ${ids.size === 1 ? 'this token' : `these ${ids.size} tokens`}: ${[...ids.keys()].join(' ')}?`;
+  const question = ids.size === 1 ? 'revoke this token?' : `revoke these ${ids.size} tokens?`;
   if (ask !== null && !(await ask(question))) {
     shell.err('nothing was revoked\n');
     return [];
@@ -212,13 +216,13 @@ function isJson({ json }: Options, shell: Shell): boolean {
   return json === true || shell.terminal?.out !== true;
 }
 
-function tell(scan: Scan, revoked: readonly string[], { maxBytes, revoke }: Options, shell: Shell): void {
+function tell(scan: Scan, { maxBytes, revoke }: Options, shell: Shell): void {
   const { findings, tally } = scan;
   if (findings.length > 0) {
     const [header = '', ...rows] = formatTable([
       ['STATE', 'TYPE', 'ID', 'LABEL', 'TOKEN', 'WHERE'],
       ...findings.map((finding) => [
-        revoked.includes(finding.id ?? '') ? 'revoked now' : finding.state,
+        finding.state,
         ...[
           finding.type,
           finding.id ?? '-',

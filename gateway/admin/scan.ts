@@ -1,4 +1,5 @@
 /** `postern scan`: carries what files, stdin and histories hold to the finder and the judge, and keeps the account. */
+import { CommandFailed } from './cli-shell.ts';
 import type { FindCandidates } from './scan-candidates.ts';
 import { codeOf, type Excludes, folderOf, readFile, walk } from './scan-files.ts';
 import { type GitEnv, gitObjects, type Origin, openRepository, originsOf } from './scan-git.ts';
@@ -88,26 +89,35 @@ export class Scan {
     if (text.isBinary) this.tally.skipped.binary++;
   }
 
-  /** Every object of the repository that a folder is in; of one that was read already, nothing. @throws CommandFailed */
-  async history(place: string): Promise<void> {
-    const path = folderOf(place);
-    const { env, maxBytes } = this.#options;
+  /** Every object of the repository that a path is in; of one that was read already, nothing. What goes wrong is a problem. */
+  async history(path: string): Promise<void> {
+    const folder = folderOf(path);
+    const found: Found[] = [];
+    try {
+      await this.#objects(folder, found);
+    } catch (error) {
+      this.#failed(error);
+    }
+    await this.#tellHistory(folder, found);
+  }
+
+  async #objects(path: string, found: Found[]): Promise<void> {
+    const { env, maxBytes, find } = this.#options;
     const { folder, isShallow } = await openRepository(path, env);
     if (this.#histories.has(folder)) return;
     this.#histories.add(folder);
     if (isShallow) {
       this.problems.push(`${path} has only the latest part of its history; git fetch --unshallow`);
     }
-    const found: Found[] = [];
     let missing = 0;
     let object = { type: '', name: '' };
-    let text = new TextScan(this.#options.find);
+    let text = new TextScan(find);
     for await (const event of gitObjects(path, env, maxBytes)) {
       if (event.kind === 'missing') missing++;
       else if (event.kind === 'large') this.tally.skipped.large++;
       else if (event.kind === 'object') {
         object = event;
-        text = new TextScan(this.#options.find);
+        text = new TextScan(find);
         this.tally.objects++;
       } else {
         const places = event.kind === 'end' ? text.end() : this.#pieceOf(text, event.piece);
@@ -123,14 +133,14 @@ export class Scan {
         `${path} lacks ${missing} objects of its history; git fetch --refetch, or scan a whole clone`,
       );
     }
-    await this.#tellHistory(path, found);
   }
 
   async #tellHistory(path: string, found: readonly Found[]): Promise<void> {
-    const origins = await originsOf(path, this.#options.env, new Set(found.map(({ object }) => object)));
+    const objects = new Set(found.map(({ object }) => object));
+    const origins = await originsOf(path, this.#options.env, objects).catch((error) => this.#failed(error));
     for (const { judged, object, type, place } of found) {
       const { line, column } = place;
-      const origin: Partial<Origin> = origins.get(object) ?? {};
+      const origin: Partial<Origin> = origins?.get(object) ?? {};
       const { date = null, commit = null } = origin;
       if (type === 'blob') {
         const file = origin.path === undefined ? null : await this.#clean(origin.path);
@@ -140,6 +150,13 @@ export class Scan {
         this.findings.push({ ...judged, where, path: null, line, column, commit: object, date });
       }
     }
+  }
+
+  /** What was found before it went wrong is told all the same. */
+  #failed(error: unknown): null {
+    if (!(error instanceof CommandFailed)) throw error;
+    this.problems.push(error.message);
+    return null;
   }
 
   async #file(path: string, isNamed: boolean): Promise<void> {

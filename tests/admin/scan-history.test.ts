@@ -21,7 +21,11 @@ class Repository extends Terminal {
       [`GIT_COMMITTER_${key}`, value],
     ]);
     const env = { ...process.env, ...Object.fromEntries(people), GIT_CONFIG_NOSYSTEM: '1' };
-    return execFileSync('git', ['-C', this.path('repo'), ...words], { env, encoding: 'utf8', stdio: 'pipe' }).trim();
+    return execFileSync('git', ['-C', this.path('repo'), ...words], {
+      env,
+      encoding: 'utf8',
+      stdio: 'pipe',
+    }).trim();
   }
 
   put(name: string, content: string | Buffer): void {
@@ -142,7 +146,7 @@ describe('postern scan --history finds', () => {
     expect(skipped).toMatchObject({ binary: 1, large: 1 });
   });
 
-  test('nothing twice: two folders of one repository are one history', async () => {
+  test('nothing twice: a folder and a file of one repository have one history', async () => {
     const repo = new Repository();
     repo.put('a/x', (await repo.issue()).token);
     repo.put('b/y', '');
@@ -228,9 +232,13 @@ describe('postern scan --history', () => {
     const repo = new Repository();
     expect(await repo.history()).toMatchObject({ code: 0, findings: [] });
     mkdirSync(repo.path('plain'));
-    expect(await repo.run('scan', repo.path('plain'), '--history')).toMatchObject({
+    const { token } = await repo.issue();
+    repo.write('plain/x', token);
+    const told = await repo.run('scan', repo.path('plain'), '--history');
+    expect(JSON.parse(told.stdout).findings).toHaveLength(1);
+    expect(told).toMatchObject({
       code: 1,
-      stderr: 'error: ./plain is in no git repository; leave --history out, or name a folder of one\n',
+      stderr: './plain is in no git repository; leave --history out, or name a folder of one\n',
     });
   });
 
@@ -241,7 +249,7 @@ describe('postern scan --history', () => {
     const { code, stderr } = await repo.history();
     expect(code).toBe(1);
     expect(stderr).toBe(
-      'error: ./repo is a repository of another user; scan as its owner, or trust it with: git config --global --add safe.directory ./repo\n',
+      './repo is a repository of another user; scan as its owner, or trust it with: git config --global --add safe.directory ./repo\n',
     );
   });
 });

@@ -300,8 +300,9 @@ describe('postern scan --revoke', () => {
       err: expect.stringContaining('nothing was revoked\n'),
     });
     expect(await desk.json('token', 'show', one.id)).toMatchObject({ state: 'active' });
-    expect((await desk.seen(answering(true), words)).out).toContain('revoked now');
-    expect(asked).toEqual(Array(2).fill(`revoke these 2 tokens: ${one.id} ${two.id}?`));
+    const told = await desk.seen(answering(true), words);
+    expect(told.out).toMatch(new RegExp(`/tree/a:1:\\d+\\n${one.id} is revoked\\n${two.id} is revoked\\n$`));
+    expect(asked).toEqual(Array(2).fill('revoke these 2 tokens?'));
   });
 
   test('changes nothing unless it is written', async () => {
