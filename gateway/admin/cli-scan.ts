@@ -221,16 +221,7 @@ function tell(scan: Scan, { maxBytes, revoke }: Options, shell: Shell): void {
   if (findings.length > 0) {
     const [header = '', ...rows] = formatTable([
       ['STATE', 'TYPE', 'ID', 'LABEL', 'TOKEN', 'WHERE'],
-      ...findings.map((finding) => [
-        finding.state,
-        ...[
-          finding.type,
-          finding.id ?? '-',
-          visible(finding.label ?? '-'),
-          finding.preview,
-          placeOf(finding),
-        ],
-      ]),
+      ...findings.map(rowOf),
     ]);
     shell.out(`${[paint(shell, 'bold', header), ...rows].join('\n')}\n`);
   }
@@ -252,6 +243,11 @@ function tell(scan: Scan, { maxBytes, revoke }: Options, shell: Shell): void {
     shell.err(`${unverified} look like tokens and were not looked up; --unverified tells where\n`);
   if (!revoke && revocable(findings).size > 0)
     shell.err('end what still works: postern token revoke ID, or --revoke\n');
+}
+
+function rowOf(finding: Finding): readonly string[] {
+  const { state, type, id, label, preview } = finding;
+  return [state, type, id ?? '-', visible(label ?? '-'), preview, placeOf(finding)];
 }
 
 /** As editors and git take it. */

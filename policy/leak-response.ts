@@ -1,0 +1,57 @@
+/** What is to be done about tokens that somebody else found in public: plain values in, steps out. */
+import type { TokenRecord } from './token-types.ts';
+
+/** `quarantine` disables, which an operator can take back; `revoke` cannot be; `notify` leaves it to people. */
+export type LeakRule = { readonly respond: 'notify' | 'quarantine' | 'revoke' };
+
+/** One report, and what the store knows of its token; never the token. */
+export type LeakFound = {
+  /** null: no token of ours. */
+  readonly record: TokenRecord | null;
+  /** Where it stood, in the reporter's words; '' where that was not told. */
+  readonly url: string;
+  readonly source: string;
+};
+
+export type LeakStep = {
+  readonly id: string;
+  readonly do: 'notify' | 'disable' | 'revoke';
+  /** For the record: 1 to 120 printable characters. */
+  readonly reason: string;
+};
+
+const reasonCharsMax = 120;
+
+/**
+ * One step for each token that works or could work again, however often it was reported. Doing the steps twice changes no more
+ * than doing them once, so a report that is repeated is harmless, but for a token that an operator enabled again after a quarantine.
+ *
+ * @param now Unix ms.
+ */
+export function leakSteps(
+  found: readonly LeakFound[],
+  { respond }: LeakRule,
+  now: number,
+): readonly LeakStep[] {
+  const steps = new Map<string, LeakStep>();
+  for (const leak of found) {
+    const { record } = leak;
+    if (record === null || steps.has(record.id) || isOver(record, now)) continue;
+    const step = respond === 'quarantine' ? 'disable' : respond;
+    if (step === 'disable' && record.disabledAt !== null) continue;
+    steps.set(record.id, { id: record.id, do: step, reason: reasonOf(leak) });
+  }
+  return [...steps.values()];
+}
+
+function isOver({ revokedAt, expiresAt, retireAt }: TokenRecord, now: number): boolean {
+  return (
+    revokedAt !== null || (expiresAt !== null && expiresAt <= now) || (retireAt !== null && retireAt <= now)
+  );
+}
+
+/** The url was written by whoever leaked the token: only what is plain is kept of it. */
+function reasonOf({ url, source }: LeakFound): string {
+  const text = `leaked: ${source} ${url}`.replace(/[^\x20-\x7e]/g, '?').trim();
+  return text.slice(0, reasonCharsMax);
+}
