@@ -1,5 +1,5 @@
 /** `postern scan`: tokens of ours in files, on stdin and in git histories; told by id, and ended with `--revoke`. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { leakPatterns, scannedTypes } from '../../policy/leak-patterns.ts';
 import { ownTypeNamed } from '../../policy/token-input.ts';
 import type { TokenType } from '../../policy/token-types.ts';
@@ -62,7 +62,11 @@ export function addScan(program: Command, shell: Shell): void {
       collect,
       [],
     )
-    .option('--max-bytes <size>', 'skip what is larger', size, defaultMaxBytes)
+    .addOption(
+      new Option('--max-bytes <size>', 'skip what is larger')
+        .argParser(size)
+        .default(defaultMaxBytes, formatSize(defaultMaxBytes)),
+    )
     .option('--offline', 'ask no store: what a checksum proves is found, the rest is counted')
     .option('--unverified', 'tell also what could not be looked up')
     .option('--revoke', 'end what was found and still works, once you said yes; asks nobody in a pipe')
@@ -82,7 +86,7 @@ async function scan(paths: readonly string[], options: Options, shell: Shell): P
   if (options.patterns) return printPatterns(types, options, shell);
   const { scan, trouble } = await scanned(paths, options, config, types, shell);
   for (const problem of scan.problems) shell.err(`${visible(problem)}\n`);
-  if (trouble !== null) shell.err(`${trouble}; what has no checksum was not judged\n`);
+  if (trouble !== null) shell.err(`${trouble}\n`);
   if (isJson(options, shell)) {
     const revoked = options.revoke ? await revoke(scan.findings, config, shell) : [];
     const { files, objects, bytes, skipped, unverified } = scan.tally;
@@ -136,10 +140,10 @@ async function scanned(
         return scanAll(paths, options, config, types, shell, desk);
       });
       if (answer !== null) return answer;
-      trouble = `there is no database yet at ${storeName(config.store)}`;
+      trouble = unjudged(`there is no database yet at ${storeName(config.store)}`);
     } catch (error) {
       if (isOpen || !(error instanceof CommandFailed)) throw error;
-      trouble = error.message;
+      trouble = unjudged(error.message);
     }
   }
   const answer = await scanAll(paths, options, config, types, shell, null);
@@ -177,6 +181,10 @@ async function scanAll(
     progress.end();
   }
   return { scan, trouble: judge.trouble };
+}
+
+function unjudged(why: string): string {
+  return `${why.replace(/\.$/, '')}: what has no checksum was not judged; scan where the store can be reached, or with --offline`;
 }
 
 async function* nothing(): AsyncGenerator<Buffer> {}

@@ -53,7 +53,7 @@ export class Judge {
     this.#options = options;
   }
 
-  /** Why something could not be looked up, though there is a store; null: everything was. */
+  /** Why something could not be looked up, though there is a store, and what to do; null: everything was. */
   get trouble(): string | null {
     return this.#trouble;
   }
@@ -96,7 +96,7 @@ export class Judge {
   async #ask(tokens: Pick<TokenStore, 'find'>, { token, type }: Reading): Promise<Answer> {
     if (this.#faults >= faultsMax) return null;
     if (type.hash.use === 'bcrypt' && !this.#mayCompare(token.slice(0, type.hash.lookupChars), type.name)) {
-      this.#trouble ??= `more than ${bcryptReadingsMax} candidates of type ${type.name} begin alike`;
+      this.#trouble ??= `more than ${bcryptReadingsMax} candidates of type ${type.name} begin alike, and were not all looked up; scan fewer files at a time`;
       return null;
     }
     try {
@@ -104,7 +104,7 @@ export class Judge {
     } catch (error) {
       if (!(error instanceof StoreFault)) throw error;
       this.#faults++;
-      this.#trouble ??= error.message;
+      this.#trouble ??= `${error.message.replace(/\.$/, '')}: not all candidates were looked up; scan again`;
       return null;
     }
   }

@@ -26,6 +26,8 @@ pins:
   );
   expect(created.token).toMatch(/^prj_/);
   expect((await terminal.json('token', 'list')).tokens).toMatchObject([{ id: created.id, label: 'build' }]);
+  const leaked = terminal.write('leaked', `token: ${created.token}`);
+  expect((await terminal.json('scan', leaked)).findings).toMatchObject([{ id: created.id, state: 'active' }]);
   expect((await terminal.run('token', 'revoke', created.id, '--reason', 'leaked')).code).toBe(0);
   expect(await terminal.json('token', 'show', created.id)).toMatchObject({ revoked_reason: 'leaked' });
 

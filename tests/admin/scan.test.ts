@@ -207,8 +207,28 @@ describe('postern scan', () => {
     const told = await bare.run('scan', bare.path('tree'));
     expect(told).toMatchObject({
       code: 1,
-      stderr: 'there is no database yet at ./data/postern.db; what has no checksum was not judged\n',
+      stderr:
+        'there is no database yet at ./data/postern.db: what has no checksum was not judged; scan where the store can be reached, or with --offline\n',
     });
+  });
+
+  test('says that a store that should have been asked gave no answer', async () => {
+    const desk = new Desk();
+    const { token } = await desk.issue('project');
+    desk.write('gateway.config.yaml', `${config}store: { url: "postgres://127.0.0.1:1/x" }\n`);
+    desk.put('a', token);
+    const told = await desk.run('scan', desk.path('tree'));
+    expect(told).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/: what has no checksum was not judged; scan where .*\n$/),
+    });
+    expect(JSON.parse(told.stdout)).toMatchObject({
+      findings: [],
+      unverified: 1,
+      problems: [expect.any(String)],
+    });
+    desk.put('a', 'nothing like one');
+    expect(await desk.run('scan', desk.path('tree'))).toMatchObject({ code: 0, stderr: '' });
   });
 
   test('--offline needs no pepper and no store', async () => {
