@@ -26,5 +26,8 @@ export function judgeRetirement(evidence: RotationEvidence, now: number): Retire
   }
   return oldLastUsedAt !== null && oldLastUsedAt > rotatedAt
     ? { safe: false, because: 'the old token was used within the last 25 hours, after the new one was made' }
-    : { safe: false, because: 'the new token is in use; wait until it is 25 hours old, for what runs once a day' };
+    : {
+        safe: false,
+        because: 'the new token is in use; wait until it is 25 hours old, for what runs once a day',
+      };
 }
