@@ -114,6 +114,9 @@ describe('the rule of imports catches', () => {
     ['gateway/admin/cli.ts', "import { exchange } from '../exchange.ts';"],
     ['gateway/admin/cli.ts', "import { serve } from '../main.ts';"],
     ['gateway/admin/cli.ts', "import { readFacts } from '../request.ts';"],
+    ['gateway/admin/cli-mcp.ts', "import { createMcpServer } from './mcp-server.ts';"],
+    ['gateway/admin/cli-mcp.ts', "import { Server } from '@modelcontextprotocol/sdk/server/index.js';"],
+    ['gateway/site.ts', "import { Server } from '@modelcontextprotocol/sdk/server/index.js';"],
   ])('%s: %s', (path, text) => {
     expect(importsOf(path, text)).toEqual([expect.stringMatching(/:1 /)]);
   });

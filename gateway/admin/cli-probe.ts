@@ -1,6 +1,6 @@
 /** `postern probe activate|list|deactivate`: straight on the store, beside a gateway that may be running. */
 import { type Command, Option } from 'commander';
-import { activeMaxDefault, probeChoiceOf } from '../../policy/probe-input.ts';
+import { probeChoiceOf } from '../../policy/probe-input.ts';
 import { type Checked, complain } from '../../policy/token-input.ts';
 import type { Policy } from '../../policy/types.ts';
 import type { ProbeKey } from '../../store/probe-store.ts';
@@ -23,7 +23,14 @@ import {
 } from './cli-shell.ts';
 import { type Access, atDesk } from './cli-store.ts';
 import type { Desk } from './operations.ts';
-import { activateProbe, deactivateProbe, listProbes } from './operations-probe.ts';
+import {
+  activateProbe,
+  activeMaxOf,
+  deactivateProbe,
+  listProbes,
+  operatorCaps,
+  operatorTtlSeconds,
+} from './operations-probe.ts';
 import { activatedView, activationView } from './probe-view.ts';
 
 type Common = {
@@ -43,11 +50,6 @@ type ActivateOptions = Common & {
 };
 
 type ListOptions = Common & { readonly limit: number; readonly after?: string };
-
-/** For who says none. */
-const ttlSecondsDefault = 3600;
-/** An operator may choose what no row would allow. */
-const caps = { lifeMsMax: 365 * 86_400_000, triggerLifeMsMax: 365 * 86_400_000 };
 
 export function addProbe(program: Command, shell: Shell): void {
   const probe = program
@@ -89,10 +91,10 @@ async function activate(options: ActivateOptions, shell: Shell): Promise<void> {
     label_pattern: options.labelPattern,
     service: options.service,
     environment: options.environment,
-    ttl_seconds: options.ttlSeconds ?? options.ttl ?? ttlSecondsDefault,
+    ttl_seconds: options.ttlSeconds ?? options.ttl ?? operatorTtlSeconds,
     trigger_ttl_seconds: options.triggerTtlSeconds,
   };
-  const choice = understood(probeChoiceOf(said, caps));
+  const choice = understood(probeChoiceOf(said, operatorCaps));
   const activeMax = activeMaxOf(config.policy, key.type);
   const activated = await done(config, 'create', shell, (desk) =>
     activateProbe(desk, { ...key, choice, activeMax }),
@@ -146,14 +148,6 @@ function keyOf({ annotations }: Policy, { type, for: subject }: Common): ProbeKe
   const known = [...annotations.keys()].join(', ');
   const hint = known === '' ? 'the config has none' : `add --type, one of ${known}`;
   return understood<ProbeKey>(complain('not said which token type that is signed', null, hint));
-}
-
-/** As many as the most generous of the rows; operators are not to be told less than callers. */
-function activeMaxOf({ routes }: Policy, type: string): number {
-  const allowedByRows = routes.flatMap(({ serve }) =>
-    serve?.operation === 'probe.activate' && serve.type.name === type ? [serve.activeMax] : [],
-  );
-  return allowedByRows.length === 0 ? activeMaxDefault : Math.max(...allowedByRows);
 }
 
 /** @throws CommandFailed `refused`: no, or no database yet. */

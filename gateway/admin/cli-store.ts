@@ -14,7 +14,7 @@ import type { Desk } from './operations.ts';
 export type Access = 'read' | 'change' | 'create';
 
 /**
- * Hands an open desk to `work` and closes it after.
+ * Hands an open desk to `work` and closes it after. `by` is who acts, for the audit.
  *
  * @returns null where there is no database yet, and `access` does not make one.
  * @throws CommandFailed `refused` where the database cannot be used.
@@ -24,6 +24,7 @@ export async function atDesk<T>(
   access: Access,
   shell: Shell,
   work: (desk: Desk) => T | Promise<T>,
+  by = 'cli',
 ): Promise<T | null> {
   const { store, peppers, policy, triggerSigners } = config;
   const isFile = 'path' in store;
@@ -33,7 +34,7 @@ export async function atDesk<T>(
     try {
       const { pins, probes, audit, usage } = tokens;
       const { now } = shell;
-      return await work({ policy, triggerSigners, tokens, pins, probes, audit, usage, now, by: 'cli' });
+      return await work({ policy, triggerSigners, tokens, pins, probes, audit, usage, now, by });
     } finally {
       await tokens.close();
     }

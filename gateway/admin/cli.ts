@@ -7,6 +7,7 @@ import { addCheck } from './cli-check.ts';
 import { addDiff } from './cli-diff.ts';
 import { addExplain } from './cli-explain.ts';
 import { addMatrix } from './cli-matrix.ts';
+import { addMcp } from './cli-mcp.ts';
 import { addPin } from './cli-pin.ts';
 import { addProbe } from './cli-probe.ts';
 import { addScan } from './cli-scan.ts';
@@ -54,6 +55,7 @@ function commands(shell: Shell): Command {
   addUsage(program, shell);
   addAudit(program, shell);
   addScan(program, shell);
+  addMcp(program, shell);
   return program;
 }
 

@@ -1,7 +1,14 @@
 /** What operators and `serve` rows do with probes: judged against the policy, asked of the store, then signed. */
 import { suggest } from '../../policy/config-problem.ts';
-import { type ProbeChoice, payloadFields, probeSubjectFlaw } from '../../policy/probe-input.ts';
+import {
+  activeMaxDefault,
+  type ProbeCaps,
+  type ProbeChoice,
+  payloadFields,
+  probeSubjectFlaw,
+} from '../../policy/probe-input.ts';
 import { type Checked, type Complained, complain } from '../../policy/token-input.ts';
+import type { Policy } from '../../policy/types.ts';
 import type {
   ActivationFilter,
   ActivationPage,
@@ -20,6 +27,19 @@ export type ActivationRequest = ProbeKey & {
 export type Activated =
   | { readonly kind: 'activated'; readonly record: ActivationRecord; readonly trigger: string }
   | { readonly kind: 'full' };
+
+/** For operators who say none. */
+export const operatorTtlSeconds = 3600;
+/** An operator may choose what no row would allow. */
+export const operatorCaps: ProbeCaps = { lifeMsMax: 365 * 86_400_000, triggerLifeMsMax: 365 * 86_400_000 };
+
+/** As many as the most generous of the rows; operators are not to be told less than callers. */
+export function activeMaxOf({ routes }: Policy, type: string): number {
+  const allowedByRows = routes.flatMap(({ serve }) =>
+    serve?.operation === 'probe.activate' && serve.type.name === type ? [serve.activeMax] : [],
+  );
+  return allowedByRows.length === 0 ? activeMaxDefault : Math.max(...allowedByRows);
+}
 
 /** Switches a probe on, and signs the trigger that turns single requests into probed ones. @throws StoreFault */
 export async function activateProbe(
@@ -69,7 +89,7 @@ export function unknownSigned(type: string, known: readonly string[]): Complaine
 }
 
 /** @throws Error where the type has no key: the config was loaded without it, a mistake of ours. */
-function signerOf(desk: Desk, key: ProbeKey): Checked<(record: ActivationRecord) => string> {
+export function signerOf(desk: Desk, key: ProbeKey): Checked<(record: ActivationRecord) => string> {
   const known = keyOf(desk, key);
   if (!known.ok) return known;
   const type = desk.policy.annotations.get(key.type);

@@ -19,7 +19,13 @@ import type { Policy } from '../../policy/types.ts';
 import type { AuditStore } from '../../store/audit-store.ts';
 import type { PinStore } from '../../store/pin-store.ts';
 import type { ProbeStore } from '../../store/probe-store.ts';
-import type { CreatedToken, ImportedToken, TokenPage, TokenStore } from '../../store/token-store.ts';
+import type {
+  CreatedToken,
+  ImportedToken,
+  NewToken,
+  TokenPage,
+  TokenStore,
+} from '../../store/token-store.ts';
 import type { UsageStore } from '../../store/usage-store.ts';
 import type { TriggerSigners } from '../trigger.ts';
 import { readImportRow } from './import-row.ts';
@@ -56,7 +62,18 @@ const importChunk = 500;
 
 /** @throws StoreFault */
 export async function createToken(desk: Desk, request: TokenRequest): Promise<Checked<CreatedToken>> {
-  const type = ownTypeNamed(desk.policy, request.type);
+  const token = checkNewToken(desk.policy, request, desk.now());
+  if (!token.ok) return token;
+  return { ok: true, value: await desk.tokens.create({ ...token.value, createdBy: desk.by }) };
+}
+
+/** All that `createToken` checks. @param now Unix ms. */
+export function checkNewToken(
+  policy: Policy,
+  request: TokenRequest,
+  now: number,
+): Checked<Omit<NewToken, 'createdBy'>> {
+  const type = ownTypeNamed(policy, request.type);
   if (!type.ok) return type;
   const label = labelOf(request.label);
   if (!label.ok) return label;
@@ -67,18 +84,19 @@ export async function createToken(desk: Desk, request: TokenRequest): Promise<Ch
   if (!attributes.ok) return attributes;
   const origins = originsOf(request.origins);
   if (!origins.ok) return origins;
-  const expiresAt = expiryOf(request.expiresInMs, desk.now());
+  const expiresAt = expiryOf(request.expiresInMs, now);
   if (!expiresAt.ok) return expiresAt;
-  const created = await desk.tokens.create({
-    type: type.value,
-    label: label.value,
-    scopes: scopes.value,
-    attributes: attributes.value,
-    origins: origins.value,
-    expiresAt: expiresAt.value,
-    createdBy: desk.by,
-  });
-  return { ok: true, value: created };
+  return {
+    ok: true,
+    value: {
+      type: type.value,
+      label: label.value,
+      scopes: scopes.value,
+      attributes: attributes.value,
+      origins: origins.value,
+      expiresAt: expiresAt.value,
+    },
+  };
 }
 
 function expiryOf(inMs: number | null, now: number): Checked<number | null> {

@@ -31,6 +31,8 @@ const adminNever = ['walk', 'forward', 'exchange', 'server'].map((name) => `gate
 const adminMay =
   /^gateway\/(?:config\/[a-z-]+|open-store|credential|refusals|explain|rehearsal|fixtures)\.ts$/;
 const adminLazily = ['gateway/main.ts', 'gateway/demo.ts'];
+const speaksMcp = '@modelcontextprotocol/sdk';
+const mcpServer = 'gateway/admin/mcp-server.ts';
 
 /** Who may import whom, and how. `packages`: the dependencies that package.json declares. */
 export function importViolations(
@@ -48,7 +50,7 @@ export function importViolations(
 function wrongImport(file: SourceFile, one: Import, packages: readonly string[]): string | null {
   const from = roomOf(file.path);
   const to = roomOf(one.from);
-  if (to === null) return wrongPackage(from, one, packages);
+  if (to === null) return wrongPackage(file.path, from, one, packages);
   switch (from) {
     case 'policy':
       return to === 'policy' ? null : `policy imports ${one.from}`;
@@ -60,6 +62,8 @@ function wrongImport(file: SourceFile, one: Import, packages: readonly string[])
       if (to === 'store') return wrongStore(file, one);
       return to === 'admin' && !openers.test(file.path) ? `gateway imports ${one.from}` : null;
     case 'admin':
+      if (one.from === mcpServer && one.kind === 'static')
+        return `${from} imports ${one.from} before it is asked to`;
       if (to === 'store') return wrongStore(file, one);
       return to === 'gateway' ? wrongAdmin(one) : null;
     case null:
@@ -67,7 +71,17 @@ function wrongImport(file: SourceFile, one: Import, packages: readonly string[])
   }
 }
 
-function wrongPackage(from: Room | null, one: Import, packages: readonly string[]): string | null {
+/** Large, and of no use to any other command. */
+function wrongSpeaker(path: string, one: Import): string | null {
+  return path === mcpServer ? null : `${path} imports ${one.from} before it is asked to`;
+}
+
+function wrongPackage(
+  path: string,
+  from: Room | null,
+  one: Import,
+  packages: readonly string[],
+): string | null {
   if (/^(?:\.\.?\/|[a-z]+\/.*\.ts$)/.test(one.from)) return `${from} imports ${one.from}`;
   if (one.from.startsWith('node:')) return from === 'policy' ? `policy imports ${one.from}` : null;
   const [first = '', second = ''] = one.from.split('/');
@@ -75,6 +89,7 @@ function wrongPackage(from: Room | null, one: Import, packages: readonly string[
   if (!packages.includes(name)) return `${name} is no dependency`;
   if (from === 'policy' && !policyPackages.includes(name)) return `policy imports ${name}`;
   if (from === 'store' && !storePackages.includes(name)) return `store imports ${name}`;
+  if (name === speaksMcp && (from !== 'admin' || one.kind === 'static')) return wrongSpeaker(path, one);
   const isOurs = from === 'gateway' || from === 'admin';
   return isOurs && storePackages.includes(name) ? `${from} imports ${name}, the store's` : null;
 }

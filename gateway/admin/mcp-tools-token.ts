@@ -1,0 +1,258 @@
+/** The tools of one token type: make, list, end and replace its tokens. Their names and parameters come from the config. */
+import * as v from 'valibot';
+import { graceMsMax } from '../../policy/serve.ts';
+import { type Checked, complain, labelOf } from '../../policy/token-input.ts';
+import type { TokenRecord, TokenType } from '../../policy/token-types.ts';
+import { changed, countOf, keptFields, noDatabase, proposed, whereKept } from './mcp-changed.ts';
+import { keeping, notKept } from './mcp-secret.ts';
+import { attributeWords, belongsTo, paramsOf, type TypeParams } from './mcp-token-params.ts';
+import { tokenSchema, tokenShown } from './mcp-token-view.ts';
+import {
+  type Answer,
+  type Call,
+  commandOf,
+  defineTool,
+  nextPage,
+  paging,
+  type Tool,
+  text,
+  texts,
+  whole,
+} from './mcp-tool.ts';
+import {
+  checkNewToken,
+  createToken,
+  listTokens,
+  revokeToken,
+  showToken,
+  type TokenRequest,
+} from './operations.ts';
+import { listTokensOf, rotateToken } from './operations-life.ts';
+
+const yearsS = 100 * 365 * 86_400;
+
+const tokenId = text('the id of one of its tokens, tok_…');
+
+/** @returns none for a type whose tokens the upstream issues, and no `create` for one whose tokens need a secret said. */
+export function tokenTools(type: TokenType, own: readonly string[]): readonly Tool[] {
+  const params = paramsOf(type, own);
+  if (type.verify !== undefined || !params.ok) return [];
+  const tools = [listTool, revokeTool, rotateTool].map((make) => make(type, params.value));
+  return type.csrf === undefined ? [createTool(type, params.value), ...tools] : tools;
+}
+
+function createTool(type: TokenType, params: TypeParams): Tool {
+  const { scopes } = type;
+  const chosen =
+    'fixed' in scopes ? {} : { scopes: v.optional(texts(`some of ${scopes.grantable.join(', ')}`)) };
+  return defineTool({
+    name: `create_${type.name}_token`,
+    title: `Create a ${type.name} token`,
+    description: `Makes a token of type ${type.name}. Its text is not in the answer, unless the operator asked for that: it is in a file that the answer names.`,
+    scope: 'tokens:write',
+    change: { destructive: false, idempotent: false },
+    named: { ...params.all, ...chosen },
+    input: {
+      label: text('what people know it by, 1 to 120 characters'),
+      allowedOrigins: v.optional(
+        texts('the origins it may be used from: https://app.example.com; left out: any'),
+      ),
+      expiresInSeconds: v.optional(whole('when it ends, in seconds from now; left out: never', 1, yearsS)),
+    },
+    output: {
+      ...changed,
+      ...keptFields,
+      token: v.nullable(tokenSchema),
+      would_have: v.pipe(
+        v.nullable(
+          v.object({
+            type: v.string(),
+            label: v.string(),
+            scopes: v.array(v.string()),
+            origins: v.array(v.string()),
+            expires_at: v.nullable(v.string()),
+          }),
+        ),
+        v.description('where it was not made: what it would have'),
+      ),
+    },
+    run: async ({ label, allowedOrigins: origins = [], expiresInSeconds }, call, named) => {
+      const attributes = params.read(named);
+      if (!attributes.ok) return attributes;
+      const scopes = (named.scopes as readonly string[] | undefined) ?? [];
+      const expiresInMs = expiresInSeconds === undefined ? null : expiresInSeconds * 1000;
+      const request = { type: type.name, label, scopes, attributes: attributes.value, origins, expiresInMs };
+      return call.applies ? makeToken(request, call) : proposeToken(request, call);
+    },
+  });
+}
+
+function proposeToken(request: TokenRequest, call: Call): Answer {
+  const checked = checkNewToken(call.policy, request, call.room.now());
+  if (!checked.ok) return checked;
+  const { type, label, scopes, attributes, origins, expiresAt } = checked.value;
+  const { expiresInMs } = request;
+  const words = [
+    ...['token', 'create', '--type', type.name, '--label', label],
+    ...request.scopes.flatMap((scope) => ['--scope', scope]),
+    ...attributeWords(attributes),
+    ...origins.flatMap((origin) => ['--origin', origin]),
+    ...(expiresInMs === null ? [] : ['--expires-in', `${expiresInMs / 1000}s`]),
+  ];
+  const expires_at = expiresAt === null ? null : new Date(expiresAt).toISOString();
+  const would_have = { type: type.name, label, scopes, origins, expires_at };
+  const command = commandOf(call, ...words);
+  return proposed('a token would be made', { applied: false, command, ...notKept, token: null, would_have });
+}
+
+async function makeToken(request: TokenRequest, call: Call): Promise<Answer> {
+  const made = await keeping(call.room.secrets, request.type, async () => {
+    const created = await call.atDesk('create', (desk) => createToken(desk, request));
+    if (created === null) return noDatabase;
+    if (!created.ok) return created;
+    return { ok: true, value: { secret: created.value.plaintext, rest: created.value.record } };
+  });
+  if (!made.ok) return made;
+  const { kept, rest } = made.value;
+  const token = tokenShown(rest, call.policy, call.room.now());
+  const data = { applied: true, command: null, ...kept, token, would_have: null };
+  return { ok: true, value: { say: `made ${rest.id}; ${whereKept(kept)}`, data } };
+}
+
+function listTool(type: TokenType, params: TypeParams): Tool {
+  return defineTool({
+    name: `list_${type.name}_tokens`,
+    title: `List ${type.name} tokens`,
+    description: `Tokens of type ${type.name}, oldest first, the ended ones too. Never their text.`,
+    scope: 'tokens:read',
+    change: null,
+    named: params.all,
+    input: paging,
+    output: { tokens: v.array(tokenSchema), next: nextPage },
+    run: async ({ limit, after = null }, call, named) => {
+      const attributes = params.read(named);
+      if (!attributes.ok) return attributes;
+      const filter = { type: type.name, limit, after };
+      const page = await call.atDesk('read', (desk) =>
+        attributes.value.size === 0
+          ? listTokens(desk, filter)
+          : listTokensOf(desk, { ...filter, attributes: attributes.value }),
+      );
+      const now = call.room.now();
+      const tokens = page?.tokens.map((record) => tokenShown(record, call.policy, now)) ?? [];
+      const data = { tokens, next: page?.next ?? null };
+      return { ok: true, value: { say: countOf(tokens.length, 'token', data.next), data } };
+    },
+  });
+}
+
+function revokeTool(type: TokenType, params: TypeParams): Tool {
+  return defineTool({
+    name: `revoke_${type.name}_token`,
+    title: `Revoke a ${type.name} token`,
+    description: `Ends a token of type ${type.name} for good, at once. One that is revoked already stays as it is.`,
+    scope: 'tokens:write',
+    change: { destructive: true, idempotent: true },
+    named: params.whose,
+    input: { tokenId, reason: v.optional(text('why, for the audit, 1 to 120 characters')) },
+    output: { ...changed, token: tokenSchema },
+    run: async ({ tokenId, reason = null }, call, named) => {
+      if (reason !== null && !labelOf(reason).ok) {
+        return complain('not a reason', null, 'use 1 to 120 printable characters');
+      }
+      const found = await tokenOf(type, params, call, named, tokenId);
+      if (!found.ok) return found;
+      const now = call.room.now();
+      if (!call.applies) {
+        const words = ['token', 'revoke', tokenId, ...(reason === null ? [] : ['--reason', reason])];
+        const token = tokenShown(found.value, call.policy, now);
+        const data = { applied: false, command: commandOf(call, ...words), token };
+        const is = found.value.revokedAt === null ? 'would be revoked' : 'is revoked already, and stays so';
+        return proposed(`${tokenId} ${is}`, data);
+      }
+      const revoked = await call.atDesk('change', (desk) => revokeToken(desk, tokenId, reason));
+      if (revoked === null) return noDatabase;
+      if (!revoked.ok) return revoked;
+      const token = tokenShown(revoked.value, call.policy, now);
+      const data = { applied: true, command: null, token };
+      return { ok: true, value: { say: `${token.id} is revoked since ${token.revoked_at}`, data } };
+    },
+  });
+}
+
+function rotateTool(type: TokenType, params: TypeParams): Tool {
+  return defineTool({
+    name: `rotate_${type.name}_token`,
+    title: `Rotate a ${type.name} token`,
+    description: `Makes a successor of a token of type ${type.name}, with the same rights; the token itself works on for a while. The successor's text is in a file, as with create_${type.name}_token.`,
+    scope: 'tokens:write',
+    change: { destructive: true, idempotent: false },
+    named: params.whose,
+    input: {
+      tokenId,
+      overlapSeconds: v.optional(
+        whole('how long the old one still works; 0: not at all', 0, graceMsMax / 1000),
+        86_400,
+      ),
+    },
+    output: {
+      ...changed,
+      ...keptFields,
+      token: v.pipe(v.nullable(tokenSchema), v.description('the successor; null: it was not made')),
+      replaces: v.pipe(tokenSchema, v.description('the token that comes to its end')),
+    },
+    run: async ({ tokenId, overlapSeconds }, call, named) => {
+      const found = await tokenOf(type, params, call, named, tokenId);
+      if (!found.ok) return found;
+      return call.applies
+        ? replaceToken(found.value, overlapSeconds, call)
+        : proposeRotation(found.value, overlapSeconds, call);
+    },
+  });
+}
+
+function proposeRotation(record: TokenRecord, overlapS: number, call: Call): Answer {
+  const replaces = tokenShown(record, call.policy, call.room.now());
+  const { id, rotated_to: successor, state } = replaces;
+  if (successor !== null) {
+    return complain('this token has a successor already', null, `rotate that one: ${successor}`);
+  }
+  if (state !== 'active' && state !== 'not_yet_valid') {
+    return complain('this token cannot be rotated', null, 'it is not alive; create one');
+  }
+  const command = commandOf(call, 'token', 'rotate', id, '--overlap', `${overlapS}s`);
+  const data = { applied: false, command, ...notKept, token: null, replaces };
+  return proposed(`${id} would get a successor`, data);
+}
+
+async function replaceToken({ id, type }: TokenRecord, overlapS: number, call: Call): Promise<Answer> {
+  const made = await keeping(call.room.secrets, type, async () => {
+    const rotated = await call.atDesk('change', (desk) => rotateToken(desk, id, overlapS * 1000));
+    if (rotated === null) return noDatabase;
+    if (!rotated.ok) return rotated;
+    return { ok: true, value: { secret: rotated.value.created.plaintext, rest: rotated.value } };
+  });
+  if (!made.ok) return made;
+  const { kept, rest } = made.value;
+  const now = call.room.now();
+  const token = tokenShown(rest.created.record, call.policy, now);
+  const replaces = tokenShown(rest.before, call.policy, now);
+  const data = { applied: true, command: null, ...kept, token, replaces };
+  return { ok: true, value: { say: `made ${token.id} in place of ${id}; ${whereKept(kept)}`, data } };
+}
+
+/** A token of another type or owner is none here. What was asked for is not repeated. */
+async function tokenOf(
+  type: TokenType,
+  params: TypeParams,
+  call: Call,
+  named: Readonly<Record<string, unknown>>,
+  id: string,
+): Promise<Checked<TokenRecord>> {
+  const whose = params.read(named);
+  if (!whose.ok) return whose;
+  const found = await call.atDesk('read', (desk) => showToken(desk, id));
+  if (found?.ok && found.value.type === type.name && belongsTo(found.value, whose.value)) return found;
+  const hint = `find it with list_${type.name}_tokens; an id starts with tok_`;
+  return complain('no token of this type and owner has this id', null, hint);
+}
