@@ -2,6 +2,7 @@
  * What the caller presents (RFC 6750 §2). Finds it, sorts it by prefix, and says what must be cut
  * from the request so that no credential of ours reaches an upstream. Never verifies anything.
  */
+import { adminPrefix } from '../policy/admin-type.ts';
 import { denied } from '../policy/denial.ts';
 import type { Source, TokenType } from '../policy/token-types.ts';
 import type { Outcome, Policy, Route } from '../policy/types.ts';
@@ -158,8 +159,12 @@ export function couldBe(plaintext: string, { name }: TokenType, policy: Policy):
   return sorted.type.checksum !== true || endsInChecksum(plaintext);
 }
 
-/** Types without prefix. Where there are types of `<id>|<random>`, what looks so is theirs and nobody else's. */
+/**
+ * Types without prefix. Where there are types of `<id>|<random>`, what looks so is theirs and nobody else's. Admin tokens
+ * are nobody's here: they are neither looked up nor left to an upstream.
+ */
 function bareTypes(plaintext: string, { types }: Policy): readonly TokenType[] {
+  if (plaintext.startsWith(adminPrefix)) return [];
   const bare = [...types.values()].filter(({ prefix }) => prefix === '');
   const piped = bare.filter(({ format }) => format === 'id_pipe_random');
   if (piped.length === 0) return bare;

@@ -9,7 +9,7 @@ import type { TokenStore } from '../store/token-store.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { createEcho } from './echo.ts';
 import { closeServer, listenOn, urlOf } from './listeners.ts';
-import { startGateway } from './main.ts';
+import { type Running, startGateway } from './main.ts';
 
 export type DemoOptions = { readonly json: boolean; readonly port: number };
 
@@ -25,14 +25,13 @@ export async function demo({ json, port }: DemoOptions): Promise<void> {
     configFile,
     listen: `127.0.0.1:${port}`,
     health: '127.0.0.1:0',
+    admin: '127.0.0.1:0',
     log: pino({ level: 'error' }, pino.destination({ fd: 2 })),
     adapt: (config) => adapted(config, upstream, folder),
   });
   const tokens = await mintOneEach(running.config(), running.tokens);
-  const addresses = { gateway: running.listen, admin: null, upstream };
-  process.stdout.write(
-    json ? `${JSON.stringify({ ...addresses, tokens })}\n` : guide(running.listen, tokens),
-  );
+  const addresses = { gateway: running.listen, admin: running.admin, upstream };
+  process.stdout.write(json ? `${JSON.stringify({ ...addresses, tokens })}\n` : guide(running, tokens));
   const leave = async (): Promise<void> => {
     await running.stop();
     await closeServer(echo);
@@ -80,7 +79,10 @@ function requiredAttributes(type: TokenType): Map<string, string> {
   return new Map(required.map(([name]) => [name, 'acme']));
 }
 
-function guide(gateway: string, tokens: Record<string, string>): string {
+function guide(
+  { listen: gateway, admin, bootstrapFile }: Pick<Running, 'listen' | 'admin' | 'bootstrapFile'>,
+  tokens: Record<string, string>,
+): string {
   const exports = Object.entries(tokens).map(([type, token]) => `export ${type.toUpperCase()}=${token}`);
   const bearer = '-H "Authorization: Bearer $SERVICE"';
   const status = "curl -s -o /dev/null -w '%{http_code}\\n'";
@@ -95,6 +97,11 @@ curl -i -X DELETE ${bearer} ${gateway}/items/7     # 403
 curl -i ${bearer} ${gateway}/nothing               # 404
 curl -i -X PUT ${bearer} ${gateway}/items          # 405
 for i in 1 2 3 4 5 6; do ${status} -X POST ${bearer} ${gateway}/exports; done   # 200 five times, then 429
+
+The admin API is at ${admin}; its first token is in a file that goes when it is used:
+
+export ADMIN=$(cat ${bootstrapFile})
+curl -i -H "Authorization: Bearer $ADMIN" ${admin}/v1/tokens               # 200
 
 Ctrl-C stops it; nothing is kept.
 `;

@@ -1,13 +1,22 @@
 /** The process: the only place that opens things. Config → stores → gate → listeners → drain. */
+import type { Server } from 'node:http';
 import { type Logger, pino } from 'pino';
 import { createAssertionCache } from '../store/assertion-cache.ts';
 import type { VerifierOptions } from '../store/bcrypt-verifier.ts';
 import { createFailureBudget } from '../store/failure-budget.ts';
+import type { StoreFault } from '../store/fault.ts';
 import type { Limiter } from '../store/limiter.ts';
 import { createMemoryLimiter } from '../store/limiter-memory.ts';
 import { createRedisLimiter } from '../store/limiter-redis.ts';
 import type { OpenTokens } from '../store/tokens.ts';
 import { createAccessLog } from './access-log.ts';
+import {
+  type BootstrapTrouble,
+  bootstrapFile,
+  bootstrapWatch,
+  writeBootstrapToken,
+} from './admin/bootstrap.ts';
+import { adminServer, closeAdmin } from './admin/http-server.ts';
 import { serveOperations } from './admin/operations-serve.ts';
 import { BodyBudget } from './body-buffer.ts';
 import type { LoadedConfig } from './config/load.ts';
@@ -28,7 +37,6 @@ import { buildSite, type Site, type SiteMakers } from './site.ts';
 import { openUpstream } from './upstream.ts';
 import { createUsageMeter, type UsageMeter } from './usage-meter.ts';
 import { Vigil } from './vigil.ts';
-import { watchConfig } from './watch.ts';
 
 export type ServeOptions = Placement & {
   /** Whether to reload by itself when the config file has changed. */
@@ -48,6 +56,10 @@ export type ServeOptions = Placement & {
 export type Running = {
   readonly listen: string;
   readonly health: string;
+  /** null: there is no admin listener. */
+  readonly admin: string | null;
+  /** Where the first admin token is; null: it was not made at this start. */
+  readonly bootstrapFile: string | null;
   readonly tokens: OpenTokens;
   readonly config: () => LoadedConfig;
   readonly life: Life;
@@ -81,21 +93,10 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   });
   const limiter = openLimiter(config, log, metrics);
   if (config.redis?.required === true) await untilCounted(limiter);
-  const makers: SiteMakers = {
-    openUpstream: (settings) =>
-      openUpstream(settings, {
-        visitsMax: options.upstreamVisitsMax,
-        onChange: (change) => log.warn({ event: change.up ? 'upstream_up' : 'upstream_down', ...change }),
-      }),
-    createFailures: createFailureBudget,
-  };
+  const makers = siteMakers(options, log);
   let site = buildSite(config, makers, null, signer);
   const bodies = new BodyBudget(options.bodyBudgetBytes);
-  const usage = createUsageMeter({
-    usage: tokens.usage,
-    now: Date.now,
-    onFailure: (error) => log.error({ event: 'usage_not_written', reason: faultOf(error).reason }),
-  });
+  const usage = openUsage(tokens, log);
   const gate = openGate(() => site, { tokens, limiter, bodies, life, log, metrics, usage });
   const reloading = reloader({
     read: () => readConfig(options),
@@ -115,16 +116,22 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   const health = healthListener(() => readiness(gate, reloading), metrics);
   await listenOn(front, config.listen);
   await listenOn(health, config.health);
+  const admin = await openAdmin(config, tokens, gate, log);
   const stop = async (): Promise<void> => {
     await drain({ server: front, life, times: site.config.listen, log });
     gate.vigil.close();
     await usage.close();
-    await Promise.all([closeServer(health), tokens.close(), limiter.close()]);
+    await closeServer(health);
+    // The last to go: who looks after a drain can do so until it is over.
+    if (admin.server !== null) await closeAdmin(admin.server);
+    await Promise.all([tokens.close(), limiter.close()]);
     await Promise.all([...site.upstreams.values()].map((upstream) => upstream.destroy()));
   };
   return {
     listen: urlOf(front),
     health: urlOf(health),
+    admin: admin.server === null ? null : urlOf(admin.server),
+    bootstrapFile: admin.bootstrapFile,
     tokens,
     config: () => site.config,
     reload: reloading.reload,
@@ -132,6 +139,25 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
     bodies,
     stop,
   };
+}
+
+function siteMakers({ upstreamVisitsMax: visitsMax }: ServeOptions, log: Logger): SiteMakers {
+  return {
+    openUpstream: (settings) =>
+      openUpstream(settings, {
+        visitsMax,
+        onChange: (change) => log.warn({ event: change.up ? 'upstream_up' : 'upstream_down', ...change }),
+      }),
+    createFailures: createFailureBudget,
+  };
+}
+
+function openUsage({ usage }: OpenTokens, log: Logger): UsageMeter {
+  return createUsageMeter({
+    usage,
+    now: Date.now,
+    onFailure: (error) => log.error({ event: 'usage_not_written', reason: faultOf(error).reason }),
+  });
 }
 
 type Parts = {
@@ -190,6 +216,37 @@ function openGate(site: () => Site, parts: Parts): Gate {
   };
 }
 
+/** Bad admin tokens an address may send in a minute. */
+const adminFailures = { quota: 20, windowMs: 60_000 };
+
+type OpenAdmin = {
+  /** null: the config has no admin listener. */
+  readonly server: Server | null;
+  /** Only where it was made at this start. */
+  readonly bootstrapFile: string | null;
+};
+
+async function openAdmin(
+  { admin, store }: LoadedConfig,
+  tokens: OpenTokens,
+  { site, now, bug }: Gate,
+  log: Logger,
+): Promise<OpenAdmin> {
+  if (admin === null) return { server: null, bootstrapFile: null };
+  const file = bootstrapFile(store);
+  const warn = (trouble: BootstrapTrouble): void => log.warn(trouble);
+  const failures = createFailureBudget(adminFailures);
+  const gatekeeper = { tokens, failures, now, onUse: bootstrapWatch(file, warn) };
+  const { hosts } = admin;
+  const fault = ({ code, message: reason }: StoreFault, requestId: string): void =>
+    log.error({ event: 'admin_store_fault', requestId, code, reason });
+  const config = (): LoadedConfig => site().config;
+  const server = adminServer({ gatekeeper, tokens, now, config, hosts, fault, bug });
+  await listenOn(server, admin);
+  const isNew = file !== null && (await writeBootstrapToken(file, tokens, now(), warn));
+  return { server, bootstrapFile: isNew ? file : null };
+}
+
 /** Makes the key where it is missing and may be made. @throws Error in words for an operator. */
 async function openSigner({ policy, signingKeys }: LoadedConfig): Promise<Signer | null> {
   const rule = policy.identity.assertion;
@@ -222,7 +279,7 @@ const redisStartMs = 3000;
 const logBytesMax = 16 * 1024 * 1024;
 
 /** Lines leave asynchronously: a slow reader of the log must not slow a request. */
-function openLog(): Logger {
+export function openLog(): Logger {
   return pino(
     { base: null, timestamp: pino.stdTimeFunctions.isoTime },
     pino.destination({ fd: 1, sync: false, minLength: 0, maxLength: logBytesMax }),
@@ -269,32 +326,4 @@ function readiness({ tokens, limiter, life, site }: Gate, reloading: Reloading):
       reload: { ok: reloading.lastProblem() === null, reason: reloading.lastProblem() },
     },
   };
-}
-
-/** What `postern serve` does: starts, says where it listens, and answers signals until it is told to go. */
-export async function serve(options: ServeOptions): Promise<void> {
-  const log = options.log ?? openLog();
-  const running = await startGateway({ ...options, log });
-  process.stdout.write(
-    `${JSON.stringify({ event: 'ready', listen: running.listen, admin: null, health: running.health })}\n`,
-  );
-  for (const warning of running.config().warnings) log.warn({ event: 'config_warning', ...warning });
-  process.on('SIGHUP', () => void running.reload());
-  if (options.watch === true) {
-    watchConfig(options.configFile, running.config().policy.version, () => void running.reload());
-  }
-  const leave = (signal: string): void => {
-    if (running.life.phase !== 'serving') process.exit(1);
-    log.info({ event: 'draining', signal });
-    running.stop().then(
-      () => {
-        log.flush(() => process.exit(0));
-        // A reader that stands still must not keep us.
-        setTimeout(() => process.exit(0), 2000);
-      },
-      () => process.exit(1),
-    );
-  };
-  process.on('SIGTERM', () => leave('SIGTERM'));
-  process.on('SIGINT', () => leave('SIGINT'));
 }

@@ -1,5 +1,6 @@
 /** The config as this process runs it: loaded, rehearsed by its fixtures, placed by the command line. */
-import { parseAddress } from './config/address.ts';
+import { type Address, parseAddress } from './config/address.ts';
+import { type AdminSettings, adminFlaw } from './config/admin-settings.ts';
 import { type LoadedConfig, loadConfig } from './config/load.ts';
 import type { Problem } from './config/problems.ts';
 import { runFixtures } from './fixtures.ts';
@@ -9,6 +10,7 @@ export type Placement = {
   /** `HOST:PORT`, instead of the config's. */
   readonly listen?: string;
   readonly health?: string;
+  readonly admin?: string;
   /** Replaces what the config says; for the demo. */
   readonly adapt?: (config: LoadedConfig) => LoadedConfig;
 };
@@ -33,10 +35,20 @@ export async function readConfig(placement: Placement): Promise<LoadedConfig> {
   const { config } = loading;
   const placed = { ...config, listen: { ...config.listen, ...addressOf(placement.listen) } };
   const health = { ...config.health, ...addressOf(placement.health) };
-  return placement.adapt?.({ ...placed, health }) ?? { ...placed, health };
+  const admin = placedAdmin(config, addressOf(placement.admin));
+  return placement.adapt?.({ ...placed, health, admin }) ?? { ...placed, health, admin };
 }
 
-function addressOf(text: string | undefined): { host: string; port: number } | null {
+/** @throws ConfigRefused where the config does not allow the admin listener to be there. */
+function placedAdmin(config: LoadedConfig, address: Address | null): AdminSettings | null {
+  if (address === null) return config.admin;
+  const admin = { public: false, hosts: [], ...config.admin, ...address };
+  const flaw = adminFlaw(admin);
+  if (flaw !== null) throw new ConfigRefused([config.problemAt(flaw)]);
+  return admin;
+}
+
+function addressOf(text: string | undefined): Address | null {
   if (text === undefined) return null;
   const address = parseAddress(text);
   if (!address.ok) throw new TypeError(address.message);

@@ -1,6 +1,7 @@
 /** From `token_types` to TokenType: prefixes apart, lengths within bounds, scopes declared. */
 
 import type { AnnotationType } from './annotation-types.ts';
+import { checkAdminApart } from './compile-admin.ts';
 import { compileIssue } from './compile-avoid.ts';
 import { type Compilation, errorInKey, errorInValue, resolves, warnInKey } from './compile-context.ts';
 import { compileCsrf } from './compile-csrf.ts';
@@ -33,6 +34,7 @@ export function compileTypes(at: Compilation, identity: IdentityRule): ReadonlyM
     if (!annotates(type)) types.set(name, compileType(at, name, type, identity));
   }
   checkPrefixesApart(at);
+  checkAdminApart(at);
   checkIdsApart(at);
   return types;
 }

@@ -14,6 +14,11 @@ export type Complaint = {
   readonly given: string | null;
   /** What to write instead. */
   readonly hint: string;
+  /**
+   * Where it is not about how something was written. `unknown`: nothing of that name is there; `conflict`: what is there
+   * does not allow it; `full`: there is no room; `forbidden`: whoever asks may not. Absent: it is.
+   */
+  readonly kind?: 'unknown' | 'conflict' | 'full' | 'forbidden';
 };
 
 export type Complained = { readonly ok: false; readonly complaint: Complaint };
@@ -32,8 +37,14 @@ export function wordComplaint({ message, given, hint }: Complaint): string {
   return given === null ? `${message}; ${hint}` : `${message} ${JSON.stringify(given)}; ${hint}`;
 }
 
-export function complain(message: string, given: string | null, hint: string): Complained {
-  return { ok: false, complaint: { message, given, hint } };
+export function complain(
+  message: string,
+  given: string | null,
+  hint: string,
+  kind?: Complaint['kind'],
+): Complained {
+  const complaint = { message, given, hint };
+  return { ok: false, complaint: kind === undefined ? complaint : { ...complaint, kind } };
 }
 
 export function typeNamed(policy: Policy, name: string): Checked<TokenType> {

@@ -3,6 +3,7 @@ import { createTokens } from './migrations/0001-tokens.ts';
 import { createPinsAndAudit } from './migrations/0002-pins.ts';
 import { createTokenAttributes } from './migrations/0003-token-attributes.ts';
 import { createActivations } from './migrations/0004-activations.ts';
+import { createIdempotency } from './migrations/0005-idempotency.ts';
 import { createUsageTables } from './migrations/0006-usage.ts';
 import { builder, type Statement } from './schema.ts';
 
@@ -13,6 +14,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0002-pins', statements: createPinsAndAudit(builder) },
   { name: '0003-token-attributes', statements: createTokenAttributes(builder) },
   { name: '0004-activations', statements: createActivations(builder) },
+  { name: '0005-idempotency', statements: createIdempotency(builder) },
   { name: '0006-usage', statements: createUsageTables(builder) },
 ];
 

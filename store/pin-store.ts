@@ -28,6 +28,9 @@ export type PinFilter = {
 
 export type PinPage = { readonly pins: readonly PinRecord[]; readonly next: string | null };
 
+/** null: nothing was pinned, or is. */
+export type ReplacedPin = { readonly before: PinRecord | null; readonly now: PinRecord | null };
+
 export interface PinStore {
   /** Read from the database now; null: nothing is pinned. @throws StoreFault if we cannot tell. */
   read(key: PinKey): PinRecord | null | Promise<PinRecord | null>;
@@ -46,6 +49,9 @@ export interface PinStore {
    * @returns what was pinned before; null: nothing. @throws StoreFault
    */
   change(key: PinKey, value: string | null, by: string, reason: string | null): Promise<PinRecord | null>;
+
+  /** As `change`, and says as well what is pinned now, as it was in that transaction. @throws StoreFault */
+  replace(key: PinKey, value: string | null, by: string, reason: string | null): Promise<ReplacedPin>;
 
   /** In order of pin, then subject; what was let go is not in it. @throws StoreFault */
   list(filter: PinFilter): PinPage | Promise<PinPage>;

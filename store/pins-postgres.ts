@@ -31,6 +31,19 @@ export function createPostgresPins({ link, now, rowOf }: PostgresDatabase): PinS
     return row === undefined ? null : pinOf(row);
   };
 
+  const replace: PinStore['replace'] = (key, value, by, reason) =>
+    link.transact(async (run) => {
+      const atMs = now();
+      const before = await lock(run, key, value === null ? null : insertFree(key, by, atMs));
+      if ((before?.value ?? null) === value) return { before, now: before };
+      const action = value === null ? 'pin.reset' : 'pin.change';
+      const detail = { pin: key.pin, before: before?.value ?? null, after: value, reason };
+      await run(setPin(key, value, by, atMs));
+      const row = rowOf({ actor: by, action, subject: key.subject, detail });
+      await run(postgresStatement(insertAudit(row)));
+      return { before, now: await lock(run, key, null) };
+    });
+
   return {
     read,
 
@@ -49,19 +62,8 @@ export function createPostgresPins({ link, now, rowOf }: PostgresDatabase): PinS
       throw new StoreFault('store_unavailable', 'a pin was not written');
     },
 
-    change: (key, value, by, reason) =>
-      link.transact(async (run) => {
-        const atMs = now();
-        const before = await lock(run, key, value === null ? null : insertFree(key, by, atMs));
-        if ((before?.value ?? null) !== value) {
-          const action = value === null ? 'pin.reset' : 'pin.change';
-          const detail = { pin: key.pin, before: before?.value ?? null, after: value, reason };
-          await run(setPin(key, value, by, atMs));
-          const row = rowOf({ actor: by, action, subject: key.subject, detail });
-          await run(postgresStatement(insertAudit(row)));
-        }
-        return before;
-      }),
+    change: async (key, value, by, reason) => (await replace(key, value, by, reason)).before,
+    replace,
 
     async list(filter) {
       const limit = Math.min(1_000, Math.max(1, Math.trunc(filter.limit)));

@@ -7,6 +7,7 @@ import type { PinFilter, PinKey, PinPage, PinRecord, PinStore } from './pin-stor
 import { clearPin, insertPinAudit, insertPinIfFree, replacePin, selectPin } from './pin-writes.ts';
 import { builder, ifChanged, statementOf } from './schema.ts';
 import type { SqliteLink } from './sqlite-link.ts';
+import type { StatementResult } from './writer-thread.ts';
 
 /** Answers reads at once. */
 export interface SqlitePinStore extends PinStore {
@@ -35,6 +36,19 @@ export function openSqlitePins({ connection, broken, write, now, rowOf }: Sqlite
   const paging = connection.prepare<unknown[], PinRow>(PAGE);
   const ask = askWith(broken);
 
+  const replace: PinStore['replace'] = async (key, value, by, reason) => {
+    const action = value === null ? 'pin.reset' : 'pin.change';
+    const detail = { pin: key.pin, after: value, reason };
+    const stamp = { by, atMs: now() };
+    const results = await write([
+      selectPin(key),
+      insertPinAudit(rowOf({ actor: by, action, subject: key.subject, detail }), key, value),
+      value === null ? clearPin(key, stamp) : replacePin(key, value, stamp),
+      selectPin(key),
+    ]);
+    return { before: pinIn(results[0]), now: pinIn(results[3]) };
+  };
+
   return {
     read: ({ pin, subject }) => {
       const row = ask(() => reading.get(pin, subject));
@@ -54,18 +68,8 @@ export function openSqlitePins({ connection, broken, write, now, rowOf }: Sqlite
       return { pin: pinOf(pinned), isFirst: (results[0]?.changes ?? 0) > 0 };
     },
 
-    change: async (key, value, by, reason) => {
-      const action = value === null ? 'pin.reset' : 'pin.change';
-      const detail = { pin: key.pin, after: value, reason };
-      const stamp = { by, atMs: now() };
-      const results = await write([
-        selectPin(key),
-        insertPinAudit(rowOf({ actor: by, action, subject: key.subject, detail }), key, value),
-        value === null ? clearPin(key, stamp) : replacePin(key, value, stamp),
-      ]);
-      const before = results[0]?.rows[0] as PinRow | undefined;
-      return before === undefined ? null : pinOf(before);
-    },
+    change: async (key, value, by, reason) => (await replace(key, value, by, reason)).before,
+    replace,
 
     list: (filter) => {
       const limit = Math.min(1_000, Math.max(1, Math.trunc(filter.limit)));
@@ -75,4 +79,9 @@ export function openSqlitePins({ connection, broken, write, now, rowOf }: Sqlite
       return pinPageOf(rows, limit);
     },
   };
+}
+
+function pinIn(result: StatementResult | undefined): PinRecord | null {
+  const row = result?.rows[0] as PinRow | undefined;
+  return row === undefined ? null : pinOf(row);
 }

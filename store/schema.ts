@@ -116,6 +116,17 @@ export type AuditTable = {
 /** One row a token, attribute and value: what `attributes` of its row says, made searchable. */
 export type TokenAttributesTable = { token_id: string; name: string; value: string };
 
+/** One row a key of an admin token, for a day. */
+export type IdempotencyTable = {
+  /** The id of the admin token whose key it is. */
+  caller: string;
+  key_digest: string;
+  request_digest: string;
+  /** What was made under it. */
+  token_id: string;
+  created_at: number;
+};
+
 export type Schema = {
   tokens: TokensTable;
   token_attributes: TokenAttributesTable;
@@ -124,6 +135,7 @@ export type Schema = {
   usage: UsageTable;
   token_uses: TokenUsesTable;
   audit: AuditTable;
+  idempotency: IdempotencyTable;
 };
 
 /** A change as a query tree: what it means, before any database's SQL. */

@@ -56,10 +56,16 @@ export function createPostgresTokens(options: PostgresTokensOptions): OpenTokens
     write: (batch: readonly Change[]) => link.write(batch.map(postgresStatement)),
     writeAlone: inLineFor(TOKENS_ALONE),
   };
+  const rehearse = (batch: readonly Change[]) => link.rehearse(batch.map(postgresStatement));
 
   return new Tokens(options, {
     known,
     ...rooms,
+    dry: {
+      write: rehearse,
+      pins: createPostgresPins({ ...database, link: dryLink(link) }),
+      probes: createProbes({ ...rooms, write: rehearse, writeAlone: rehearse }),
+    },
     pins: createPostgresPins(database),
     probes: createProbes({ ...rooms, writeAlone: inLineFor(PROBES_ALONE) }),
     audit: createPostgresAudit(database),
@@ -80,6 +86,18 @@ export function createPostgresTokens(options: PostgresTokensOptions): OpenTokens
   });
 }
 
+function dryLink(link: PostgresLink): PostgresLink {
+  return {
+    read: (statement) => link.read(statement),
+    write: (batch) => link.rehearse(batch),
+    rehearse: (batch) => link.rehearse(batch),
+    transact: (work) => link.rehearseTransact(work),
+    rehearseTransact: (work) => link.rehearseTransact(work),
+    health: () => link.health(),
+    close: () => Promise.resolve(),
+  };
+}
+
 function readOnly(link: PostgresLink): PostgresLink {
   const refuse = () =>
     Promise.reject(new StoreFault('store_unavailable', 'the store was opened to read only'));
@@ -87,6 +105,8 @@ function readOnly(link: PostgresLink): PostgresLink {
     read: (statement) => link.read(statement),
     write: refuse,
     transact: refuse,
+    rehearse: refuse,
+    rehearseTransact: refuse,
     health: () => link.health(),
     close: () => link.close(),
   };

@@ -51,8 +51,11 @@ export async function openSqliteTokens(options: SqliteTokensOptions): Promise<Sq
   }
 }
 
+const refuse = () => Promise.reject(new StoreFault('store_unavailable', 'the store was opened to read only'));
+
 const READ_ONLY_WRITER: Writer = {
-  write: () => Promise.reject(new StoreFault('store_unavailable', 'the store was opened to read only')),
+  write: refuse,
+  rehearse: refuse,
   close: () => Promise.resolve(),
 };
 
@@ -98,19 +101,29 @@ function databaseOf(
   };
 
   /** Looks at the file before and after: a change committed to a deleted file is lost, and must not be acknowledged. */
-  const write = async (batch: readonly Statement[]): Promise<readonly StatementResult[]> => {
-    refuseIfReplaced();
-    const results = await writer.write(batch);
+  const beside = async (run: Promise<readonly StatementResult[]>): Promise<readonly StatementResult[]> => {
+    const results = await run;
     refuseIfReplaced();
     return results;
   };
+  const write = async (batch: readonly Statement[]): Promise<readonly StatementResult[]> => {
+    refuseIfReplaced();
+    return beside(writer.write(batch));
+  };
+  const rehearse = (batch: readonly Statement[]) => beside(writer.rehearse(batch));
 
   const rowOf = createAuditRows(now);
   const link = { connection, broken, write, now, rowOf };
   const writeChanges = (batch: readonly Change[]) => write(batch.map(statementOf));
   // SQLite lets one write at a time.
   const rooms = { now, auditRow: rowOf, reads, write: writeChanges, writeAlone: writeChanges };
+  const rehearseChanges = (batch: readonly Change[]) => rehearse(batch.map(statementOf));
   return {
+    dry: {
+      write: rehearseChanges,
+      pins: openSqlitePins({ ...link, write: rehearse }),
+      probes: createProbes({ ...rooms, write: rehearseChanges, writeAlone: rehearseChanges }),
+    },
     ...rooms,
     known: null,
     pins: openSqlitePins(link),

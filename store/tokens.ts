@@ -10,11 +10,11 @@ import { createTokenIds } from './id.ts';
 import { createLastUsed, type LastUsed } from './last-used.ts';
 import { createSecretMaker } from './new-secret.ts';
 import { createTokenMaker } from './new-token.ts';
+import type { OnceStore } from './once.ts';
 import { createRedigest } from './redigest.ts';
 import { createKeyedDigest, digestOf } from './secret.ts';
 import { fillAttributes, selectPage } from './token-attributes.ts';
-import { auditCreated, auditImported, auditRevoked } from './token-audit.ts';
-import { createTokenChanges, type TokenChanges } from './token-changes.ts';
+import { auditImported } from './token-audit.ts';
 import {
   type Ask,
   type Form,
@@ -26,25 +26,12 @@ import {
 } from './token-digests.ts';
 import { importRow } from './token-import.ts';
 import { createTokenLearning, type TokenLearning } from './token-learning.ts';
+import { createOnce } from './token-once.ts';
 import type { TokenReads } from './token-reads.ts';
 import { type RecordRow, recordIfOf, recordOf } from './token-rows.ts';
-import type {
-  CreatedToken,
-  ImportedToken,
-  ListFilter,
-  NewToken,
-  TokenPage,
-  TokenStore,
-} from './token-store.ts';
-import {
-  insertToken,
-  insertTokensIfNew,
-  markRevoked,
-  markUsed,
-  replaceDigest,
-  selectRecord,
-  writeDigest,
-} from './token-writes.ts';
+import type { ImportedToken, ListFilter, TokenPage, TokenStore } from './token-store.ts';
+import { insertTokensIfNew, markUsed, replaceDigest, writeDigest } from './token-writes.ts';
+import { createTokenWrites, type TokenWrites } from './token-writing.ts';
 import type { TokensDatabase, Uses } from './tokens-database.ts';
 
 /** Something an operator should know; `detail` holds ids and type names, never a token. */
@@ -68,7 +55,16 @@ export type TokensOptions = {
   readonly peppers?: Peppers;
 };
 
+/** The same changes, done and undone in a transaction of their own: they answer what would be, and leave nothing. */
+export type DryStore = {
+  readonly tokens: TokenWrites;
+  readonly pins: Companions['pins'];
+  readonly probes: Companions['probes'];
+};
+
 export interface OpenTokens extends TokenStore, Companions {
+  readonly dry: DryStore;
+  readonly once: OnceStore;
   /** Writes what `touch` noted, now. Never throws: what could not be written stays noted. */
   flush(): Promise<void>;
   /** Bcrypt jobs finished since the start, for metrics. */
@@ -83,11 +79,15 @@ export class Tokens implements OpenTokens {
   readonly probes: Companions['probes'];
   readonly audit: Companions['audit'];
   readonly usage: Companions['usage'];
-  readonly rotate: TokenChanges['rotate'];
-  readonly regenerate: TokenChanges['regenerate'];
-  readonly update: TokenChanges['update'];
-  readonly disable: TokenChanges['disable'];
-  readonly enable: TokenChanges['enable'];
+  readonly create: TokenWrites['create'];
+  readonly revoke: TokenWrites['revoke'];
+  readonly rotate: TokenWrites['rotate'];
+  readonly regenerate: TokenWrites['regenerate'];
+  readonly update: TokenWrites['update'];
+  readonly disable: TokenWrites['disable'];
+  readonly enable: TokenWrites['enable'];
+  readonly dry: DryStore;
+  readonly once: OnceStore;
   readonly learn: TokenLearning['learn'];
   readonly endAll: TokenLearning['endAll'];
   readonly #now: () => number;
@@ -122,19 +122,26 @@ export class Tokens implements OpenTokens {
       onFailure: (id, cause) => this.#alert({ code: 'digest_not_written', detail: id, cause }),
     });
     this.#verifier = new BcryptVerifier(options.verifier);
-    const { reads, auditRow, write, writeAlone } = database;
+    const { reads, auditRow, write, writeAlone, dry } = database;
     this.#make = createTokenMaker({
       nextId: this.#nextId,
       newSecret: createSecretMaker({ reads, verifier: this.#verifier, digests: this.#digests }),
       now: options.now,
     });
+    const writing = { now: options.now, auditRow, write, writeAlone, make: this.#make };
     ({
+      create: this.create,
+      revoke: this.revoke,
       rotate: this.rotate,
       regenerate: this.regenerate,
       update: this.update,
       disable: this.disable,
       enable: this.enable,
-    } = createTokenChanges({ now: options.now, auditRow, write: writeAlone, make: this.#make }));
+    } = createTokenWrites(writing));
+    const { write: rehearse, pins, probes } = dry;
+    const tokens = createTokenWrites({ ...writing, write: rehearse, writeAlone: rehearse });
+    this.dry = { tokens, pins, probes };
+    this.once = createOnce(writing, reads);
     ({ learn: this.learn, endAll: this.endAll } = createTokenLearning({
       now: options.now,
       nextId: this.#nextId,
@@ -249,23 +256,6 @@ export class Tokens implements OpenTokens {
       const tokens = rows.slice(0, limit).map(recordOf);
       return { tokens, next: rows.length > limit ? (tokens.at(-1)?.id ?? null) : null };
     });
-  }
-
-  async create(token: NewToken): Promise<CreatedToken> {
-    const { row, plaintext } = await this.#make(token);
-    const audit = auditCreated(this.#database.auditRow, row);
-    await this.#database.write([insertToken(row), audit, ...fillAttributes([row])]);
-    return { record: recordOf(row), plaintext };
-  }
-
-  async revoke(id: string, by: string, reason: string | null): Promise<TokenRecord | null> {
-    const results = await this.#database.write([
-      markRevoked(id, this.#now(), by, reason),
-      auditRevoked(this.#database.auditRow, id, by, reason),
-      selectRecord(id),
-    ]);
-    const row = results[2]?.rows[0] as RecordRow | undefined;
-    return row === undefined ? null : recordOf(row);
   }
 
   async import(rows: readonly ImportedToken[]): Promise<{ imported: number; skipped: number }> {

@@ -14,7 +14,13 @@ export type WriterSetup = {
 
 /** `deadlineNs` is on the monotonic clock, which threads share: a batch still waiting then is not begun. */
 export type WriterOrder =
-  | { readonly id: number; readonly batch: readonly Statement[]; readonly deadlineNs: bigint }
+  | {
+      readonly id: number;
+      readonly batch: readonly Statement[];
+      readonly deadlineNs: bigint;
+      /** Whether it is undone when it is done. */
+      readonly dry: boolean;
+    }
   | 'close';
 
 export type StatementResult = {
@@ -52,7 +58,7 @@ function serve(port: NonNullable<typeof parentPort>, setup: WriterSetup): void {
       return;
     }
     try {
-      report({ kind: 'done', id: order.id, results: run(order.batch, order.deadlineNs) });
+      report({ kind: 'done', id: order.id, results: run(order) });
     } catch (error) {
       report({ kind: 'failed', id: order.id, ...describe(error) });
     }
@@ -131,7 +137,7 @@ function batchRunner(connection: Database.Database) {
     return { changes: 0, rows };
   };
 
-  const transaction = connection.transaction((batch: readonly Statement[]) => {
+  const runAll = (batch: readonly Statement[]) => {
     let changed = false;
     return batch.map((statement) => {
       if (statement.ifChanged === true && !changed) return LEFT_OUT;
@@ -139,15 +145,35 @@ function batchRunner(connection: Database.Database) {
       changed ||= result.changes > 0;
       return result;
     });
+  };
+  const transaction = connection.transaction(runAll);
+  const trial = connection.transaction((batch: readonly Statement[]) => {
+    throw new Undone(runAll(batch));
   });
 
   /** The whole batch or none of it. @throws SQLITE_BUSY if no lock was had before the deadline. */
-  return (batch: readonly Statement[], deadlineNs: bigint): readonly StatementResult[] => {
+  return ({ batch, deadlineNs, dry }: Exclude<WriterOrder, 'close'>): readonly StatementResult[] => {
     const leftMs = Number((deadlineNs - process.hrtime.bigint()) / 1_000_000n);
     if (leftMs <= 0) throw new Database.SqliteError('waited too long for other writes', 'SQLITE_BUSY');
     connection.pragma(`busy_timeout = ${leftMs}`);
-    return transaction.immediate(batch);
+    if (!dry) return transaction.immediate(batch);
+    try {
+      return trial.immediate(batch);
+    } catch (error) {
+      if (error instanceof Undone) return error.results;
+      throw error;
+    }
   };
+}
+
+/** Rolls a transaction back, and brings out what it would have done. */
+class Undone extends Error {
+  readonly results: readonly StatementResult[];
+
+  constructor(results: readonly StatementResult[]) {
+    super('undone');
+    this.results = results;
+  }
 }
 
 function describe(error: unknown): { code: string; message: string } {

@@ -16,6 +16,9 @@ export interface Writer {
    */
   write(batch: readonly Statement[]): Promise<readonly StatementResult[]>;
 
+  /** As `write`, but rolled back at its end: tells what would be. */
+  rehearse(batch: readonly Statement[]): Promise<readonly StatementResult[]>;
+
   /** Finishes what was handed over, then closes the file. */
   close(): Promise<void>;
 }
@@ -86,6 +89,14 @@ class ThreadWriter implements Writer {
   }
 
   write(batch: readonly Statement[]): Promise<readonly StatementResult[]> {
+    return this.#run(batch, false);
+  }
+
+  rehearse(batch: readonly Statement[]): Promise<readonly StatementResult[]> {
+    return this.#run(batch, true);
+  }
+
+  #run(batch: readonly Statement[], dry: boolean): Promise<readonly StatementResult[]> {
     if (this.#ended !== null) return Promise.reject(this.#ended);
     if (this.#waiting.size >= WAITING_MAX) {
       return Promise.reject(new StoreFault('store_unavailable', 'too many writes are waiting'));
@@ -95,7 +106,7 @@ class ThreadWriter implements Writer {
     return new Promise((resolve, reject) => {
       if (this.#waiting.size === 0) this.#worker.ref();
       this.#waiting.set(id, { resolve, reject });
-      this.#order({ id, batch, deadlineNs });
+      this.#order({ id, batch, deadlineNs, dry });
     });
   }
 

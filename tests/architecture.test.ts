@@ -112,7 +112,7 @@ describe('the rule of imports catches', () => {
     ['gateway/admin/cli.ts', "const x = import('../server.ts');"],
     ['gateway/admin/cli.ts', "import { forward } from '../forward.ts';"],
     ['gateway/admin/cli.ts', "import { exchange } from '../exchange.ts';"],
-    ['gateway/admin/cli.ts', "import { serve } from '../main.ts';"],
+    ['gateway/admin/cli.ts', "import { serve } from '../process.ts';"],
     ['gateway/admin/cli.ts', "import { readFacts } from '../request.ts';"],
     ['gateway/admin/cli-mcp.ts', "import { createMcpServer } from './mcp-server.ts';"],
     ['gateway/admin/cli-mcp.ts', "import { Server } from '@modelcontextprotocol/sdk/server/index.js';"],
@@ -131,7 +131,7 @@ describe('the rule of imports catches', () => {
     ['gateway/a.ts', "import type { FailureBudget } from '../store/failure-budget.ts';"],
     ['gateway/main.ts', "import { openSqliteTokens } from '../store/tokens-sqlite.ts';"],
     ['gateway/admin/cli-tokens.ts', "import { openSqliteTokens } from '../../store/tokens-sqlite.ts';"],
-    ['gateway/admin/cli.ts', "const x = import('../main.ts'); import { load } from '../config/load.ts';"],
+    ['gateway/admin/cli.ts', "const x = import('../process.ts'); import { load } from '../config/load.ts';"],
     [
       'gateway/admin/cli.ts',
       "import { explain } from '../explain.ts'; import type { Head } from '../head.ts';",

@@ -1,6 +1,5 @@
 /** `postern audit list`: who changed what, oldest first. */
 import type { Command } from 'commander';
-import type { AuditEntry } from '../../store/audit-store.ts';
 import {
   configOption,
   count,
@@ -13,6 +12,7 @@ import {
 } from './cli-shell.ts';
 import { atDesk } from './cli-store.ts';
 import { listAudit } from './operations-pin.ts';
+import { auditView } from './pin-view.ts';
 
 type ListOptions = {
   readonly config: string;
@@ -39,7 +39,7 @@ async function list(options: ListOptions, shell: Shell): Promise<void> {
   const { subject = null, limit, after = null, json } = options;
   const config = storeConfigOf(options.config, shell);
   const page = await atDesk(config, 'read', shell, (desk) => listAudit(desk, { subject, limit, after }));
-  const entries = page?.entries.map(viewOf) ?? [];
+  const entries = page?.entries.map(auditView) ?? [];
   if (json) return printJson(shell, { entries, next: page?.next ?? null });
   if (entries.length === 0) return shell.err('no changes\n');
   const [header = '', ...lines] = formatTable([
@@ -50,9 +50,4 @@ async function list(options: ListOptions, shell: Shell): Promise<void> {
   ]);
   shell.out(`${[paint(shell, 'bold', header), ...lines].join('\n')}\n`);
   if (page?.next) shell.err(`there are more: --after ${page.next}\n`);
-}
-
-/** As the outside sees it. */
-function viewOf({ id, at, actor, action, subject, detail }: AuditEntry) {
-  return { id, at: new Date(at).toISOString(), actor, action, subject, detail };
 }

@@ -1,7 +1,7 @@
 /** `postern pin list|show|set|reset|import`: straight on the store, beside a gateway that may be running. */
 import type { Command } from 'commander';
 import type { Checked } from '../../policy/token-input.ts';
-import type { PinKey, PinRecord } from '../../store/pin-store.ts';
+import type { PinKey } from '../../store/pin-store.ts';
 import { storeName } from '../config/store-settings.ts';
 import { addPinImport } from './cli-import.ts';
 import {
@@ -20,6 +20,7 @@ import {
 import { atDesk } from './cli-store.ts';
 import type { Desk } from './operations.ts';
 import { listPins, resetPin, setPin, showPin } from './operations-pin.ts';
+import { changedPinView, pinView, resetPinView } from './pin-view.ts';
 
 type Common = { readonly config: string; readonly json?: true };
 type Reasoned = Common & { readonly reason?: string };
@@ -73,7 +74,7 @@ async function list(options: ListOptions, shell: Shell): Promise<void> {
   const { pin = null, subject = null, limit, after = null } = options;
   const config = storeConfigOf(options.config, shell);
   const page = await atDesk(config, 'read', shell, (desk) => listPins(desk, { pin, subject, limit, after }));
-  const pins = page?.pins.map(viewOf) ?? [];
+  const pins = page?.pins.map(pinView) ?? [];
   if (options.json) return printJson(shell, { pins, next: page?.next ?? null });
   if (pins.length === 0) return shell.err('nothing is pinned\n');
   const [header = '', ...lines] = formatTable([
@@ -85,7 +86,7 @@ async function list(options: ListOptions, shell: Shell): Promise<void> {
 }
 
 async function show(key: PinKey, { config, json }: Common, shell: Shell): Promise<void> {
-  const view = viewOf(await done(config, 'read', shell, (desk) => showPin(desk, key)));
+  const view = pinView(await done(config, 'read', shell, (desk) => showPin(desk, key)));
   if (json) return printJson(shell, view);
   shell.out(
     `${formatTable(Object.entries(view).map(([name, value]) => [name, visible(String(value))])).join('\n')}\n`,
@@ -97,21 +98,18 @@ async function set(key: PinKey, value: string, options: Reasoned, shell: Shell):
   const changed = await done(options.config, 'create', shell, (desk) =>
     setPin(desk, { ...key, value, reason }),
   );
-  const before = changed.before?.value ?? null;
-  // Another process may have changed it since: what is printed is what is so.
-  const view = changed.now === null ? { ...key, value: null } : viewOf(changed.now);
-  if (options.json) return printJson(shell, { ...view, before });
-  const was = before === null ? '' : `, it was ${before}`;
+  const view = changedPinView(key, changed);
+  if (options.json) return printJson(shell, view);
+  const was = view.before === null ? '' : `, it was ${view.before}`;
   shell.out(`${visible(`${key.pin} of ${key.subject} is ${view.value}${was}`)}\n`);
 }
 
 async function reset(key: PinKey, options: Reasoned, shell: Shell): Promise<void> {
   const { reason = null } = options;
-  const { before } = await done(options.config, 'change', shell, (desk) =>
-    resetPin(desk, { ...key, reason }),
-  );
-  if (options.json) return printJson(shell, { ...key, value: null, before: before?.value ?? null });
-  shell.out(`${visible(`${key.pin} of ${key.subject} is let go, it was ${before?.value}`)}\n`);
+  const changed = await done(options.config, 'change', shell, (desk) => resetPin(desk, { ...key, reason }));
+  const view = resetPinView(key, changed);
+  if (options.json) return printJson(shell, view);
+  shell.out(`${visible(`${key.pin} of ${key.subject} is let go, it was ${view.before}`)}\n`);
 }
 
 /** @throws CommandFailed `refused`: no, or no database yet. */
@@ -125,16 +123,4 @@ async function done<T>(
   const answer = await atDesk(config, access, shell, work);
   if (answer !== null) return allowed(answer);
   throw new CommandFailed(exitCodes.refused, `there is no database yet at ${storeName(config.store)}`);
-}
-
-/** As the outside sees it. */
-function viewOf({ pin, subject, value, pinnedAt, pinnedBy, version }: PinRecord) {
-  return {
-    pin,
-    subject,
-    value,
-    pinned_at: new Date(pinnedAt).toISOString(),
-    pinned_by: pinnedBy,
-    version,
-  };
 }

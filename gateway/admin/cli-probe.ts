@@ -1,7 +1,7 @@
 /** `postern probe activate|list|deactivate`: straight on the store, beside a gateway that may be running. */
 import { type Command, Option } from 'commander';
 import { probeChoiceOf } from '../../policy/probe-input.ts';
-import { type Checked, complain } from '../../policy/token-input.ts';
+import type { Checked } from '../../policy/token-input.ts';
 import type { Policy } from '../../policy/types.ts';
 import type { ProbeKey } from '../../store/probe-store.ts';
 import type { LoadedConfig } from '../config/load.ts';
@@ -23,15 +23,9 @@ import {
 } from './cli-shell.ts';
 import { type Access, atDesk } from './cli-store.ts';
 import type { Desk } from './operations.ts';
-import {
-  activateProbe,
-  activeMaxOf,
-  deactivateProbe,
-  listProbes,
-  operatorCaps,
-  operatorTtlSeconds,
-} from './operations-probe.ts';
-import { activatedView, activationView } from './probe-view.ts';
+import { activateProbe, deactivateProbe, listProbes } from './operations-probe.ts';
+import { activeMaxOf, operatorCaps, probeKeyOf, ttlSecondsDefault } from './probe-ask.ts';
+import { activatedView, activationView, deactivatedView } from './probe-view.ts';
 
 type Common = {
   readonly config: string;
@@ -91,7 +85,7 @@ async function activate(options: ActivateOptions, shell: Shell): Promise<void> {
     label_pattern: options.labelPattern,
     service: options.service,
     environment: options.environment,
-    ttl_seconds: options.ttlSeconds ?? options.ttl ?? operatorTtlSeconds,
+    ttl_seconds: options.ttlSeconds ?? options.ttl ?? ttlSecondsDefault,
     trigger_ttl_seconds: options.triggerTtlSeconds,
   };
   const choice = understood(probeChoiceOf(said, operatorCaps));
@@ -135,19 +129,14 @@ async function deactivate(id: string, options: Common, shell: Shell): Promise<vo
   const config = storeConfigOf(options.config, shell);
   const key = keyOf(config.policy, options);
   const record = await done(config, 'change', shell, (desk) => deactivateProbe(desk, key, id));
-  const deactivatedAt = new Date(record.deactivatedAt ?? 0).toISOString();
-  if (options.json) return printJson(shell, { activation_id: record.id, deactivated_at: deactivatedAt });
-  shell.out(`${record.id} is off since ${deactivatedAt}\n`);
+  const view = deactivatedView(record);
+  if (options.json) return printJson(shell, view);
+  shell.out(`${record.id} is off since ${view.deactivated_at}\n`);
 }
 
 /** @throws CommandFailed where several types are signed, and none is named. */
-function keyOf({ annotations }: Policy, { type, for: subject }: Common): ProbeKey {
-  const [only, second] = annotations.keys();
-  if (type !== undefined) return { type, subject };
-  if (only !== undefined && second === undefined) return { type: only, subject };
-  const known = [...annotations.keys()].join(', ');
-  const hint = known === '' ? 'the config has none' : `add --type, one of ${known}`;
-  return understood<ProbeKey>(complain('not said which token type that is signed', null, hint));
+function keyOf(policy: Policy, { type, for: subject }: Common): ProbeKey {
+  return understood(probeKeyOf(policy, type, subject));
 }
 
 /** @throws CommandFailed `refused`: no, or no database yet. */

@@ -1,7 +1,7 @@
 /** `postern serve` and `postern demo`: start what keeps running. Loaded only when asked for. */
 import type { Command } from 'commander';
 import { parseAddress } from '../config/address.ts';
-import { CommandFailed, configOption, exitCodes, type Shell } from './cli-shell.ts';
+import { CommandFailed, configOption, exitCodes } from './cli-shell.ts';
 
 type ServeOptions = {
   readonly config: string;
@@ -13,7 +13,7 @@ type ServeOptions = {
 
 type DemoOptions = { readonly json?: true; readonly port: number };
 
-export function addServe(program: Command, shell: Shell): void {
+export function addServe(program: Command): void {
   program
     .command('serve')
     .description('start the gateway; SIGHUP reloads the config, SIGTERM drains')
@@ -21,8 +21,8 @@ export function addServe(program: Command, shell: Shell): void {
     .option('--listen <host:port>', "instead of the config's listen.address; port 0: any", address)
     .option('--health <host:port>', "instead of the config's health.address", address)
     .option('--watch', 'reload by itself when the config file has changed')
-    .option('--admin <host:port>', 'for later: this version has no admin listener', address)
-    .action((options: ServeOptions) => start(options, shell));
+    .option('--admin <host:port>', "instead of the config's admin.address", address)
+    .action((options: ServeOptions) => start(options));
   program
     .command('demo')
     .description('a gateway, an echo upstream and one token per type, to try with curl')
@@ -34,13 +34,13 @@ export function addServe(program: Command, shell: Shell): void {
     });
 }
 
-async function start({ config, listen, health, admin, watch }: ServeOptions, shell: Shell): Promise<void> {
-  if (admin !== undefined) shell.err('no admin listener in this version yet: --admin has no effect\n');
-  const { serve } = await import('../main.ts');
+async function start({ config, listen, health, admin, watch }: ServeOptions): Promise<void> {
+  const { serve } = await import('../process.ts');
   await serve({
     configFile: config,
     ...(listen === undefined ? {} : { listen }),
     ...(health === undefined ? {} : { health }),
+    ...(admin === undefined ? {} : { admin }),
     ...(watch === undefined ? {} : { watch }),
   });
 }

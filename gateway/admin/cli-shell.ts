@@ -1,5 +1,6 @@
 /** What every command has at hand: streams, exit codes, the config, and errors that end a command. */
 import { Option } from 'commander';
+import { withAdminType } from '../../policy/admin-type.ts';
 import { type Checked, wordComplaint } from '../../policy/token-input.ts';
 import { parseDuration } from '../../policy/units.ts';
 import { type LoadedConfig, loadConfig, type Need } from '../config/load.ts';
@@ -80,9 +81,10 @@ export function configOf(file: string, shell: Shell, need: Need = 'everything'):
   return loading.config;
 }
 
-/** As `configOf`, for commands that reach the store and nothing else. */
+/** As `configOf`, for commands that reach the store and nothing else: there are admin tokens too. */
 export function storeConfigOf(file: string, shell: Shell): LoadedConfig {
-  return configOf(file, shell, 'store');
+  const config = configOf(file, shell, 'store');
+  return { ...config, policy: withAdminType(config.policy) };
 }
 
 /** @throws CommandFailed `usage` where the words cannot be understood. */

@@ -1,5 +1,6 @@
 /** Opens the config's token store beside a gateway that may be running, for one command. */
 import { existsSync } from 'node:fs';
+import { withAdminType } from '../../policy/admin-type.ts';
 import { StoreFault } from '../../store/fault.ts';
 import { DatabaseRefused } from '../../store/refused.ts';
 import type { LoadedConfig } from '../config/load.ts';
@@ -26,7 +27,8 @@ export async function atDesk<T>(
   work: (desk: Desk) => T | Promise<T>,
   by = 'cli',
 ): Promise<T | null> {
-  const { store, peppers, policy, triggerSigners } = config;
+  const { store, peppers, triggerSigners } = config;
+  const policy = withAdminType(config.policy);
   const isFile = 'path' in store;
   if (isFile && access !== 'create' && !existsSync(store.path)) return null;
   try {
@@ -34,7 +36,8 @@ export async function atDesk<T>(
     try {
       const { pins, probes, audit, usage } = tokens;
       const { now } = shell;
-      return await work({ policy, triggerSigners, tokens, pins, probes, audit, usage, now, by });
+      const actor = { by, holds: null };
+      return await work({ policy, triggerSigners, tokens, pins, probes, audit, usage, now, ...actor });
     } finally {
       await tokens.close();
     }

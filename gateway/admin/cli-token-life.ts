@@ -20,7 +20,7 @@ import {
   rotateToken,
   updateToken,
 } from './operations-life.ts';
-import { type TokenView, viewOf } from './token-view.ts';
+import { secretView, viewOf } from './token-view.ts';
 
 type Common = { readonly config: string; readonly json?: true };
 
@@ -115,7 +115,7 @@ async function rotate(id: string, options: RotateOptions, shell: Shell): Promise
   const { created, before } = allowed(answer ?? unknownToken());
   const view = viewOf(created.record, config.policy, shell.now());
   const old = viewOf(before, config.policy, shell.now());
-  if (options.json) return printSecret(view, created.plaintext, { rotated: old }, shell);
+  if (options.json) return printJson(shell, secretView(view, created.plaintext, { rotated: old }));
   const until = old.revoked_at === null ? `works until ${old.retire_at}` : 'works no more';
   shell.err(`${view.id}: successor of ${old.id}, which ${until}. It is shown this once:\n`);
   shell.out(`${created.plaintext}\n`);
@@ -131,7 +131,7 @@ async function regenerate(options: RegenerateOptions, shell: Shell): Promise<voi
   );
   const { created, replaced } = allowed(answer ?? unknownToken());
   const view = viewOf(created.record, config.policy, shell.now());
-  if (options.json) return printSecret(view, created.plaintext, { replaced }, shell);
+  if (options.json) return printJson(shell, secretView(view, created.plaintext, { replaced }));
   const ended = replaced.length === 0 ? 'no other' : replaced.join(', ');
   shell.err(`${view.id}: token of type ${view.type} instead of ${ended}. It is shown this once:\n`);
   shell.out(`${created.plaintext}\n`);
@@ -168,16 +168,6 @@ async function change(
   const view = viewOf(allowed(answer ?? unknownToken()), config.policy, shell.now());
   if (options.json) return printJson(shell, view);
   shell.out(`${view.id} is ${done}\n`);
-}
-
-/** In the order of `token create`. */
-function printSecret(
-  { id, type, label, ...rest }: TokenView,
-  token: string,
-  more: Readonly<Record<string, unknown>>,
-  shell: Shell,
-): void {
-  printJson(shell, { id, type, label, token, ...rest, ...more });
 }
 
 function collectMore(value: string, before: readonly string[] | undefined): readonly string[] {

@@ -21,7 +21,7 @@ import { atDesk } from './cli-store.ts';
 import { addTokenLife } from './cli-token-life.ts';
 import { createToken, listTokens, revokeToken, showToken, unknownToken } from './operations.ts';
 import { listTokensOf } from './operations-life.ts';
-import { type TokenView, viewOf } from './token-view.ts';
+import { secretView, type TokenView, viewOf } from './token-view.ts';
 
 type Common = { readonly config: string; readonly json?: true };
 
@@ -100,10 +100,7 @@ async function create(options: CreateOptions, shell: Shell): Promise<void> {
   const answer = await atDesk(config, 'create', shell, (desk) => createToken(desk, request));
   const { record, plaintext } = allowed(answer ?? unknownToken());
   const view = viewOf(record, config.policy, shell.now());
-  if (options.json) {
-    const { id, type, label, ...rest } = view;
-    return printJson(shell, { id, type, label, token: plaintext, ...rest });
-  }
+  if (options.json) return printJson(shell, secretView(view, plaintext));
   shell.err(`${view.id}: token of type ${view.type}, "${view.label}". It is shown this once:\n`);
   shell.out(`${plaintext}\n`);
 }

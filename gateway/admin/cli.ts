@@ -44,7 +44,7 @@ function commands(shell: Shell): Command {
       getErrHasColors: () => shell.colours,
     })
     .showHelpAfterError('(add --help for what can be written)');
-  addServe(program, shell);
+  addServe(program);
   addCheck(program, shell);
   addMatrix(program, shell);
   addDiff(program, shell);

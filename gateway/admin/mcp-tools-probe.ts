@@ -22,13 +22,11 @@ import type { Desk } from './operations.ts';
 import {
   type ActivationRequest,
   activateProbe,
-  activeMaxOf,
   deactivateProbe,
   listProbes,
-  operatorCaps,
-  operatorTtlSeconds,
   signerOf,
 } from './operations-probe.ts';
+import { activeMaxOf, operatorCaps, ttlSecondsDefault } from './probe-ask.ts';
 import { activationView } from './probe-view.ts';
 
 const activationSchema = v.object({
@@ -124,7 +122,7 @@ function activateTool({ named, keyOf }: Subject): Tool {
       labelPattern: text('what is probed: payment.*'),
       service: v.optional(text('in which service; left out: in every one')),
       environment: v.optional(text('in which environment; left out: in every one')),
-      ttlSeconds: v.optional(whole('for how long, in seconds', lifeS.min, lifeS.max), operatorTtlSeconds),
+      ttlSeconds: v.optional(whole('for how long, in seconds', lifeS.min, lifeS.max), ttlSecondsDefault),
       triggerTtlSeconds: v.optional(
         whole('for how long its trigger is right, in seconds; left out: as long', lifeS.min, lifeS.max),
       ),

@@ -4,16 +4,13 @@ import { pinSubject, pinValueFlaw } from '../../policy/pin-value.ts';
 import { type Checked, complain, labelOf } from '../../policy/token-input.ts';
 import type { Policy } from '../../policy/types.ts';
 import type { AuditFilter, AuditPage } from '../../store/audit-store.ts';
-import type { PinFilter, PinKey, PinPage, PinRecord } from '../../store/pin-store.ts';
+import type { PinFilter, PinKey, PinPage, PinRecord, ReplacedPin } from '../../store/pin-store.ts';
 import type { Desk, ImportReport } from './operations.ts';
 
 export type PinChange = PinKey & {
   /** For the audit; null: none was given. */
   readonly reason: string | null;
 };
-
-/** What is pinned now, and what was before; null: nothing. */
-export type ChangedPin = { readonly now: PinRecord | null; readonly before: PinRecord | null };
 
 /** Pins the config no longer has are listed too. @throws StoreFault */
 export async function listPins({ pins }: Desk, filter: PinFilter): Promise<PinPage> {
@@ -32,14 +29,14 @@ export async function showPin({ policy, pins }: Desk, key: PinKey): Promise<Chec
 export async function setPin(
   desk: Desk,
   { reason, value, ...key }: PinChange & { readonly value: string },
-): Promise<Checked<ChangedPin>> {
+): Promise<Checked<ReplacedPin>> {
   const flaw = pinValueFlaw(value);
   if (flaw !== null) return complain(`not a value to pin: ${flaw}`, null, 'give the id as clients send it');
   return change(desk, key, value, reason);
 }
 
 /** Lets go: the next first use pins anew. @throws StoreFault */
-export async function resetPin(desk: Desk, { reason, ...key }: PinChange): Promise<Checked<ChangedPin>> {
+export async function resetPin(desk: Desk, { reason, ...key }: PinChange): Promise<Checked<ReplacedPin>> {
   const changed = await change(desk, key, null, reason);
   return changed.ok && changed.value.before === null ? nothingPinned(key) : changed;
 }
@@ -49,15 +46,14 @@ async function change(
   key: PinKey,
   value: string | null,
   reason: string | null,
-): Promise<Checked<ChangedPin>> {
+): Promise<Checked<ReplacedPin>> {
   const known = keyOf(policy, key);
   if (!known.ok) return known;
   if (reason !== null) {
     const words = labelOf(reason);
     if (!words.ok) return complain('not a reason', null, words.complaint.hint);
   }
-  const before = await pins.change(known.value, value, by, reason);
-  return { ok: true, value: { now: value === null ? null : await pins.read(known.value), before } };
+  return { ok: true, value: await pins.replace(known.value, value, by, reason) };
 }
 
 /** So many are written at once. */
@@ -126,7 +122,7 @@ function keyOf({ bundlePins }: Policy, { pin, subject }: PinKey): Checked<PinKey
 }
 
 function nothingPinned({ pin, subject }: PinKey): Checked<never> {
-  return complain(`nothing is pinned by ${pin} to`, subject, 'see pin list');
+  return complain(`nothing is pinned by ${pin} to`, subject, 'see pin list', 'unknown');
 }
 
 /** Oldest first. @throws StoreFault */

@@ -1,14 +1,7 @@
 /** What operators and `serve` rows do with probes: judged against the policy, asked of the store, then signed. */
 import { suggest } from '../../policy/config-problem.ts';
-import {
-  activeMaxDefault,
-  type ProbeCaps,
-  type ProbeChoice,
-  payloadFields,
-  probeSubjectFlaw,
-} from '../../policy/probe-input.ts';
+import { type ProbeChoice, payloadFields, probeSubjectFlaw } from '../../policy/probe-input.ts';
 import { type Checked, type Complained, complain } from '../../policy/token-input.ts';
-import type { Policy } from '../../policy/types.ts';
 import type {
   ActivationFilter,
   ActivationPage,
@@ -27,19 +20,6 @@ export type ActivationRequest = ProbeKey & {
 export type Activated =
   | { readonly kind: 'activated'; readonly record: ActivationRecord; readonly trigger: string }
   | { readonly kind: 'full' };
-
-/** For operators who say none. */
-export const operatorTtlSeconds = 3600;
-/** An operator may choose what no row would allow. */
-export const operatorCaps: ProbeCaps = { lifeMsMax: 365 * 86_400_000, triggerLifeMsMax: 365 * 86_400_000 };
-
-/** As many as the most generous of the rows; operators are not to be told less than callers. */
-export function activeMaxOf({ routes }: Policy, type: string): number {
-  const allowedByRows = routes.flatMap(({ serve }) =>
-    serve?.operation === 'probe.activate' && serve.type.name === type ? [serve.activeMax] : [],
-  );
-  return allowedByRows.length === 0 ? activeMaxDefault : Math.max(...allowedByRows);
-}
 
 /** Switches a probe on, and signs the trigger that turns single requests into probed ones. @throws StoreFault */
 export async function activateProbe(
@@ -63,7 +43,12 @@ export async function deactivateProbe(
   if (!known.ok) return known;
   const record = await desk.probes.deactivate(known.value, id, desk.by);
   if (record !== null) return { ok: true, value: record };
-  return complain('no activation of this type and text has this id', null, 'find it with probe list');
+  return complain(
+    'no activation of this type and text has this id',
+    null,
+    'find it with probe list',
+    'unknown',
+  );
 }
 
 /** Oldest first. @throws StoreFault */

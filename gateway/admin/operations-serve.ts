@@ -11,9 +11,9 @@ import { listTokensOf, regenerateToken, rotateToken } from './operations-life.ts
 import { operateProbe } from './operations-serve-probe.ts';
 
 /** The actor of what it does is the caller's token: `token:tok_…`, or `upstream:TYPE` where the upstream knows whose it is. */
-export function serveOperations(rooms: Omit<Desk, 'policy' | 'triggerSigners' | 'by'>): Operate {
+export function serveOperations(rooms: Omit<Desk, 'policy' | 'triggerSigners' | 'by' | 'holds'>): Operate {
   return ({ policy, triggerSigners }, { token, unverified }, serving) => {
-    const desk = { ...rooms, policy, triggerSigners };
+    const desk = { ...rooms, policy, triggerSigners, holds: [] };
     if (token !== null) return operate({ ...desk, by: `token:${token.id}` }, serving);
     // Only where the upstream has just said yes is such a caller anybody.
     if (unverified === undefined || serving.rule.confirm === null) throw new Error('a row serves nobody');

@@ -3,6 +3,7 @@
  * policy, then asks the store. Plain functions; no streams, no HTTP, no words for a terminal.
  */
 
+import { lackingScope, withoutAdminType } from '../../policy/admin-type.ts';
 import {
   type Checked,
   type Complained,
@@ -26,14 +27,18 @@ import type {
   TokenPage,
   TokenStore,
 } from '../../store/token-store.ts';
+import type { TokenWrites } from '../../store/token-writing.ts';
 import type { UsageStore } from '../../store/usage-store.ts';
 import type { TriggerSigners } from '../trigger.ts';
 import { readImportRow } from './import-row.ts';
 
+/** What operations do to tokens; on a dry run the changes leave nothing. */
+export type DeskTokens = Pick<TokenStore, 'find' | 'byId' | 'list' | 'import'> & TokenWrites;
+
 /** What an operation works with. */
 export type Desk = {
   readonly policy: Policy;
-  readonly tokens: TokenStore;
+  readonly tokens: DeskTokens;
   readonly pins: PinStore;
   readonly probes: ProbeStore;
   /** What signs triggers, by type. */
@@ -44,6 +49,8 @@ export type Desk = {
   readonly now: () => number;
   /** Who acts, for the record. */
   readonly by: string;
+  /** The admin scopes of whoever acts; null: somebody at the machine itself, who may do anything. */
+  readonly holds: readonly string[] | null;
 };
 
 export type TokenRequest = {
@@ -64,6 +71,8 @@ const importChunk = 500;
 export async function createToken(desk: Desk, request: TokenRequest): Promise<Checked<CreatedToken>> {
   const token = checkNewToken(desk.policy, request, desk.now());
   if (!token.ok) return token;
+  const grant = grantable(desk, { type: request.type, scopes: token.value.scopes });
+  if (!grant.ok) return grant;
   return { ok: true, value: await desk.tokens.create({ ...token.value, createdBy: desk.by }) };
 }
 
@@ -97,6 +106,26 @@ export function checkNewToken(
       expiresAt: expiresAt.value,
     },
   };
+}
+
+/**
+ * Whoever acts by an admin token has power over no admin token that may do what it may not: not to make one, for then it
+ * could do that itself, nor to change or end one.
+ */
+export function grantable<Token extends Pick<TokenRecord, 'type' | 'scopes'>>(
+  { holds }: Pick<Desk, 'holds'>,
+  token: Token,
+): Checked<Token> {
+  const lacking = lackingScope(token, holds);
+  if (lacking === null) return { ok: true, value: token };
+  const message = `your token lacks ${lacking}, and so has no power over an admin token with it`;
+  return complain(message, null, 'use one that has it, or the command line', 'forbidden');
+}
+
+/** A token that is there, and within the power of whoever acts. @throws StoreFault */
+export async function tokenToChange(desk: Desk, id: string): Promise<Checked<TokenRecord>> {
+  const record = await desk.tokens.byId(id);
+  return record === null ? unknownToken() : grantable(desk, record);
 }
 
 function expiryOf(inMs: number | null, now: number): Checked<number | null> {
@@ -134,13 +163,15 @@ export async function revokeToken(
     const words = labelOf(reason);
     if (!words.ok) return complain('not a reason', null, words.complaint.hint);
   }
+  const found = await tokenToChange(desk, id);
+  if (!found.ok) return found;
   const record = await desk.tokens.revoke(id, desk.by, reason);
   return record === null ? unknownToken() : { ok: true, value: record };
 }
 
 /** What was asked for is not repeated: people paste tokens where ids belong. */
 export function unknownToken(): Complained {
-  return complain('no token has this id', null, 'find it with token list; an id starts with tok_');
+  return complain('no token has this id', null, 'find it with token list; an id starts with tok_', 'unknown');
 }
 
 export type ImportReport = {
@@ -158,6 +189,8 @@ export type ImportReport = {
  */
 export async function importTokens(desk: Desk, lines: AsyncIterable<string>): Promise<ImportReport> {
   const report = { imported: 0, skipped: 0, problems: [] as { line: number; message: string }[] };
+  // No digest from elsewhere ever opens the admin listener.
+  const policy = withoutAdminType(desk.policy);
   let chunk: ImportedToken[] = [];
   const flush = async () => {
     const { imported, skipped } = await desk.tokens.import(chunk);
@@ -169,7 +202,7 @@ export async function importTokens(desk: Desk, lines: AsyncIterable<string>): Pr
   for await (const text of lines) {
     line++;
     if (text.trim() === '') continue;
-    const row = readImportRow(desk.policy, text, desk.by);
+    const row = readImportRow(policy, text, desk.by);
     if (row.ok) chunk.push(row.value);
     else report.problems.push({ line, message: `${row.complaint.message}; ${row.complaint.hint}` });
     if (chunk.length === importChunk) await flush();

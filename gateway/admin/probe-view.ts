@@ -29,3 +29,7 @@ export function activatedView(record: ActivationRecord, trigger: string): Readon
   const { created_at, ...activation } = activationView(record);
   return { activation, ...activation, created_at, trigger_token: trigger };
 }
+
+export function deactivatedView({ id, deactivatedAt }: ActivationRecord) {
+  return { activation_id: id, deactivated_at: new Date(deactivatedAt ?? 0).toISOString() };
+}

@@ -3,7 +3,9 @@ import { effectiveScopes } from '../../policy/scopes.ts';
 import type { AttributeValue, TokenRecord } from '../../policy/token-types.ts';
 import type { Policy } from '../../policy/types.ts';
 
-export type TokenState = 'active' | 'revoked' | 'expired' | 'disabled' | 'not_yet_valid';
+export const tokenStates = ['active', 'revoked', 'expired', 'disabled', 'not_yet_valid'] as const;
+
+export type TokenState = (typeof tokenStates)[number];
 
 export type TokenView = {
   readonly id: string;
@@ -56,6 +58,15 @@ export function viewOf(record: TokenRecord, policy: Policy, now: number): TokenV
     revoked_reason: record.revokedReason,
     version: record.version,
   };
+}
+
+/** What whoever makes a token is told, this once. @param token null: it is not shown. */
+export function secretView(
+  { id, type, label, ...rest }: TokenView,
+  token: string | null,
+  more: Readonly<Record<string, unknown>> = {},
+): Readonly<Record<string, unknown>> {
+  return { id, type, label, token, ...rest, ...more };
 }
 
 /** In the order in which a request is refused. */

@@ -74,7 +74,7 @@ function isLinkLocal(host: string): boolean {
   return /^169\.254\./.test(host) || /^fe[89ab][0-9a-f]:/i.test(host) || /^::ffff:a9fe:/i.test(host);
 }
 
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   return (
     /^127\./.test(host) ||
     /^::ffff:7f/i.test(host) ||

@@ -19,6 +19,7 @@ import { type Parsed, parsed, unreadable } from '../../policy/config-problem.ts'
 import { policyEntries } from '../../policy/config-schema.ts';
 import type { Network } from '../../policy/types.ts';
 import { parseAddress } from './address.ts';
+import { adminSchema } from './admin-settings.ts';
 
 const fromEnvironment = closed({ env: plain('The name of an environment variable; missing is an error.') });
 const fromElsewhere = v.pipe(
@@ -217,12 +218,7 @@ export const fileSchema = closed({
     ),
     {},
   ),
-  admin: v.optional(
-    v.pipe(
-      closed({ address: address('HOST:PORT of the admin listener.', '127.0.0.1:8081') }),
-      v.description('The admin listener. Accepted for later: it has no effect in this version.'),
-    ),
-  ),
+  admin: v.optional(adminSchema),
   store: v.optional(storeSchema, {}),
   redis: v.optional(redisSchema),
   upstreams: v.optional(named('The services behind the gate.', upstreamSchema), {}),

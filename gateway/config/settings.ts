@@ -5,6 +5,7 @@ import { type ConfigPath, type ConfigProblem, inKey, inValue } from '../../polic
 import type { Network } from '../../policy/types.ts';
 import type { TriggerKeys, TriggerSigners } from '../trigger.ts';
 import { type Address, formatAddress, parseUpstreamUrl, reachesListener } from './address.ts';
+import { type AdminSettings, adminFlaw } from './admin-settings.ts';
 import { type PepperSettings, resolvePeppers } from './peppers.ts';
 import type { FileConfig } from './schema.ts';
 import { resolveSigningKeys, type SigningKey } from './signing-keys.ts';
@@ -52,7 +53,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export type Settings = {
   readonly listen: ListenSettings;
   readonly health: Address;
-  readonly admin: Address | null;
+  /** null: there is no admin listener. */
+  readonly admin: AdminSettings | null;
   readonly store: StoreSettings;
   readonly redis: RedisSettings | null;
   readonly upstreams: ReadonlyMap<string, UpstreamSettings>;
@@ -97,7 +99,7 @@ export function resolveSettings(config: FileConfig, file: string, env: Environme
       streamsMs: listen.drain.streams,
     },
     health: config.health.address,
-    admin: config.admin?.address ?? null,
+    admin: resolveAdmin(at),
     store,
     redis: resolveRedis(at),
     upstreams: resolveUpstreams(at),
@@ -128,6 +130,15 @@ function checkListenersApart(at: Resolution): void {
     const message = `${one.key} and ${twin.key} would both listen on port ${one.address.port}`;
     at.errors.push(inValue([one.key, 'address'], message, 'give each listener a port of its own'));
   }
+}
+
+function resolveAdmin({ config, errors }: Resolution): AdminSettings | null {
+  if (config.admin === undefined) return null;
+  const { address, public: isPublic, hosts } = config.admin;
+  const admin = { ...address, public: isPublic, hosts };
+  const flaw = adminFlaw(admin);
+  if (flaw !== null) errors.push(flaw);
+  return admin;
 }
 
 function resolveStore(at: Resolution): StoreSettings {
@@ -246,15 +257,6 @@ function fromFile(at: Resolution, path: ConfigPath, name: string): string | null
 
 function settingWarnings(config: FileConfig): readonly ConfigProblem[] {
   const warnings: ConfigProblem[] = [];
-  if (config.admin !== undefined) {
-    warnings.push(
-      inKey(
-        ['admin'],
-        'no admin listener in this version yet; the key has no effect',
-        'remove it until then',
-      ),
-    );
-  }
   if (config.redis === undefined && Object.keys(config.limits).length > 0) {
     const message =
       'no redis: limits are counted in this process, so N processes let N times as much through';

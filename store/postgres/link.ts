@@ -32,6 +32,10 @@ export interface PostgresLink {
   write(batch: readonly Statement[]): Promise<readonly StatementResult[]>;
   /** As `write`, where one statement's answer says what the next is to be. `work` may run again after a conflict. */
   transact<T>(work: (run: Run) => Promise<T>): Promise<T>;
+  /** As `write`, but rolled back at its end: tells what would be. */
+  rehearse(batch: readonly Statement[]): Promise<readonly StatementResult[]>;
+  /** As `transact`, but rolled back at its end. */
+  rehearseTransact<T>(work: (run: Run) => Promise<T>): Promise<T>;
   /** As of the last outcome: a request's, or the ping's of the last second. No I/O. */
   health(): { readonly ok: boolean; readonly reason: string | null };
   close(): Promise<void>;
@@ -179,25 +183,30 @@ class Link implements PostgresLink {
     // A statement alone is a transaction by itself, in one round trip instead of three.
     if (batch.length === 1 && only !== undefined)
       return this.#persist(async (run) => [await run(only)], false);
-    return this.transact(async (run) => {
-      const results: StatementResult[] = [];
-      for (const statement of batch) {
-        const runs = statement.ifChanged !== true || results.some(({ changes }) => changes > 0);
-        results.push(runs ? await run(statement) : LEFT_OUT);
-      }
-      return results;
-    });
+    return this.transact((run) => runAll(batch, run));
   }
 
   transact<T>(work: (run: Run) => Promise<T>): Promise<T> {
     return this.#persist(work, true);
   }
 
-  async #persist<T>(work: (run: Run) => Promise<T>, begin: boolean): Promise<T> {
+  rehearse(batch: readonly Statement[]): Promise<readonly StatementResult[]> {
+    return this.rehearseTransact((run) => runAll(batch, run));
+  }
+
+  rehearseTransact<T>(work: (run: Run) => Promise<T>): Promise<T> {
+    return this.#persist(work, true, 'rollback');
+  }
+
+  async #persist<T>(
+    work: (run: Run) => Promise<T>,
+    begin: boolean,
+    end: 'commit' | 'rollback' = 'commit',
+  ): Promise<T> {
     if (this.#closed) throw closedFault();
     for (let tries = 1; ; tries++) {
       try {
-        return await this.#try(work, begin);
+        return await this.#try(work, begin, end);
       } catch (error) {
         if (tries < TRIES && isConflict(error)) continue;
         throw error instanceof StoreFault ? error : writeFault(error);
@@ -205,7 +214,7 @@ class Link implements PostgresLink {
     }
   }
 
-  async #try<T>(work: (run: Run) => Promise<T>, begin: boolean): Promise<T> {
+  async #try<T>(work: (run: Run) => Promise<T>, begin: boolean, end: 'commit' | 'rollback'): Promise<T> {
     const client = await connect(this.#writers);
     let committing = !begin;
     try {
@@ -214,8 +223,8 @@ class Link implements PostgresLink {
         const { command, rowCount, rows } = await this.#run(client, statement);
         return { changes: command === 'SELECT' ? 0 : (rowCount ?? 0), rows };
       });
-      committing = true;
-      if (begin) await client.query('commit');
+      committing = end === 'commit';
+      if (begin) await client.query(end);
       if (this.#doubted.has(client)) throw unknownOutcome(new Error('its standby was not waited for'));
       client.release();
       return result;
@@ -264,6 +273,15 @@ class Link implements PostgresLink {
     }
     if (!this.#closed) this.#pingLater(this.#reason === null ? PING_MS : PING_DOWN_MS);
   }
+}
+
+async function runAll(batch: readonly Statement[], run: Run): Promise<readonly StatementResult[]> {
+  const results: StatementResult[] = [];
+  for (const statement of batch) {
+    const runs = statement.ifChanged !== true || results.some(({ changes }) => changes > 0);
+    results.push(runs ? await run(statement) : LEFT_OUT);
+  }
+  return results;
 }
 
 function openPool(url: string, max: number, timeouts: pg.PoolConfig): pg.Pool {

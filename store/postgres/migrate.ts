@@ -8,6 +8,7 @@ import { createTokens } from './migrations/0001-tokens.ts';
 import { createPinsAndAudit } from './migrations/0002-pins.ts';
 import { createTokenAttributes } from './migrations/0003-token-attributes.ts';
 import { createActivations } from './migrations/0004-activations.ts';
+import { createIdempotency } from './migrations/0005-idempotency.ts';
 import { createUsageTables } from './migrations/0006-usage.ts';
 
 type Migration = { readonly name: string; readonly changes: readonly Change[] };
@@ -17,6 +18,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0002-pins', changes: createPinsAndAudit(builder) },
   { name: '0003-token-attributes', changes: createTokenAttributes(builder) },
   { name: '0004-activations', changes: createActivations(builder) },
+  { name: '0005-idempotency', changes: createIdempotency(builder) },
   { name: '0006-usage', changes: createUsageTables(builder) },
 ];
 

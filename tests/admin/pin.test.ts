@@ -216,6 +216,7 @@ test('an import that cannot be written fails as a whole, and not behind its own 
     triggerSigners: new Map(),
     now: Date.now,
     by: 'cli',
+    holds: null,
   };
   async function* lines() {
     yield '{"pin":"app","subject":"project=prj_a","value":"com.example.a"}';

@@ -224,7 +224,6 @@ failure_budget: { rate: 20/1m, per: address }
       '6 token_types.weak: token type "weak" is not used',
       '14 scopes[\'events:purge\']: scope "events:purge" is not used',
       '22 apis.main.routes[\'GET /off\'].pins.site: pin "site" is off here: origins on a token are not enforced on this row',
-      '26 admin: no admin listener in this version yet; the key has no effect',
       '27 limits: no redis: limits are counted in this process, so N processes let N times as much through',
       '27 limits.idle: limit "idle" is not used',
       '28 cors.sdk: cors block "sdk" is not used',

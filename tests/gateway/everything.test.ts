@@ -17,8 +17,8 @@ const env = {
   SIGNING_KEY: String(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })),
 };
 
-/** Not in it: what has no effect yet, and another way to say what is there. */
-const leftOut = new Set(['admin', 'file']);
+/** Not in it: another way to say what is there. */
+const leftOut = new Set(['file']);
 
 /** The names of every key the JSON Schema has. */
 function keysOf(node: unknown): readonly string[] {

@@ -26,7 +26,14 @@ describe('the schema', () => {
     const { plaintext, record } = await (stores[0] as (typeof stores)[0]).create(newToken(USER));
     for (const store of stores) expect(await store.find(plaintext, [USER])).toStrictEqual(record);
     const ledger = await database.query('select name from postern_migrations order by name');
-    const names = ['0001-tokens', '0002-pins', '0003-token-attributes', '0004-activations'];
+    const names = [
+      '0001-tokens',
+      '0002-pins',
+      '0003-token-attributes',
+      '0004-activations',
+      '0005-idempotency',
+      '0006-usage',
+    ];
     expect(ledger).toEqual(names.map((name) => ({ name })));
   });
 

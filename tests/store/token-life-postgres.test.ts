@@ -9,6 +9,7 @@ import type { CreateDatabase } from './token-database.ts';
 import { describeTokenEnds } from './token-ends.suite.ts';
 import { describeTokenLearning } from './token-learning.suite.ts';
 import { describeTokenLife } from './token-life.suite.ts';
+import { describeTokenOnce } from './token-once.suite.ts';
 import { NOW, newToken, USER } from './token-types.ts';
 
 const createDatabase = emptiedDatabase();
@@ -22,6 +23,7 @@ describeTokenLife('PostgreSQL', onPostgres);
 describeTokenChanges('PostgreSQL', onPostgres);
 describeTokenLearning('PostgreSQL', onPostgres);
 describeTokenEnds('PostgreSQL', onPostgres);
+describeTokenOnce('PostgreSQL', onPostgres);
 
 test('a rotation that meets a revoke under way waits for it, and makes no successor of a dead token', async () => {
   const { url, drop } = await createDatabase();

@@ -12,6 +12,7 @@ import type { CreateDatabase } from './token-database.ts';
 import { describeTokenEnds } from './token-ends.suite.ts';
 import { describeTokenLearning } from './token-learning.suite.ts';
 import { describeTokenLife } from './token-life.suite.ts';
+import { describeTokenOnce } from './token-once.suite.ts';
 import { NOW, newToken, USER } from './token-types.ts';
 
 const onSqlite: CreateDatabase = async () => {
@@ -23,6 +24,7 @@ describeTokenLife('SQLite', onSqlite);
 describeTokenChanges('SQLite', onSqlite);
 describeTokenLearning('SQLite', onSqlite);
 describeTokenEnds('SQLite', onSqlite);
+describeTokenOnce('SQLite', onSqlite);
 
 test('tokens of an older file are found by their attributes once it is open', async () => {
   const path = join(temporaryFolder(), 'tokens.db');

@@ -20,6 +20,7 @@ const storeInterfaces = [
   'limiter',
   'fault',
   'refused',
+  'once',
   'id',
   'token-format',
   'sliding-window',
@@ -30,7 +31,7 @@ const openers = /^gateway\/(?:main|demo|open-store)\.ts$|^gateway\/admin\/(?:cli
 const adminNever = ['walk', 'forward', 'exchange', 'server'].map((name) => `gateway/${name}.ts`);
 const adminMay =
   /^gateway\/(?:config\/[a-z-]+|open-store|credential|refusals|explain|rehearsal|fixtures)\.ts$/;
-const adminLazily = ['gateway/main.ts', 'gateway/demo.ts'];
+const adminLazily = ['gateway/process.ts', 'gateway/demo.ts'];
 const speaksMcp = '@modelcontextprotocol/sdk';
 const mcpServer = 'gateway/admin/mcp-server.ts';
 

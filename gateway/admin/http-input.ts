@@ -1,0 +1,98 @@
+/** What callers of the admin API send, read strictly: bounded, JSON, no key that is not known. Repeats nothing of it. */
+import * as v from 'valibot';
+import { suggest } from '../../policy/config-problem.ts';
+import { type Problem, Refused } from './http-problem.ts';
+
+const bodyBytesMax = 64 * 1024;
+
+/** The body as JSON; an empty one is an object without keys. @throws Refused */
+export async function readJson(request: Request): Promise<unknown> {
+  const bytes = await readBounded(request);
+  if (bytes.length === 0) return {};
+  const type = request.headers.get('content-type') ?? '';
+  const isJson = /^application\/json[ \t]*(;[ \t]*charset[ \t]*=[ \t]*"?utf-8"?[ \t]*)?$/i.test(type);
+  if (!isJson || request.headers.has('content-encoding')) throw new Refused({ code: 'body_encoding' });
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch {
+    throw new Refused({ code: 'body_malformed' });
+  }
+}
+
+async function readBounded({ body, headers }: Request): Promise<Uint8Array> {
+  if (Number(headers.get('content-length')) > bodyBytesMax) throw new Refused({ code: 'body_too_large' });
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    size += chunk.length;
+    if (size > bodyBytesMax) throw new Refused({ code: 'body_too_large' });
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
+}
+
+/** Names in `repeated` have every value, others only one. @throws Refused where one of those stands twice. */
+export function readQuery(
+  search: URLSearchParams,
+  repeated: readonly string[],
+): Readonly<Record<string, string | readonly string[]>> {
+  const query = new Map<string, string | readonly string[]>();
+  for (const [name, value] of search) {
+    if (value.includes('\0')) {
+      throw new Refused({ code: 'payload_invalid', detail: 'a parameter holds a NUL', hint: 'leave it out' });
+    }
+    const before = query.get(name);
+    if (repeated.includes(name)) query.set(name, [...(Array.isArray(before) ? before : []), value]);
+    else if (before === undefined) query.set(name, value);
+    else
+      throw new Refused({
+        code: 'payload_invalid',
+        detail: 'a parameter stands twice',
+        hint: 'send it once',
+      });
+  }
+  return Object.fromEntries(query);
+}
+
+/** @throws Refused with the first thing that is wrong. */
+export function readAs<Schema extends v.GenericSchema>(
+  schema: Schema,
+  input: unknown,
+): v.InferOutput<Schema> {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    throw new Refused({ code: 'body_malformed' });
+  }
+  const known = 'entries' in schema ? Object.keys(schema.entries as object) : [];
+  const odd = Object.keys(input).find((key) => !known.includes(key));
+  if (odd !== undefined) throw new Refused(unknownKey(odd, known));
+  const result = v.safeParse(schema, input, { abortEarly: true });
+  if (result.success) return result.output;
+  throw new Refused(flawOf(result.issues[0]));
+}
+
+/** Like a name, and too short and plain for a secret. */
+const nameLike = /^[a-z]+(?:[_-][a-z]+){0,3}$/;
+const nameLengthMax = 20;
+
+function unknownKey(key: string, known: readonly string[]): Problem {
+  const isName = nameLike.test(key) && key.length <= nameLengthMax;
+  const detail = isName ? `unknown key "${key}"` : 'unknown key';
+  return {
+    code: 'payload_invalid',
+    detail,
+    hint: isName ? suggest(key, known, 'leave it out') : listed(known),
+  };
+}
+
+function listed(known: readonly string[]): string {
+  return known.length === 0 ? 'leave it out' : `there are ${known.join(', ')}`;
+}
+
+/** The second line of a message of ours says what to write; the first one, and any of valibot's, may repeat the input. */
+function flawOf(issue: v.BaseIssue<unknown>): Problem {
+  const key = issue.path?.[0]?.key;
+  const [, hint = 'see /v1/openapi.json'] = issue.message.split('\n');
+  const isMissing = issue.input === undefined;
+  const what = isMissing ? 'is missing' : 'is not what it must be';
+  return { code: 'payload_invalid', detail: `${String(key)} ${what}`, hint };
+}

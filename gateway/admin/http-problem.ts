@@ -1,0 +1,103 @@
+/** What the admin API says when it says no: RFC 9457 bodies and RFC 6750 challenges, in one place. */
+import { STATUS_CODES } from 'node:http';
+import type { Complaint } from '../../policy/token-input.ts';
+
+const codes = {
+  request_malformed: [400, 'The request is malformed.'],
+  body_malformed: [400, 'The body is not one JSON object in UTF-8.'],
+  payload_invalid: [400, 'The request says something that cannot be done here.'],
+  credential_ambiguous: [400, 'The credential was sent in more than one way.'],
+  credential_missing: [401, 'An admin token is required.'],
+  invalid_token: [401, 'The token is not valid.'],
+  host_not_allowed: [403, 'This listener does not answer to that Host.'],
+  origin_not_allowed: [403, 'This cannot be used from this origin.'],
+  scope_missing: [403, 'The token lacks a scope.'],
+  route_not_found: [404, 'There is nothing here.'],
+  record_not_found: [404, 'There is no such record.'],
+  method_not_allowed: [405, 'This path does not have that method.'],
+  state_conflict: [409, 'What is there does not allow it.'],
+  activations_full: [409, 'As many as may be active are active already.'],
+  idempotency_key_in_use: [409, 'A request with this Idempotency-Key is under way.'],
+  body_too_large: [413, 'The body is larger than 64 KiB.'],
+  body_encoding: [415, 'The body must be application/json, without a content coding.'],
+  idempotency_key_reused: [422, 'This Idempotency-Key was used for another request.'],
+  too_many_failures: [429, 'Too many bad tokens from this address.'],
+  internal_error: [500, 'Something went wrong here.'],
+  store_unavailable: [503, 'The store cannot be reached right now.'],
+} as const satisfies Readonly<Record<string, readonly [status: number, detail: string]>>;
+
+export type ProblemCode = keyof typeof codes;
+
+export const problemCodes = Object.keys(codes) as readonly ProblemCode[];
+
+/** A no, before it is HTTP. Nothing in it repeats what may be a secret. */
+export type Problem = {
+  readonly code: ProblemCode;
+  /** In place of the code's own words. */
+  readonly detail?: string;
+  /** What to do instead. */
+  readonly hint?: string;
+  /** The methods the path has, for Allow. */
+  readonly allow?: readonly string[];
+  /** The scope that is lacking, for the challenge. */
+  readonly scope?: string;
+  readonly retryAfterMs?: number;
+};
+
+/** Ends a request with a problem, from wherever it is noticed. */
+export class Refused extends Error {
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
+    super(problem.code);
+    this.name = 'Refused';
+    this.problem = problem;
+  }
+}
+
+/** What was written is left out: it may be a token. */
+export function problemOf({ message, hint, kind }: Complaint): Problem {
+  return { code: kind === undefined ? 'payload_invalid' : kinds[kind], detail: message, hint };
+}
+
+const kinds = {
+  unknown: 'record_not_found',
+  conflict: 'state_conflict',
+  full: 'activations_full',
+  forbidden: 'scope_missing',
+} as const satisfies Readonly<Record<NonNullable<Complaint['kind']>, ProblemCode>>;
+
+export function statusOfProblem(code: ProblemCode): number {
+  return codes[code][0];
+}
+
+export function problemResponse(problem: Problem, requestId: string): Response {
+  const { code, hint, allow, retryAfterMs } = problem;
+  const [status, words] = codes[code];
+  const body = {
+    type: 'about:blank',
+    title: STATUS_CODES[status],
+    status,
+    detail: problem.detail ?? words,
+    instance: `urn:uuid:${requestId}`,
+    code,
+    ...(hint === undefined ? {} : { hint }),
+  };
+  const headers = new Headers({ 'Content-Type': 'application/problem+json' });
+  const challenge = challengeOf(problem);
+  if (challenge !== null) headers.set('WWW-Authenticate', challenge);
+  if (allow !== undefined) headers.set('Allow', allow.join(', '));
+  const waitMs = retryAfterMs ?? (status === 503 ? 1000 : null);
+  if (waitMs !== null) headers.set('Retry-After', String(Math.max(1, Math.ceil(waitMs / 1000))));
+  return new Response(`${JSON.stringify(body)}\n`, { status, headers });
+}
+
+/** RFC 6750 §3: a bare challenge tells nothing to a caller who presented nothing. */
+function challengeOf({ code, scope }: Problem): string | null {
+  const realm = 'Bearer realm="postern-admin"';
+  if (code === 'credential_missing') return realm;
+  if (code === 'credential_ambiguous') return `${realm}, error="invalid_request"`;
+  if (code === 'invalid_token') return `${realm}, error="invalid_token"`;
+  if (code !== 'scope_missing') return null;
+  return `${realm}, error="insufficient_scope"${scope === undefined ? '' : `, scope="${scope}"`}`;
+}

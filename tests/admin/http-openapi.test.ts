@@ -1,0 +1,195 @@
+/** The OpenAPI document, held against what is really answered: every operation is asked, every answer checked. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { adminRoutes } from '../../gateway/admin/http-routes.ts';
+import { type AdminAnswer, type AdminFixture, type Asking, startAdmin } from '../fixtures/admin.ts';
+import { type JsonSchema, schemaFlaws } from '../support/json-schema.ts';
+
+type Operation = {
+  readonly operationId: string;
+  readonly parameters: readonly { readonly name: string; readonly in: string; readonly schema: JsonSchema }[];
+  readonly requestBody?: {
+    readonly content: { readonly 'application/json': { readonly schema: JsonSchema } };
+  };
+  readonly responses: Readonly<
+    Record<string, { readonly content?: Readonly<Record<string, { readonly schema: JsonSchema }>> }>
+  >;
+};
+
+type Document = JsonSchema & {
+  readonly openapi: string;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+};
+
+let admin: AdminFixture;
+let document: Document;
+beforeAll(async () => {
+  admin = await startAdmin();
+  document = (await admin.ask('GET /v1/openapi.json', { token: null })).json;
+});
+afterAll(() => admin.gateway.stop());
+
+const asked = new Set<string>();
+
+/** Asks, and holds question and answer against the document. */
+async function check(
+  pattern: string,
+  params: Readonly<Record<string, string>>,
+  asking: Asking & { query?: string } = {},
+) {
+  const [method = '', path = ''] = pattern.split(' ');
+  const operation = document.paths[path]?.[method.toLowerCase()];
+  if (operation === undefined) throw new Error(`${pattern} is not in the document`);
+  const target = path.replaceAll(/\{([a-z_]+)\}/g, (_, name: string) =>
+    encodeURIComponent(params[name] ?? ''),
+  );
+  const answer = await admin.ask(`${method} ${target}${asking.query ?? ''}`, asking);
+  const named = operation.parameters.map((one) => one.name);
+  for (const [name] of new URLSearchParams(asking.query)) expect(named).toContain(name);
+  if (answer.status < 300 && asking.body !== undefined) {
+    const schema = operation.requestBody?.content['application/json'].schema ?? {};
+    expect(schemaFlaws(schema, asking.body, document)).toEqual([]);
+  }
+  expectDeclared(operation, answer);
+  if (answer.status < 300) asked.add(operation.operationId);
+  return answer;
+}
+
+function expectDeclared(operation: Operation, { status, headers, json }: AdminAnswer): void {
+  const declared = operation.responses[status];
+  const type = headers.get('Content-Type') ?? '';
+  const schema =
+    declared?.content?.[type]?.schema ??
+    (type === 'application/problem+json' ? { $ref: '#/components/schemas/Problem' } : null);
+  if (schema === null) throw new Error(`${operation.operationId}: ${status} ${type} is not declared`);
+  expect(schemaFlaws(schema, json, document), `${operation.operationId} ${status}`).toEqual([]);
+  if (status >= 400) expect(json.status).toBe(status);
+}
+
+const user = { type: 'user', scopes: ['events:read'], attributes: { team: 't', projects: ['a', 'b'] } };
+
+describe('the document', () => {
+  test('is OpenAPI 3.1, and needs no token', () => {
+    expect(document.openapi).toBe('3.1.0');
+    expect(Object.keys(document.paths).length).toBeGreaterThan(5);
+  });
+
+  test('has every route once, under a name of its own', () => {
+    const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
+    const names = operations.map(({ operationId }) => operationId);
+    expect(new Set(names).size).toBe(names.length);
+    expect(names.toSorted()).toEqual(adminRoutes.map(({ name }) => name).toSorted());
+  });
+
+  test('says of each path parameter that it has it', () => {
+    for (const [path, methods] of Object.entries(document.paths)) {
+      const params = [...path.matchAll(/\{([a-z_]+)\}/g)].map(([, name]) => name);
+      for (const { parameters } of Object.values(methods)) {
+        expect(parameters.filter((one) => one.in === 'path').map(({ name }) => name)).toEqual(params);
+      }
+    }
+  });
+});
+
+describe('what is answered is what the document says', () => {
+  test('about tokens', async () => {
+    await check('GET /v1/whoami', {});
+    const body = { ...user, label: 'x', origins: ['https://app.example'], expires_in: '90d' };
+    const { id } = (await check('POST /v1/tokens', {}, { body })).json;
+    await check('POST /v1/tokens', {}, { body: { type: 'nothing' } });
+    await check('POST /v1/tokens', {}, { token: null });
+    await check('GET /v1/tokens', {}, { query: '?type=user&attribute=team=t&limit=1' });
+    await check('GET /v1/tokens', {}, { query: '?limit=x' });
+    await check('GET /v1/tokens/{id}', { id });
+    await check('GET /v1/tokens/{id}', { id: 'tok_none' });
+    await check('PATCH /v1/tokens/{id}', { id }, { body: { expires_in: null, label: 'y' } });
+    await check('POST /v1/tokens/{id}/disable', { id });
+    await check('POST /v1/tokens/{id}/enable', { id });
+    await check('POST /v1/tokens/{id}/rotate', { id }, { body: { overlap: '1h' } });
+    await check('POST /v1/tokens/{id}/rotate', { id });
+    await check('POST /v1/tokens/{id}/revoke', { id }, { body: { reason: 'over' } });
+    await check('POST /v1/tokens/regenerate', {}, { body: { ...user, grace: '1h' } });
+  });
+});
+
+const owner = { pin: 'app', subject: 'project=prj_a/b' };
+
+describe('and so it is', () => {
+  test('about pins', async () => {
+    await check('PUT /v1/pins/{pin}/{subject}', owner, { body: { value: 'com.example.a' } });
+    await check('PUT /v1/pins/{pin}/{subject}', owner, { body: { value: 'com.example.b', reason: 'moved' } });
+    await check('PUT /v1/pins/{pin}/{subject}', { ...owner, pin: 'ap' }, { body: { value: 'x' } });
+    await check('GET /v1/pins', {}, { query: '?pin=app&subject=project%3Dprj_a%2Fb' });
+    expect((await check('GET /v1/pins/{pin}/{subject}', owner)).json.value).toBe('com.example.b');
+    await check('POST /v1/pins/{pin}/{subject}/reset', owner, { body: { reason: null } });
+    expect((await check('POST /v1/pins/{pin}/{subject}/reset', owner)).status).toBe(404);
+    expect((await check('GET /v1/pins/{pin}/{subject}', owner)).status).toBe(404);
+  });
+
+  test('about probes', async () => {
+    const body = { for: 'prj_a', label_pattern: 'payment.*', ttl_seconds: 600 };
+    const { activation_id } = (await check('POST /v1/probes', {}, { body })).json;
+    for (let i = 0; i < 4; i++) await check('POST /v1/probes', {}, { body });
+    expect((await check('POST /v1/probes', {}, { body })).json.code).toBe('activations_full');
+    await check('POST /v1/probes', {}, { body: { ...body, ttl_seconds: 1 } });
+    await check('GET /v1/probes', {}, { query: '?for=prj_a&type=probe&limit=2' });
+    await check('GET /v1/probes', {}, { query: '?for=prj_a&type=user' });
+    await check('POST /v1/probes/{activation_id}/deactivate', { activation_id }, { body: { for: 'prj_a' } });
+    await check('POST /v1/probes/{activation_id}/deactivate', { activation_id }, { body: { for: 'prj_b' } });
+  });
+
+  test('about the audit and the config', async () => {
+    await check('GET /v1/audit', {}, { query: '?subject=project%3Dprj_a%2Fb&limit=1' });
+    await check('GET /v1/config/matrix', {});
+    const body = { method: 'POST', path: '/events', as: 'project', attributes: { project: 'p' } };
+    expect((await check('POST /v1/config/explain', {}, { body })).json.outcome).toBe('forward');
+    const more = {
+      headers: ['X-A: b'],
+      body: '{}',
+      pinned: { app: 'x' },
+      from: '10.0.0.1',
+      nth: 2,
+      origins: [],
+    };
+    await check('POST /v1/config/explain', {}, { body: { ...body, ...more } });
+    await check('POST /v1/config/explain', {}, { body: { method: 'post', path: '/events' } });
+  });
+
+  test('on a dry run, which says so and shows no secret', async () => {
+    const { id } = (await check('POST /v1/tokens', {}, { body: user })).json;
+    const probe = { for: 'prj_dry', label_pattern: 'x' };
+    const { activation_id } = (await check('POST /v1/probes', {}, { body: probe })).json;
+    await check('PUT /v1/pins/{pin}/{subject}', owner, { body: { value: 'com.example.a' } });
+    const bodies: Readonly<Record<string, unknown>> = {
+      createToken: user,
+      updateToken: { label: 'z' },
+      regenerateToken: user,
+      setPin: { value: 'com.example.z' },
+      activateProbe: probe,
+      deactivateProbe: { for: 'prj_dry' },
+    };
+    await check('POST /v1/tokens/{id}/disable', { id });
+    const changing = adminRoutes.filter(({ changes, name }) => changes && name !== 'rotateToken');
+    expect(changing.length).toBeGreaterThan(9);
+    for (const { method, path, name } of changing) {
+      const asking = { body: bodies[name] ?? {}, query: '?dry_run=true' };
+      const { status, json } = await check(`${method} ${path}`, { id, activation_id, ...owner }, asking);
+      expect([name, status < 300, json.dry_run]).toEqual([name, true, true]);
+      expect([json.token ?? null, json.trigger_token ?? null]).toEqual([null, null]);
+    }
+  });
+
+  test('where the scope is lacking', async () => {
+    const { token } = await admin.mint('tokens:read');
+    for (const { method, path, scope } of adminRoutes) {
+      const params = { id: 'tok_1', activation_id: 'x', ...owner };
+      const body = method === 'GET' ? {} : { body: {} };
+      const { status } = await check(`${method} ${path}`, params, { token, ...body });
+      if (scope !== null && scope !== 'tokens:read')
+        expect([method, path, status]).toEqual([method, path, 403]);
+    }
+  });
+});
+
+test('every operation was asked, and done', () => {
+  expect(adminRoutes.map(({ name }) => name).filter((name) => !asked.has(name))).toEqual([]);
+});
