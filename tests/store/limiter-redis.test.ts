@@ -47,22 +47,31 @@ describe('the limiter in Redis', () => {
   });
   afterEach(() => observed.limiter.close());
 
+  /** The least of several tries: a Redis that others use too counts theirs as well. */
   async function commandsOf(work: () => Promise<unknown>): Promise<number> {
     const count = async (): Promise<number> =>
       Number(/total_commands_processed:(\d+)/.exec(await redis.info('stats'))?.[1]);
-    const before = await count();
-    await work();
-    return (await count()) - before;
+    let least = Number.POSITIVE_INFINITY;
+    for (let tries = 0; tries < 5; tries++) {
+      const before = await count();
+      await work();
+      least = Math.min(least, (await count()) - before);
+    }
+    return least;
   }
   /** The INFO before is counted, the one after is not yet; each script call also counts what it calls. */
   const INFO = 1;
   const SCRIPT = 1 + ['TIME', 'GET', 'GET', 'SET', 'SET'].length;
 
   test('idle, a request with several limits is one round trip, sent at once', async () => {
-    const charges = [charge(limitOf(), freshKey()), charge(limitOf({ name: 'other' }), freshKey())];
-    const commands = await commandsOf(async () => observed.limiter.consume(charges));
+    const commands = await commandsOf(async () =>
+      observed.limiter.consume([
+        charge(limitOf(), freshKey()),
+        charge(limitOf({ name: 'other' }), freshKey()),
+      ]),
+    );
     expect(commands).toBe(INFO + SCRIPT);
-    expect(observed.calls).toEqual([1]);
+    expect(observed.calls).toEqual([1, 1, 1, 1, 1]);
   });
 
   test('200 requests at once are a handful of calls, and still all right', async () => {
