@@ -143,6 +143,17 @@ test('goals say yes and no, and which were not measured', () => {
   expect(goalsOf([], names).every(({ measured }) => measured === null)).toBe(true);
 });
 
+test('what another run measured is taken for its goals', () => {
+  const goals = goalsOf(all, names, { floodKept: 96, idleKb: 12, coldSqliteUs: 41 });
+  const table = goalsTable(goals).split('\n');
+  expect(goals).toHaveLength(goalsOf(all, names).length);
+  expect(table.filter((line) => /kept|idle|SQLite/.test(line))).toEqual([
+    '| good traffic kept under 500 wrong bcrypt tokens/s, % | ≥ 80 | ≥ 95 | 96.00 | yes | yes |',
+    '| idle keep-alive connection, KB | ≤ 20 | ≤ 10 | 12.00 | yes | **no** |',
+    '| cold token from SQLite, 1 M rows, µs CPU | ≤ 40 | ≤ 20 | 41.00 | **no** | **no** |',
+  ]);
+});
+
 test('the packages of the peers are pinned, and name no registry', () => {
   const folder = new URL('./bench/peers/', import.meta.url);
   const { dependencies } = JSON.parse(readFileSync(new URL('package.json', folder), 'utf8'));

@@ -1,4 +1,4 @@
--- One bearer token a request, in turn. wrk ... URL -- TOKENS METHOD PATH BODY
+-- One bearer token a request, in turn; a path behind it goes before PATH. wrk ... URL -- TOKENS METHOD PATH BODY
 local requests, turn = {}, 0
 
 function init(args)
@@ -8,9 +8,10 @@ function init(args)
     headers["Content-Type"] = "application/json"
     body = args[4]
   end
-  for token in io.lines(args[1]) do
+  for line in io.lines(args[1]) do
+    local token, path = line:match("^(%S+) ?(%S*)$")
     headers["Authorization"] = "Bearer " .. token
-    requests[#requests + 1] = wrk.format(args[2], args[3], headers, body)
+    requests[#requests + 1] = wrk.format(args[2], path ~= "" and path or args[3], headers, body)
   end
 end
 

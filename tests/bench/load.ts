@@ -6,6 +6,7 @@ import { join } from 'node:path';
 /** What is asked of a target. */
 export type Ask = {
   readonly port: number;
+  /** One token a line, and behind it the path, where it is not that of all. */
   readonly tokenFile: string;
   readonly method: 'GET' | 'POST';
   readonly path: string;

@@ -1,5 +1,6 @@
 /** From what was measured to the tables: plain values in, Markdown out. Held by tests/bench-run.test.ts. */
 import type { LimitClass } from './peers/stage.ts';
+import type { Figures } from './scale/curve.ts';
 import { median, pairedRatio } from './statistics.ts';
 
 /** NaN: not measured in this round. */
@@ -90,7 +91,7 @@ function cellsOf(all: readonly Series[], names: Names, series: Series): readonly
 const line = (cells: readonly string[]): string =>
   `| ${cells.map((cell) => cell.replaceAll('|', '/')).join(' | ')} |`;
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
@@ -122,13 +123,31 @@ export function paceTable(all: readonly Series[], names: Names): string {
   return table(['target', 'limit', 'p50 µs', 'added p50 µs', 'added p99 µs', 'CPU µs/req'], rows);
 }
 
+const goal = (
+  what: string,
+  must: number,
+  aim: number,
+  measured: number | null | undefined,
+  atLeast = false,
+): Goal => ({ what, must, aim, measured: measured ?? null, atLeast });
+
+/** The goals that `npm run scale` measures. */
+export function scaleGoals(figures: Figures): readonly Goal[] {
+  const { floodKept, bodyGrowthMb, idleKb, decisionUs, coldSqliteUs, coldPostgresUs } = figures;
+  return [
+    goal('good traffic kept under 500 wrong bcrypt tokens/s, %', 80, 95, floodKept, true),
+    goal('memory growth over 1 GiB up and 1 GiB down, MB', 150, 64, bodyGrowthMb),
+    goal('idle keep-alive connection, KB', 20, 10, idleKb),
+    goal('decision alone, 500 rows, µs', 3, 1.5, decisionUs),
+    goal('cold token from SQLite, 1 M rows, µs CPU', 40, 20, coldSqliteUs),
+    goal('cold token from PostgreSQL, 1 M rows, µs CPU', 40, 20, coldPostgresUs),
+  ];
+}
+
 /** All goals; those that this run does not measure too, so that none is forgotten. */
-export function goalsOf(all: readonly Series[], names: Names): readonly Goal[] {
+export function goalsOf(all: readonly Series[], names: Names, scale: Figures = {}): readonly Goal[] {
   const { ours, auth, fastify, direct, lua } = names;
   const limited = ratio(all, ours.redis, ours.none, cpu);
-  const goal = (what: string, must: number, aim: number, measured: number | null, atLeast = false): Goal => ({
-    ...{ what, must, aim, measured, atLeast },
-  });
   const latency = pairedRatio(added(all, ours.redis, direct, 'p50'), added(all, auth.redis, direct, 'p50'));
   const perSecondRatio = ratio(all, ours.redis, fastify.redis, perSecond);
   return [
@@ -143,11 +162,7 @@ export function goalsOf(all: readonly Series[], names: Names): readonly Goal[] {
     goal('Redis limit adds, of the request without', 0.35, 0.2, limited === null ? null : limited - 1),
     goal('added p50 at 2,000 req/s ÷ nginx + auth_request + Redis', 1, 0.75, latency),
     goal('CPU with Redis limit ÷ nginx + Lua + Redis', 1.4, 1, ratio(all, ours.redis, lua, cpu)),
-    goal('good traffic kept under 500 wrong bcrypt tokens/s, %', 80, 95, null, true),
-    goal('memory growth over 1 GiB up and 1 GiB down, MB', 150, 64, null),
-    goal('idle keep-alive connection, KB', 20, 10, null),
-    goal('decision alone, 500 rows, µs', 3, 1.5, null),
-    goal('cold token from SQLite (1 M rows) or PostgreSQL, µs CPU', 40, 20, null),
+    ...scaleGoals(scale),
   ];
 }
 

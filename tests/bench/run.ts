@@ -1,12 +1,12 @@
 /**
  * `npm run bench`: Postern and what one would pick instead, side by side on this machine, in turns; docs/speed.md reads it.
  *
- *     npm run bench -- [--rounds 5] [--seconds 2] [--only NAME,NAME] [--json FILE] [--quick]
+ *     npm run bench -- [--rounds 5] [--seconds 2] [--only NAME,NAME] [--json FILE] [--quick] [--scale FILE]
  *
- * NAME is a part of a target's name. What cannot run says so and the rest goes on.
+ * NAME is a part of a target's name; the FILE of --scale is what `npm run scale -- --json` wrote, for its goals. What cannot run says so and the rest goes on.
  */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -23,7 +23,9 @@ import { answer, direct, nginxAuth, nginxAuthRedis, nginxPlain, startUpstream } 
 import { luaModule, nginxLuaRedis } from './peers/nginx-lua.ts';
 import { postern, posternLocal, posternRedis, posternVariants } from './peers/postern.ts';
 import type { Caller, Stage, Started, Target } from './peers/stage.ts';
+import { redisCpuUs } from './redis-cost.ts';
 import { goalsOf, goalsTable, type Names, type Paced, paceTable, type Round, rushTable } from './report.ts';
+import type { Figures } from './scale/curve.ts';
 
 const peers: readonly Target[] = [
   nginxPlain,
@@ -68,6 +70,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '2' },
     only: { type: 'string' },
     json: { type: 'string' },
+    scale: { type: 'string' },
     quick: { type: 'boolean', default: false },
   },
 });
@@ -76,6 +79,9 @@ const seconds = values.quick ? 1 : Number(values.seconds);
 if (![rounds, seconds].every((count) => Number.isInteger(count) && count > 0)) {
   throw new Error('--rounds and --seconds take whole numbers from 1');
 }
+/** Read first: a wrong name must not be told after five minutes. */
+const scaleFigures: Figures =
+  values.scale === undefined ? {} : JSON.parse(readFileSync(resolve(values.scale), 'utf8')).figures;
 const wanted = values.only?.split(',').map((name) => name.trim().toLowerCase());
 const chosen = targets.filter(
   ({ name }) => wanted?.some((part) => name.toLowerCase().includes(part)) ?? true,
@@ -186,15 +192,6 @@ async function enter(stage: Stage, target: Target): Promise<Entrant> {
 
 const messageOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ').slice(0, 300);
-
-/** CPU of the server in µs so far, by its own word. */
-async function redisCpuUs(redis: Redis | null): Promise<number> {
-  const text = (await redis?.info('cpu')) ?? '';
-  const parts = ['used_cpu_user', 'used_cpu_sys'].map(
-    (name) => new RegExp(`${name}:([\\d.]+)`).exec(text)?.[1],
-  );
-  return parts.reduce((sum, part) => sum + Number(part), 0) * 1e6;
-}
 
 async function measure(stage: Stage, entrant: Entrant, redis: Redis | null): Promise<void> {
   const { started } = entrant;
@@ -318,7 +315,7 @@ function print(entrants: readonly Entrant[], tookSeconds: number): void {
   const all = entrants.map(({ target, rounds, paced, rssMb, problem }) => ({
     ...{ name: target.name, limit: target.limit, rounds, paced, rssMb, problem },
   }));
-  const goals = goalsOf(all, names);
+  const goals = goalsOf(all, names, scaleFigures);
   const again = entrants.filter((one) => one.again > 0).map((one) => `${one.target.name} (${one.again})`);
   const cores = pinning.on
     ? 'each target on core 0, wrk, upstream, Redis and PostgreSQL on core 1'

@@ -39,8 +39,13 @@ export const toApp = `proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_pass http://app;`;
 
-export async function startNginx(stage: Stage, port: number, core: 0 | 1, config: string): Promise<Launched> {
-  const folder = join(stage.folder, `nginx-${port}`);
+export async function startNginx(
+  { folder: base }: Pick<Stage, 'folder'>,
+  port: number,
+  core: 0 | 1,
+  config: string,
+): Promise<Launched> {
+  const folder = join(base, `nginx-${port}`);
   mkdirSync(folder);
   const path = join(folder, 'nginx.conf');
   writeFileSync(path, config);
@@ -48,7 +53,7 @@ export async function startNginx(stage: Stage, port: number, core: 0 | 1, config
 }
 
 /** Answers at once; /seen says what it was told of the caller. */
-export async function startUpstream(stage: Stage): Promise<Started> {
+export async function startUpstream(stage: Pick<Stage, 'folder' | 'upstreamPort'>): Promise<Started> {
   const port = stage.upstreamPort;
   const seen =
     '{"subject":"$http_x_subject","authorization":"$http_authorization","assertion":"$http_x_postern_assertion"}';
