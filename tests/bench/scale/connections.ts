@@ -2,6 +2,7 @@
 import { residentBytes } from '../../fixtures/process.ts';
 import { connections as busy } from '../load.ts';
 import { median } from '../statistics.ts';
+import { inspectable, openCollector } from './collector.ts';
 import {
   type Curve,
   inRounds,
@@ -22,42 +23,50 @@ const sizes = { quick: [1, 500], full: [1, 100, 1_000, 5_000, 10_000] } as const
 const heldFrom = 500;
 /** A process has more open than its connections. */
 const otherFiles = 500;
-/** Until garbage is gone, as far as it goes by itself. */
-const settleMs = { quick: 300, full: 10_000 } as const;
+
+/** After they were opened. */
+const restMs = 2_000;
+const heldRounds = 3;
 
 const token = newToken();
 
-async function open(stand: Stand): Promise<Asked> {
+async function open(stand: Stand, env: Readonly<Record<string, string>> = {}): Promise<Asked> {
   const yaml = configOf(stand, '      GET /items: { allow: { service: items:read } }');
-  const gateway = await openGateway(stand, { yaml, tokens: [{ token }] });
+  const gateway = await openGateway(stand, { yaml, tokens: [{ token }], env });
   const asked = { gateway, file: askFile(stand, 'connections', [token]), path: '/items' };
   await drive(stand, asked, stand.warmSeconds);
   return asked;
 }
 
-/** KB of growth for each connection, by how many there are; in a process of its own. */
+/** KB of each connection: what it holds, and with the garbage that opening all of them has left. */
+type Held = { readonly live: number; readonly resident: number };
+
+/** By how many there are, in a process of its own. */
 async function held(
   stand: Stand,
   counts: readonly number[],
   notes: string[],
-): Promise<ReadonlyMap<number, number>> {
-  const { gateway } = await open(stand);
+): Promise<ReadonlyMap<number, Held>> {
+  const { port, env } = await inspectable();
+  const { gateway } = await open(stand, env);
   const idle = new IdleConnections(gateway.port, token, '/items');
-  const settle = () => pause(stand.isQuick ? settleMs.quick : settleMs.full);
+  const collector = await openCollector(gateway.pid, port);
+  const found = new Map<number, Held>();
   try {
-    await settle();
-    // Garbage of the load goes late: twice, so that the beginning is not too high.
-    await settle();
+    await collector.collect();
     const before = residentBytes(gateway.pid);
-    const found = new Map<number, number>();
     for (const count of counts.filter((one) => one >= heldFrom)) {
       await idle.setTo(count);
-      await settle();
-      found.set(count, (residentBytes(gateway.pid) - before) / count / 1000);
+      await pause(restMs);
+      const each = (): number => (residentBytes(gateway.pid) - before) / count / 1000;
+      const resident = each();
+      await collector.collect();
+      found.set(count, { live: each(), resident });
     }
     if (idle.lost > 0) notes.push(`${whole(idle.lost)} connections were lost on the way.`);
     return found;
   } finally {
+    collector.close();
     idle.close();
     await gateway.stop();
   }
@@ -80,7 +89,7 @@ async function beside(stand: Stand, counts: readonly number[]): Promise<readonly
 
 export async function connectionsCurve(stand: Stand): Promise<Curve> {
   const notes = [
-    `Each had one answer and is then idle, from ten addresses; ${busy} others are busy. KB: growth of the resident memory 10 s after they were opened, by their number; what the kernel holds for a socket is not in it.`,
+    `Each had one answer and is then idle, from ten addresses; ${busy} others are busy. KB: growth of the resident memory, by their number, over a process that has just collected its garbage; held: when it has done so again. What the kernel holds for a socket is not in it.`,
   ];
   const max = openFilesMax() - otherFiles;
   const all = stand.isQuick ? sizes.quick : sizes.full;
@@ -90,15 +99,16 @@ export async function connectionsCurve(stand: Stand): Promise<Curve> {
     notes.push(
       `${skipped.join(' and ')} were skipped: a process may open ${whole(openFilesMax())} files here (ulimit -Hn).`,
     );
-  const kilobytes: ReadonlyMap<number, number>[] = [];
-  for (let n = 0; n < stand.rounds; n++) kilobytes.push(await held(stand, counts, notes));
+  const kilobytes: ReadonlyMap<number, Held>[] = [];
+  for (let n = 0; n < (stand.isQuick ? 1 : heldRounds); n++) kilobytes.push(await held(stand, counts, notes));
   const measured = await beside(stand, counts);
-  const heldKb = counts.map((count) => median(kilobytes.map((one) => one.get(count) ?? Number.NaN)));
-  const summaries = measured.map(summaryOf);
+  const eachOf = (key: keyof Held): readonly number[] =>
+    counts.map((count) => median(kilobytes.map((one) => one.get(count)?.[key] ?? Number.NaN)));
+  const [live, resident] = [eachOf('live'), eachOf('resident')];
   const line = (figures: readonly number[]) =>
     counts.map((count, n) => [count, figures[n] ?? Number.NaN] as const);
   const name = `${busy} busy connections`;
-  const last = heldKb.findLast(Number.isFinite);
+  const last = resident.findLast(Number.isFinite);
   return {
     name: 'connections',
     plot: {
@@ -107,7 +117,13 @@ export async function connectionsCurve(stand: Stand): Promise<Curve> {
         'Memory of each idle connection, and CPU per request and requests per second beside them, against their number.',
       x: { label: 'idle connections', log: true, ticks: counts.map((at) => ({ at, text: whole(at) })) },
       panels: [
-        { y: { label: 'KB each', upTo: 20 }, lines: [{ name: 'idle connections', points: line(heldKb) }] },
+        {
+          y: { label: 'KB each', upTo: 20 },
+          lines: [
+            { name: 'resident', points: line(resident) },
+            { name: 'held', points: line(live) },
+          ],
+        },
         {
           y: { label: 'CPU µs/request' },
           lines: [{ name, points: line(plotted(measured, 'cpuUs')) }],
@@ -119,13 +135,12 @@ export async function connectionsCurve(stand: Stand): Promise<Curve> {
       ],
     },
     table: {
-      head: ['idle connections', 'KB each', 'least', 'most', ...summaryHead],
-      rows: summaries.map((summary, n) => {
-        const count = counts[n] ?? 0;
-        const each = kilobytes.map((one) => one.get(count) ?? Number.NaN);
-        const ends = [heldKb[n], Math.min(...each), Math.max(...each)].map((one) => show(one, 1));
-        return [whole(count), ...ends, ...summaryCells(summary)];
-      }),
+      head: ['idle connections', 'KB each, resident', 'KB each, held', ...summaryHead],
+      rows: measured.map((one, n) => [
+        whole(counts[n] ?? 0),
+        ...[resident[n], live[n]].map((each) => show(each, 1)),
+        ...summaryCells(summaryOf(one)),
+      ]),
     },
     notes,
     figures: last === undefined || stand.isQuick ? {} : { idleKb: last },
