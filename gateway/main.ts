@@ -1,6 +1,6 @@
 /** The process: the only place that opens things. Config → stores → gate → listeners → drain. */
 import type { Server } from 'node:http';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import { createAssertionCache } from '../store/assertion-cache.ts';
 import type { VerifierOptions } from '../store/bcrypt-verifier.ts';
 import { createFailureBudget } from '../store/failure-budget.ts';
@@ -26,6 +26,7 @@ import type { Gate } from './gate.ts';
 import type { Readiness } from './health.ts';
 import { Life } from './life.ts';
 import { closeServer, healthListener, listenOn, urlOf } from './listeners.ts';
+import { openLog } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { openStore } from './open-store.ts';
 import { type Placement, readConfig } from './read-config.ts';
@@ -276,17 +277,6 @@ function openTokens(config: LoadedConfig, options: ServeOptions, log: Logger): P
 
 /** How long a required Redis may take to answer at the start. */
 const redisStartMs = 3000;
-
-/** What may wait for a reader of the log; lines beyond it are lost rather than kept in memory. */
-const logBytesMax = 16 * 1024 * 1024;
-
-/** Lines leave asynchronously: a slow reader of the log must not slow a request. */
-export function openLog(): Logger {
-  return pino(
-    { base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ fd: 1, sync: false, minLength: 0, maxLength: logBytesMax }),
-  );
-}
 
 function openLimiter(config: LoadedConfig, log: Logger, metrics: Metrics): Limiter {
   if (config.redis === null) return createMemoryLimiter();

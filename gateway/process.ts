@@ -1,5 +1,6 @@
 /** The gateway as a process: its ready line, its signals and its end. */
-import { openLog, type ServeOptions, startGateway } from './main.ts';
+import { openLog } from './log.ts';
+import { type ServeOptions, startGateway } from './main.ts';
 import { watchConfig } from './watch.ts';
 
 /** What `postern serve` does: starts, says where it listens, and answers signals until it is told to go. */
