@@ -48,7 +48,7 @@ export class BcryptLookup {
   }
 
   #share(plaintext: string, key: string, suspects: readonly Suspect[]): Promise<BcryptMatch | null> {
-    const name = [key, ...suspects.map((suspect) => suspect.id)].join(' ');
+    const name = [key, ...suspects.map((suspect) => suspect.id).sort()].join(' ');
     let comparison = this.#comparing.get(name);
     if (comparison === undefined) {
       comparison = this.#compare(plaintext, suspects).finally(() => this.#comparing.delete(name));
