@@ -33,10 +33,12 @@ const firstUseEveryMs = 100;
 /** What comes beside the good traffic, and from how many addresses. */
 type Extra = {
   readonly name: string;
-  readonly kind: 'nothing' | 'good' | 'unknown' | 'bcrypt';
+  readonly kind: 'nothing' | 'elsewhere' | 'good' | 'unknown' | 'bcrypt';
   readonly addresses: number;
 };
 
+/** What all others are compared with: whoever sends them costs the machine something too, which is not the gateway's. */
+const elsewhere: Extra = { name: 'good ones, past the gateway', kind: 'elsewhere', addresses: 50 };
 const nothing: Extra = { name: 'nothing', kind: 'nothing', addresses: 0 };
 const fromOne: Extra = { name: 'wrong ones of a real beginning, 1 address', kind: 'bcrypt', addresses: 1 };
 const fromMany: Extra = { name: 'the same, 50 addresses', kind: 'bcrypt', addresses: 50 };
@@ -49,8 +51,8 @@ const controls: readonly Extra[] = [
 type Setting = { readonly budget: boolean; readonly name: string; readonly extras: readonly Extra[] };
 
 const budgets: readonly [Setting, Setting] = [
-  { budget: false, name: 'none', extras: [nothing, ...controls, fromOne, fromMany] },
-  { budget: true, name: '20/1m', extras: [nothing, fromOne, fromMany] },
+  { budget: false, name: 'none', extras: [elsewhere, nothing, ...controls, fromOne, fromMany] },
+  { budget: true, name: '20/1m', extras: [elsewhere, fromOne, fromMany] },
 ];
 
 type Found = {
@@ -123,7 +125,7 @@ async function measure(stand: Stand, { budget, name, extras }: Setting): Promise
     for (const token of used) await statusOf(gateway, token);
     await drive(stand, asked, stand.warmSeconds);
     const measured = await inRounds([...extras.entries()], stand.rounds, async ([n, extra]) => {
-      const sender = sendExtra(gateway, extra, bait, good[0] ?? '');
+      const sender = sendExtra(stand, gateway, extra, bait, good[0] ?? '');
       try {
         if (sender !== null) await pause(stand.isQuick ? 200 : floodFirstMs);
         const sample = await drive(stand, asked, stand.seconds);
@@ -160,16 +162,19 @@ function foundOf(budget: string, extra: Extra, measured?: Measured, seen?: Seen)
 
 /** Null: nothing is to be sent. */
 function sendExtra(
-  { port }: Gateway,
+  { upstreamPort }: Stand,
+  gateway: Gateway,
   { kind, addresses }: Extra,
   bait: string,
   good: string,
 ): FloodSender | null {
   if (kind === 'nothing') return null;
-  const beginning = { good, unknown: bait.slice(0, lookupChars - 5), bcrypt: bait.slice(0, lookupChars) }[
-    kind
-  ];
-  const length = kind === 'good' ? good.length : bait.length;
+  const port = kind === 'elsewhere' ? upstreamPort : gateway.port;
+  const beginning = {
+    ...{ good, elsewhere: good },
+    ...{ unknown: bait.slice(0, lookupChars - 5), bcrypt: bait.slice(0, lookupChars) },
+  }[kind];
+  const length = beginning === good ? good.length : bait.length;
   return new FloodSender({ port, path: '/items', beginning, length, perSecond: extraPerSecond, addresses });
 }
 
@@ -185,7 +190,7 @@ function countText(count: FloodCount | null): string {
 
 export async function floodCurve(stand: Stand): Promise<Curve> {
   const found: Found[] = [];
-  const quick = [{ ...budgets[0], extras: [nothing, fromMany] }];
+  const quick = [{ ...budgets[0], extras: [elsewhere, fromMany] }];
   for (const one of stand.isQuick ? quick : budgets) found.push(...(await measure(stand, one)));
   const kept = found
     .filter(({ extra }) => extra.kind === 'bcrypt')
@@ -197,7 +202,7 @@ export async function floodCurve(stand: Stand): Promise<Curve> {
     table: {
       head: [
         ...['failure budget', `${extraPerSecond}/s beside it`],
-        ...summaryHead.map((head) => head.replace('smallest', 'nothing')),
+        ...summaryHead.map((head) => head.replace('smallest', 'past it')),
         ...[
           'of 2,000/s answered',
           'p50 µs',
