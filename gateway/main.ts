@@ -38,7 +38,6 @@ import { buildSite, type Site, type SiteMakers } from './site.ts';
 import { openUpstream } from './upstream.ts';
 import { createUsageMeter, type UsageMeter } from './usage-meter.ts';
 import { Vigil } from './vigil.ts';
-import { stayWarm } from './warm.ts';
 
 export type ServeOptions = Placement & {
   /** Whether to reload by itself when the config file has changed. */
@@ -78,7 +77,6 @@ export type Running = {
  * @throws ConfigRefused with every problem; DatabaseRefused; a listen error as node gives it.
  */
 export async function startGateway(options: ServeOptions): Promise<Running> {
-  stayWarm();
   const log = options.log ?? openLog();
   const config = await readConfig(options);
   const signer = await openSigner(config);

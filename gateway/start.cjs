@@ -8,5 +8,7 @@ if (problem !== null) {
   process.stderr.write(`${problem}\n`);
   process.exitCode = 1;
 } else {
+  // Before anything that could fill the heap.
+  if (process.argv[2] === 'serve') require('./warm.cjs');
   import('./admin/cli.ts').then((cli) => cli.main());
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { runInNewContext } from 'node:vm';
@@ -8,10 +8,11 @@ import { Terminal } from './terminal.ts';
 const start = fileURLToPath(new URL('../../gateway/start.cjs', import.meta.url));
 
 /** Runs the start under a Node that says it is another; that Node must not get as far as an import. */
-function startedBy(node: string) {
+function startedBy(node: string, command = 'check') {
   let said = '';
   const process = {
     versions: { node },
+    argv: ['node', 'start.cjs', command],
     stderr: {
       write: (text: string) => {
         said += text;
@@ -24,7 +25,12 @@ function startedBy(node: string) {
     said += name;
     return new Promise(() => {});
   };
-  runInNewContext(code, { process, imported, require: createRequire(start) });
+  const real = createRequire(start);
+  const required = (name: string) => {
+    if (name !== './warm.cjs') return real(name);
+    said += `${name} `;
+  };
+  runInNewContext(code, { process, imported, require: required });
   return { said, exitCode: process.exitCode };
 }
 
@@ -38,6 +44,22 @@ describe('the start', () => {
 
   test.each(['22.19.0', '24.0.0', '30.1.0'])('goes on with Node %s', (version) => {
     expect(startedBy(version)).toEqual({ said: './admin/cli.ts', exitCode: 0 });
+  });
+
+  test('keeps the gateway warm before anything else is loaded, and nothing else', () => {
+    expect(startedBy('24.0.0', 'serve').said).toBe('./warm.cjs ./admin/cli.ts');
+  });
+
+  // V8 stops a process that has begun a collection which it is then told never to begin.
+  test('is the one place that sets flags of V8 for the life of the process', () => {
+    const folder = fileURLToPath(new URL('../../gateway/', import.meta.url));
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      /[jt]s$/.test(name),
+    );
+    const setting = files.filter((name) =>
+      /setFlagsFromString\('--memory/.test(readFileSync(`${folder}${name}`, 'utf8')),
+    );
+    expect(setting).toEqual(['warm.cjs']);
   });
 
   test('is written so that an old Node can read it', () => {
