@@ -54,7 +54,7 @@ type Seat = { readonly listener: Listener; allowance: number };
 
 const everyMsDefault = 50;
 const queueMaxDefault = 4096;
-const perSecondMaxDefault = 2000;
+const perSecondMaxDefault = 1000;
 
 export class Tail {
   readonly #now: () => number;
