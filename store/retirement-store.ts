@@ -15,7 +15,7 @@ export interface RetirementStore {
   pending(afterId: string): Promise<readonly Retirement[]>;
 
   /**
-   * Revokes the token, unless it was used later than `lastUsedAt`, has ended or has another successor: in one
+   * Ends the token's overlap now, unless it was used later than `lastUsedAt`, has ended or has another successor: in one
    * transaction, with its audit row, whoever else does it at the same time. @returns whether it did. @throws StoreFault
    */
   retire(quiet: Quiet): Promise<boolean>;

@@ -68,10 +68,9 @@ function selectPending(afterId: string, atMs: number): Change {
 }
 
 /** Whoever used it since it was judged keeps it. */
-function endQuiet({ tokenId, successor, lastUsedAt, by, reason }: Quiet, atMs: number): Change {
+function endQuiet({ tokenId, successor, lastUsedAt }: Quiet, atMs: number): Change {
   return rawChange(sql`
-    update tokens set revoked_at = ${time(atMs)}, revoked_by = ${by}, revoked_reason = ${reason},
-      version = version + 1
+    update tokens set retire_at = ${time(atMs)}, version = version + 1
     where id = ${tokenId} and rotated_to = ${successor} and ${mayEnd(atMs)}
       and coalesce(last_used_at, 0) <= ${lastUsedAt}
       and exists (select 1 from retirements where token_id = ${tokenId})

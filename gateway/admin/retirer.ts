@@ -1,4 +1,4 @@
-/** Looks every minute whether a rotated token can go that was asked to go once it is quiet. */
+/** Looks, at once and then every minute, whether a rotated token can go that was asked to go once it is quiet. */
 import type { Policy } from '../../policy/types.ts';
 import { StoreFault } from '../../store/fault.ts';
 import type { Retirement } from '../../store/retirement-store.ts';
@@ -40,6 +40,7 @@ export function createRetirer(options: RetirerOptions): Retirer {
     return running;
   };
   const timer = setInterval(() => void look(), everyMs).unref();
+  void look();
   const close = async (): Promise<void> => {
     clearInterval(timer);
     await running;

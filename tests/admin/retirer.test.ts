@@ -67,14 +67,16 @@ describe('a token that is to end when it is quiet', () => {
     }
     clock.now = quietAt;
     await retirer.look();
-    expect(store.byId(old)).toMatchObject({
-      revokedAt: quietAt,
-      revokedBy: 'postern',
-      revokedReason: 'the new token is in use, and the old one was not for 25 hours',
+    expect(store.byId(old)).toMatchObject({ revokedAt: null, retireAt: quietAt });
+    const { entries } = await store.audit.list({ subject: old, after: null, limit: 9 });
+    expect(entries.at(-1)).toMatchObject({
+      actor: 'postern',
+      action: 'token.retire',
+      detail: { successor, reason: 'the new token is in use, and the old one was not for 25 hours' },
     });
     await retirer.look();
     expect(told).toEqual([old]);
-    expect(store.byId(unasked.old)?.revokedAt).toBeNull();
+    expect(store.byId(unasked.old)?.retireAt).toBe(NOW + retired);
   });
 
   test('works on while its successor was never used, is dead, or cannot be found', async () => {
@@ -90,6 +92,18 @@ describe('a token that is to end when it is quiet', () => {
     await use(unused.successor);
     await retirer.look();
     expect(told.toSorted()).toEqual([unused.old, disabled.old].toSorted());
+  });
+
+  test('that ended by a clock that was ahead lives again when it is right, until that time', async () => {
+    const { clock, store, told, retirer, rotated, use } = await stage();
+    const { old, successor } = await rotated();
+    await use(successor);
+    clock.now += quietMs;
+    await retirer.look();
+    expect(told).toEqual([old]);
+    expect(store.byId(old)?.retireAt).toBe(NOW + quietMs);
+    clock.now -= quietMs;
+    expect(store.byId(old)).toMatchObject({ revokedAt: null, retireAt: NOW + quietMs });
   });
 
   test('ends once, however many gateways look', async () => {
@@ -121,7 +135,8 @@ describe('a token that is to end when it is quiet', () => {
         let [oldUsed, newUsed]: (number | null)[] = [null, null];
         for (const { hours, what } of steps) {
           clock.now += hours * 3_600_000;
-          const isAlive = store.byId(old)?.revokedAt === null;
+          const lives = () => (store.byId(old)?.retireAt ?? 0) > clock.now;
+          const isAlive = lives();
           if (what === 'old' && isAlive) {
             await use(old);
             oldUsed = clock.now;
@@ -132,7 +147,7 @@ describe('a token that is to end when it is quiet', () => {
             await retirer.look();
             const isQuiet = clock.now - Math.max(oldUsed ?? 0, madeAt) >= quietMs && newUsed !== null;
             const isOver = clock.now >= madeAt + retired;
-            const hasEnded = store.byId(old)?.revokedAt !== null;
+            const hasEnded = !lives();
             if (isAlive && hasEnded) expect(isQuiet).toBe(true);
             if (isAlive && isQuiet && !isOver) expect(hasEnded).toBe(true);
           }

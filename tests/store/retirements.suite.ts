@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { OpenTokens } from '../../store/tokens.ts';
 import { type CreateDatabase, freshStore } from './token-database.ts';
 import { auditOf, dayMs, made } from './token-life-kit.ts';
-import { USER } from './token-types.ts';
+import { NOW, USER } from './token-types.ts';
 
 export function describeRetirements(name: string, createDatabase: CreateDatabase): void {
   const fresh = () => freshStore(createDatabase);
@@ -66,12 +66,11 @@ export function describeRetirements(name: string, createDatabase: CreateDatabase
       );
       expect(ended.filter((is) => is)).toHaveLength(1);
       expect(await store.byId(one.tokenId)).toMatchObject({
-        revokedAt: clock.now,
-        revokedBy: 'postern',
-        revokedReason: 'quiet',
+        retireAt: clock.now,
+        revokedAt: null,
         version: 3,
       });
-      expect((await store.byId(one.successor))?.revokedAt).toBeNull();
+      expect((await store.byId(one.successor))?.retireAt).toBeNull();
       const audited = await auditOf(store, one.tokenId);
       expect(audited.filter(({ action }) => action === 'token.retire')).toEqual([
         {
@@ -91,7 +90,7 @@ export function describeRetirements(name: string, createDatabase: CreateDatabase
       await store.usage.add([], [{ tokenId: counted.tokenId, at, address: '10.0.0.1', route: 'r' }]);
       for (const one of [noted, counted]) {
         expect(await store.retirements.retire({ ...one, ...quiet, lastUsedAt: at - 1 })).toBe(false);
-        expect(await store.byId(one.tokenId)).toMatchObject({ revokedAt: null, version: 2 });
+        expect(await store.byId(one.tokenId)).toMatchObject({ retireAt: NOW + 7 * dayMs, version: 2 });
         expect(await store.retirements.retire({ ...one, ...quiet, lastUsedAt: at })).toBe(true);
       }
     });
@@ -103,7 +102,7 @@ export function describeRetirements(name: string, createDatabase: CreateDatabase
       expect(await retire({ ...unasked, ...quiet })).toBe(false);
       expect(await retire({ ...asked, successor: unasked.successor, ...quiet })).toBe(false);
       expect(await retire({ tokenId: 'tok_none', successor: asked.successor, ...quiet })).toBe(false);
-      expect(await store.byId(asked.tokenId)).toMatchObject({ revokedAt: null });
+      expect(await store.byId(asked.tokenId)).toMatchObject({ retireAt: NOW + 7 * dayMs });
     });
   });
 }
