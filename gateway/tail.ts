@@ -91,7 +91,7 @@ export class Tail {
   listen(listener: Listener): void {
     this.#seats.set(listener, { listener, allowance: this.#perSecondMax });
     this.#queue ??= [];
-    this.#timer ??= setInterval(() => this.#tell(), this.#everyMs).unref();
+    this.#timer ??= setInterval(() => this.tell(), this.#everyMs).unref();
   }
 
   leave(listener: Listener): void {
@@ -103,8 +103,8 @@ export class Tail {
     this.#overflown = 0;
   }
 
-  /** Everybody, so that who has nothing to hear can show that it is still there. */
-  #tell(): void {
+  /** Tells now what waits: everybody, so that who has nothing to hear can show that it is still there. */
+  tell(): void {
     const queue = this.#queue ?? [];
     const overflown = this.#overflown;
     this.#queue = [];

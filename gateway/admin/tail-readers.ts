@@ -50,6 +50,7 @@ export function createTailReaders(options: TailReadersOptions): TailReaders {
     },
     close() {
       isClosed = true;
+      tail.tell();
       for (const reader of open) reader.end();
       vigil.close();
     },
