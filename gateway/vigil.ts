@@ -39,7 +39,7 @@ export type VigilOptions = {
  */
 const everyMsDefault = 250;
 
-/** An open stream is a use, noted this often, where a token of its type would end that nobody uses. */
+/** An open stream is a use, noted this often, where a token could end because nobody uses it. */
 const openUseMs = 60_000;
 
 /** Records read in one go; other requests have their turn in between. */
@@ -111,9 +111,9 @@ export class Vigil {
     return byToken;
   }
 
-  #noteUse({ id, type, lastUsedAt }: TokenRecord): void {
+  #noteUse({ id, type, lastUsedAt, retireAt }: TokenRecord): void {
     const { tokens, policy, now } = this.#options;
-    if (policy().types.get(type)?.unused === undefined) return;
+    if (policy().types.get(type)?.unused === undefined && retireAt === null) return;
     if (now() - (lastUsedAt ?? 0) >= openUseMs) tokens.touch(id, now());
   }
 

@@ -89,7 +89,7 @@ describe('Vigil', () => {
     expect(watch.cut?.code).toBe('token_disabled');
   });
 
-  test('notes that a stream is open as a use, once a minute, where the type ends what is unused', async () => {
+  test('notes that a stream is open as a use, once a minute, where a token may end because it is unused', async () => {
     const unused = { forMs: 500_000, leewayMs: 60_000 };
     const { vigil, records, touched, rounds } = setUp(undefined, { unused });
     // The clock stands at 1000.
@@ -99,10 +99,11 @@ describe('Vigil', () => {
     await rounds(2);
     expect(touched).toEqual([['tok_1', 1000]]);
     const { vigil: other, records: theirs, touched: none, rounds: turn } = setUp();
-    theirs.set('tok_1', tokenOf({ lastUsedAt: 0 }));
-    other.begin('tok_1', response());
+    theirs.set('tok_1', tokenOf({ lastUsedAt: -60_000 }));
+    theirs.set('tok_2', tokenOf({ id: 'tok_2', lastUsedAt: -60_000, retireAt: 5000 }));
+    for (const id of ['tok_1', 'tok_2']) other.begin(id, response());
     await turn(2);
-    expect(none).toEqual([]);
+    expect(none).toEqual([['tok_2', 1000]]);
   });
 
   test('reads many tokens in pieces', async () => {
