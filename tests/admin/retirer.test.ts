@@ -1,5 +1,6 @@
 /** Rotated tokens that are to end once they are quiet: never before, by one of any number of gateways. */
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createRetirer } from '../../gateway/admin/retirer.ts';
@@ -48,7 +49,7 @@ async function stage() {
     store.touch(id, clock.now);
     await store.flush();
   };
-  return { clock, open, store, told, retirer: retirerOf(store), retirerOf, rotated, use };
+  return { path, clock, open, store, told, retirer: retirerOf(store), retirerOf, rotated, use };
 }
 
 describe('a token that is to end when it is quiet', () => {
@@ -158,13 +159,26 @@ describe('a token that is to end when it is quiet', () => {
   });
 
   test('many are looked at, page by page', async () => {
-    const { clock, store, told, retirer, rotated, use } = await stage();
-    const all = await Promise.all(Array.from({ length: 501 }, () => rotated()));
-    const last = all.toSorted((a, b) => (a.old < b.old ? -1 : 1)).at(-1);
-    await use(last?.successor ?? '');
+    const { path, clock, store, told, retirer, rotated, use } = await stage();
+    const { old } = await rotated();
+    const last = await rotated();
+    const file = new Database(path);
+    const row = file.prepare('select * from tokens where id = ?').get(old) as Record<string, unknown>;
+    const names = Object.keys(row);
+    const token = file.prepare(`insert into tokens (${names}) values (${names.map((name) => `@${name}`)})`);
+    const asked = file.prepare("insert into retirements values (?, ?, 0, 'op')");
+    file.transaction(() => {
+      for (let i = 0; i < 500; i++) {
+        const id = `tok_0000000000${String(i).padStart(16, '0')}`;
+        token.run({ ...row, id, digest: `of ${id}` });
+        asked.run(id, row.rotated_to);
+      }
+    })();
+    file.close();
+    await use(last.successor);
     clock.now += quietMs;
     await retirer.look();
-    expect(told).toEqual([last?.old]);
+    expect(told).toEqual([last.old]);
     expect(await store.retirements.pending('')).toHaveLength(500);
   });
 });
