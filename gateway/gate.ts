@@ -29,7 +29,7 @@ export type Gate = {
   readonly now: () => number;
   readonly account: (account: Account) => void;
   readonly upstreamSeconds: (upstream: string, seconds: number) => void;
-  readonly bug: (error: unknown, requestId: string) => void;
+  readonly bug: (error: unknown, requestId: string | null) => void;
 };
 
 /** One request as it stands: its two ends, what the door read, and the site it is judged by. */

@@ -1,6 +1,7 @@
 /** The process: the only place that opens things. Config → stores → gate → listeners → drain. */
 import type { Server } from 'node:http';
 import type { Logger } from 'pino';
+import { withAdminType } from '../policy/admin-type.ts';
 import { createAssertionCache } from '../store/assertion-cache.ts';
 import type { VerifierOptions } from '../store/bcrypt-verifier.ts';
 import { createFailureBudget } from '../store/failure-budget.ts';
@@ -18,23 +19,26 @@ import {
 } from './admin/bootstrap.ts';
 import { adminServer, closeAdmin } from './admin/http-server.ts';
 import { serveOperations } from './admin/operations-serve.ts';
+import { createRetirer, type Retirer } from './admin/retirer.ts';
+import { createTailReaders } from './admin/tail-readers.ts';
 import { BodyBudget } from './body-buffer.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { drain } from './drain.ts';
 import { faultOf } from './fault.ts';
 import type { Gate } from './gate.ts';
-import type { Readiness } from './health.ts';
 import { Life } from './life.ts';
 import { closeServer, healthListener, listenOn, urlOf } from './listeners.ts';
 import { openLog } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { openStore } from './open-store.ts';
 import { type Placement, readConfig } from './read-config.ts';
-import { type Reloading, reloader } from './reload.ts';
+import { readiness } from './readiness.ts';
+import { reloader } from './reload.ts';
 import { createFrontDoor } from './server.ts';
 import { createSigner, type Signer } from './signer.ts';
 import { createSigningKey } from './signing-key-file.ts';
 import { buildSite, type Site, type SiteMakers } from './site.ts';
+import { Tail } from './tail.ts';
 import { openUpstream } from './upstream.ts';
 import { createUsageMeter, type UsageMeter } from './usage-meter.ts';
 import { Vigil } from './vigil.ts';
@@ -98,7 +102,8 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   let site = buildSite(config, makers, null, signer);
   const bodies = new BodyBudget(options.bodyBudgetBytes);
   const usage = openUsage(tokens, log);
-  const gate = openGate(() => site, { tokens, limiter, bodies, life, log, metrics, usage });
+  const tail = new Tail({ now: Date.now });
+  const gate = openGate(() => site, { tokens, limiter, bodies, life, log, metrics, usage, tail });
   const reloading = reloader({
     read: () => readConfig(options),
     site: () => site,
@@ -117,13 +122,15 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   const health = healthListener(() => readiness(gate, reloading), metrics);
   await listenOn(front, config.listen);
   await listenOn(health, config.health);
-  const admin = await openAdmin(config, tokens, gate, log);
+  const admin = await openAdmin(config, tokens, gate, tail, log);
+  const retirer = openRetirer(tokens, gate, log);
   const stop = async (): Promise<void> => {
     await drain({ server: front, life, times: site.config.listen, log });
     gate.vigil.close();
-    await usage.close();
+    await Promise.all([usage.close(), retirer.close()]);
     await closeServer(health);
     // The last to go: who looks after a drain can do so until it is over.
+    admin.endTails();
     if (admin.server !== null) await closeAdmin(admin.server);
     await Promise.all([tokens.close(), limiter.close()]);
     await Promise.all([...site.upstreams.values()].map((upstream) => upstream.destroy()));
@@ -169,10 +176,11 @@ type Parts = {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly usage: UsageMeter;
+  readonly tail: Tail;
 };
 
 function openGate(site: () => Site, parts: Parts): Gate {
-  const { tokens, limiter, bodies, life, log, metrics, usage } = parts;
+  const { tokens, limiter, bodies, life, log, metrics, usage, tail } = parts;
   const writeLog = createAccessLog(log, Date.now);
   const bug = (error: unknown, requestId: string | null): void => {
     const stack = error instanceof Error ? (error.stack ?? error.message) : 'thrown value';
@@ -205,6 +213,7 @@ function openGate(site: () => Site, parts: Parts): Gate {
       metrics.count(account);
       writeLog(account);
       usage.note(account);
+      tail.note(account);
     },
     upstreamSeconds: metrics.upstreamSeconds,
     vigil: new Vigil({
@@ -225,15 +234,17 @@ type OpenAdmin = {
   readonly server: Server | null;
   /** Only where it was made at this start. */
   readonly bootstrapFile: string | null;
+  readonly endTails: () => void;
 };
 
 async function openAdmin(
   { admin, store }: LoadedConfig,
   tokens: OpenTokens,
   { site, now, bug }: Gate,
+  tail: Tail,
   log: Logger,
 ): Promise<OpenAdmin> {
-  if (admin === null) return { server: null, bootstrapFile: null };
+  if (admin === null) return { server: null, bootstrapFile: null, endTails: () => {} };
   const file = bootstrapFile(store);
   const warn = (trouble: BootstrapTrouble): void => log.warn(trouble);
   const failures = createFailureBudget(adminFailures);
@@ -242,10 +253,23 @@ async function openAdmin(
   const fault = ({ code, message: reason }: StoreFault, requestId: string): void =>
     log.error({ event: 'admin_store_fault', requestId, code, reason });
   const config = (): LoadedConfig => site().config;
-  const server = adminServer({ gatekeeper, tokens, now, config, hosts, fault, bug });
+  const policy = () => withAdminType(site().policy);
+  const vigil = new Vigil({ tokens, policy, now, bug: (error) => bug(error, null) });
+  const tailReaders = createTailReaders({ tail, vigil });
+  const server = adminServer({ gatekeeper, tokens, now, config, hosts, tailReaders, fault, bug });
   await listenOn(server, admin);
   const isNew = file !== null && (await writeBootstrapToken(file, tokens, now(), warn));
-  return { server, bootstrapFile: isNew ? file : null };
+  return { server, bootstrapFile: isNew ? file : null, endTails: tailReaders.close };
+}
+
+function openRetirer(tokens: OpenTokens, { site, now, bug }: Gate, log: Logger): Retirer {
+  return createRetirer({
+    tokens,
+    policy: () => site().policy,
+    now,
+    onRetired: ({ tokenId, successor }) => log.info({ event: 'token_retired', tokenId, successor }),
+    bug: (error) => bug(error, null),
+  });
 }
 
 /** Makes the key where it is missing and may be made. @throws Error in words for an operator. */
@@ -299,21 +323,4 @@ async function untilCounted(limiter: Limiter): Promise<void> {
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-/** A lost Redis is said but does not make us unready: each limit has its own word for that. */
-function readiness({ tokens, limiter, life, site }: Gate, reloading: Reloading): Readiness {
-  const store = tokens.health();
-  const counter = limiter.health();
-  const { redis } = site().config;
-  return {
-    ready: life.phase === 'serving' && store.ok && (counter.ok || redis?.required !== true),
-    config: site().policy.version,
-    checks: {
-      life: { ok: life.phase === 'serving', reason: life.phase === 'serving' ? null : life.phase },
-      store,
-      limiter: { ok: counter.ok, reason: counter.reason },
-      reload: { ok: reloading.lastProblem() === null, reason: reloading.lastProblem() },
-    },
-  };
 }

@@ -83,7 +83,8 @@ export async function rehearse(
 ): Promise<Rehearsal> {
   const steps: Step[] = [];
   const trace = (step: string, ok: boolean, detail: string) => void steps.push({ step, ok, detail });
-  const token = request.as === null || request.as.type.verify === 'upstream' ? null : recordOf(request.as);
+  const token =
+    request.as === null || request.as.type.verify === 'upstream' ? null : recordOf(request.as, now);
   trace('caller', true, describe(request.as, token));
   const { head, plaintext } = headOf(policy, request);
 
@@ -223,7 +224,7 @@ function roomsOf(
   };
 }
 
-function recordOf({ type, scopes, attributes, origins = [] }: Persona): TokenRecord {
+function recordOf({ type, scopes, attributes, origins = [] }: Persona, now: number): TokenRecord {
   return {
     id: 'tok_rehearsal',
     type: type.name,
@@ -237,7 +238,7 @@ function recordOf({ type, scopes, attributes, origins = [] }: Persona): TokenRec
     createdBy: 'rehearsal',
     notBefore: null,
     expiresAt: null,
-    lastUsedAt: null,
+    lastUsedAt: now,
     rotatedTo: null,
     retireAt: null,
     disabledAt: null,

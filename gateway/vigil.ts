@@ -23,7 +23,7 @@ export type Watch = Listed & {
 };
 
 export type VigilOptions = {
-  readonly tokens: Pick<TokenStore, 'byIds'>;
+  readonly tokens: Pick<TokenStore, 'byIds' | 'touch'>;
   /** The policy in force now. */
   readonly policy: () => Policy;
   /** Unix ms. */
@@ -38,6 +38,9 @@ export type VigilOptions = {
  * died is cut within two of them, and what takes less than one is never looked at.
  */
 const everyMsDefault = 250;
+
+/** An open stream is a use, noted this often, where a token could end because nobody uses it. */
+const openUseMs = 60_000;
 
 /** Records read in one go; other requests have their turn in between. */
 const batch = 200;
@@ -108,13 +111,23 @@ export class Vigil {
     return byToken;
   }
 
+  #noteUse({ id, type, lastUsedAt, retireAt }: TokenRecord): void {
+    const { tokens, policy, now } = this.#options;
+    if (policy().types.get(type)?.unused === undefined && retireAt === null) return;
+    if (now() - (lastUsedAt ?? 0) >= openUseMs) tokens.touch(id, now());
+  }
+
   async #judge(ids: readonly string[], byToken: ReadonlyMap<string, readonly Watch[]>): Promise<void> {
     const { tokens, policy, now } = this.#options;
     const found = new Map<string, TokenRecord>();
     for (const record of await tokens.byIds(ids)) found.set(record.id, record);
     for (const id of ids) {
-      const lost = lostStanding(policy(), found.get(id), now());
-      if (lost === null) continue;
+      const record = found.get(id);
+      const lost = lostStanding(policy(), record, now());
+      if (lost === null) {
+        if (record !== undefined) this.#noteUse(record);
+        continue;
+      }
       for (const watch of byToken.get(id) ?? []) if (this.#open.remove(watch)) cut(watch, lost);
     }
   }

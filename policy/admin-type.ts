@@ -17,6 +17,8 @@ export const adminScopes = [
   'probes:write',
   'audit:read',
   'config:read',
+  'usage:read',
+  'tail:read',
 ] as const;
 
 export type AdminScope = (typeof adminScopes)[number];

@@ -66,6 +66,7 @@ function checkWhole(at: Compilation, path: ConfigPath, type: TokenTypeConfig): v
     grantable: nothing,
     attributes: 'remove it; write annotation.TYPE.FIELD under identity.headers for what the payload says',
     csrf: nothing,
+    unused_for: 'remove it; the payload says how long it holds',
   });
 }
 

@@ -10,6 +10,7 @@ import { annotates } from './compile-type-keys.ts';
 import { compileUnverified } from './compile-unverified.ts';
 import type { ConfigPath } from './config-problem.ts';
 import type { TokenTypeConfig } from './config-schema.ts';
+import { compileUnused } from './config-unused.ts';
 import { isReserved } from './identity.ts';
 import type { AttributeRule, HashRule, TokenType } from './token-types.ts';
 import type { IdentityRule, Policy } from './types.ts';
@@ -74,6 +75,7 @@ function compileType(
     scopes: compileScopes(at, path, type),
     attributes: compileAttributes(at, path, type),
     ...compileCsrf(at, name, type, identity),
+    ...compileUnused(type.unused_for),
   };
 }
 

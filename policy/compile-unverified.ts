@@ -25,6 +25,7 @@ export function compileUnverified(
     grantable: unknown,
     attributes: unknown,
     csrf: 'remove it; what a cookie may do is for the upstream to check too',
+    unused_for: unknown,
   });
   checkAlone(at, path, name, type);
   const message = `Postern does not verify tokens of type "${name}"; the upstream must`;

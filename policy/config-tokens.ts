@@ -6,6 +6,7 @@ import { hasFixedMeaning } from './config-headers.ts';
 import { pepperSchema } from './config-pepper.ts';
 import { type Parsed, parsed, unreadable } from './config-problem.ts';
 import { signedEntries } from './config-signed.ts';
+import { unusedEntries } from './config-unused.ts';
 import type { Source } from './token-types.ts';
 
 const sourceHint = 'write bearer, header:NAME, query:NAME or cookie:NAME';
@@ -197,6 +198,7 @@ export const tokenTypeSchema = closed({
     {},
   ),
   csrf: v.optional(csrfSchema),
+  ...unusedEntries,
 });
 
 export const tokenTypesSchema = named(

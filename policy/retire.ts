@@ -8,6 +8,8 @@ export type RotationEvidence = {
   readonly rotatedAt: number;
   /** Whether the old one can still be used. */
   readonly oldLives: boolean;
+  /** Whether the new one can be used now. */
+  readonly newLives: boolean;
 };
 
 export type RetireVerdict = { readonly safe: boolean; readonly because: string };
@@ -17,8 +19,9 @@ export const quietMs = 25 * 3_600_000;
 
 /** @param now Unix ms. */
 export function judgeRetirement(evidence: RotationEvidence, now: number): RetireVerdict {
-  const { oldLastUsedAt, newLastUsedAt, rotatedAt, oldLives } = evidence;
+  const { oldLastUsedAt, newLastUsedAt, rotatedAt, oldLives, newLives } = evidence;
   if (!oldLives) return { safe: true, because: 'the old token cannot be used any more' };
+  if (!newLives) return { safe: false, because: 'the new token cannot be used any more' };
   if (newLastUsedAt === null) return { safe: false, because: 'the new token was never used' };
   const quietSince = Math.max(oldLastUsedAt ?? 0, rotatedAt);
   if (now - quietSince >= quietMs) {

@@ -18,5 +18,5 @@ export function lostStanding(policy: Policy, token: TokenRecord | undefined, now
   if (type === undefined) return denial('token_unknown', `type ${token.type} is gone`);
   if (type.verify !== undefined)
     return denial('token_unknown', `type ${token.type} is not verified here any more`);
-  return checkState({ token, now });
+  return checkState({ token, type, now });
 }

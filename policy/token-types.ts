@@ -39,6 +39,9 @@ export type Presentation = {
 
 export type AttributeRule = { readonly required: boolean; readonly list: boolean };
 
+/** What was not used for `forMs` has expired; `leewayMs` is how late a use may be known. */
+export type UnusedRule = { readonly forMs: number; readonly leewayMs: number };
+
 /** One kind of token, as the config defines it. */
 export type TokenType = {
   readonly name: string;
@@ -66,6 +69,8 @@ export type TokenType = {
   readonly attributes: ReadonlyMap<string, AttributeRule>;
   /** Absent: the type has no cookie source, or `csrf: off`. */
   readonly csrf?: CsrfRule;
+  /** Absent: a token that nobody uses does not end for that. */
+  readonly unused?: UnusedRule;
 };
 
 export type AttributeValue = string | readonly string[];

@@ -9,6 +9,8 @@ export type AuditAction =
   | 'token.update'
   | 'token.disable'
   | 'token.enable'
+  /** It was rotated, and ended because nobody needed it any more. */
+  | 'token.retire'
   | 'token.import'
   /** An upstream made it, and it is one of ours since. */
   | 'token.learn'

@@ -12,6 +12,11 @@ export function createTokenIds(now: () => number): () => string {
   return createIds('tok_', now);
 }
 
+/** All ids that were made before begin with less, all others with this or more. @param ms Unix ms. */
+export function firstTokenIdAt(ms: number): string {
+  return `tok_${digits(BigInt(ms), TIME_DIGITS)}`;
+}
+
 /**
  * A maker of ids, each greater than the one before, even within one ms or after a clock that stepped back.
  * Ids of several processes are ordered by their clocks only.

@@ -3,6 +3,8 @@
 export interface LastUsed {
   /** Notes a use; the latest of each token counts. No I/O. */
   touch(id: string, atMs: number): void;
+  /** The latest use that is noted, and may not be written yet; null: none. */
+  latest(id: string): number | null;
   /** Writes what was noted. Never throws: what could not be written stays noted. */
   flush(): Promise<void>;
   /** Stops the timer and flushes once more. */
@@ -19,6 +21,8 @@ export type LastUsedOptions = {
 /** Notes of one interval are lost if the process is killed: that is the whole price. */
 export function createLastUsed({ write, everyMs, onFailure }: LastUsedOptions): LastUsed {
   let noted = new Map<string, number>();
+  /** On its way to the database. */
+  let leaving: ReadonlyMap<string, number> = new Map();
   let running: Promise<void> | null = null;
 
   const touch = (id: string, atMs: number) => {
@@ -26,14 +30,19 @@ export function createLastUsed({ write, everyMs, onFailure }: LastUsedOptions): 
     if (before === undefined || before < atMs) noted.set(id, atMs);
   };
 
+  const latest = (id: string): number | null => noted.get(id) ?? leaving.get(id) ?? null;
+
   const writeNoted = async () => {
     const batch = noted;
+    leaving = batch;
     noted = new Map();
     try {
       await write([...batch]);
     } catch (error) {
       for (const [id, atMs] of batch) touch(id, atMs);
       onFailure(error);
+    } finally {
+      leaving = new Map();
     }
   };
 
@@ -52,5 +61,5 @@ export function createLastUsed({ write, everyMs, onFailure }: LastUsedOptions): 
     clearInterval(timer);
     await flush();
   };
-  return { touch, flush, close };
+  return { touch, latest, flush, close };
 }

@@ -127,6 +127,9 @@ export type IdempotencyTable = {
   created_at: number;
 };
 
+/** One row a rotated token that is to end once it is quiet. */
+export type RetirementsTable = { token_id: string; successor: string; asked_at: number; asked_by: string };
+
 export type Schema = {
   tokens: TokensTable;
   token_attributes: TokenAttributesTable;
@@ -136,6 +139,7 @@ export type Schema = {
   token_uses: TokenUsesTable;
   audit: AuditTable;
   idempotency: IdempotencyTable;
+  retirements: RetirementsTable;
 };
 
 /** A change as a query tree: what it means, before any database's SQL. */

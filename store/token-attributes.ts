@@ -4,6 +4,7 @@ import type { AttributeValue } from '../policy/token-types.ts';
 import { builder, type Change, rawChange, type TokensTable } from './schema.ts';
 import { RECORD_COLUMNS } from './token-rows.ts';
 import type { ListFilter } from './token-store.ts';
+import { notUsedSince } from './token-unused.ts';
 
 const ROWS_MAX = 1_024;
 
@@ -68,7 +69,7 @@ export function isOfType(type: string, attributes: ReadonlyMap<string, Attribute
 }
 
 /** In order of id; `limit` as given. */
-export function selectPage({ type, attributes, after }: ListFilter, limit: number): Change {
+export function selectPage({ type, attributes, unusedSince, after }: ListFilter, limit: number): Change {
   // The cursor stands with the attributes where there are any: beside them it would have SQLite read every token after it.
   const some = attributes !== undefined && attributes.size > 0;
   const page = builder
@@ -77,7 +78,9 @@ export function selectPage({ type, attributes, after }: ListFilter, limit: numbe
     .where(some ? hasAttributes(attributes, after) : sql<boolean>`id > ${after ?? ''}`)
     .orderBy('id')
     .limit(limit);
-  return type === undefined ? page : page.where(isOfType(type, attributes ?? new Map()));
+  const unused =
+    unusedSince === undefined ? page : page.where('revoked_at', 'is', null).where(notUsedSince(unusedSince));
+  return type === undefined ? unused : unused.where(isOfType(type, attributes ?? new Map()));
 }
 
 function pairsOf(attributes: ReadonlyMap<string, AttributeValue>): readonly (readonly [string, string])[] {

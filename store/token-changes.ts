@@ -3,6 +3,7 @@ import type { AttributeValue, TokenRecord, TokenType } from '../policy/token-typ
 import type { AuditRow, AuditRows } from './audit-rows.ts';
 import type { AuditAction } from './audit-store.ts';
 import type { MadeToken } from './new-token.ts';
+import { askRetirement } from './retirements.ts';
 import { type Change, ifChanged } from './schema.ts';
 import { clearAttributes, copyAttributes, fillAttributes } from './token-attributes.ts';
 import {
@@ -49,7 +50,8 @@ export function createTokenChanges(rooms: ChangeRooms): TokenChanges {
       markDisabled(id, atMs),
     ]);
   return {
-    rotate: (id, type, overlapMs, by) => rotate(rooms, id, type, overlapMs, by),
+    rotate: (id, type, overlapMs, by, whenQuiet = false) =>
+      rotate(rooms, { id, type, overlapMs, whenQuiet }, by),
     regenerate: (regeneration) => regenerate(rooms, regeneration),
     update: (id, change, by) => update(rooms, id, change, by),
     disable: (id, by) => disable(id, by, rooms.now()),
@@ -57,26 +59,33 @@ export function createTokenChanges(rooms: ChangeRooms): TokenChanges {
   };
 }
 
+type Rotating = {
+  readonly id: string;
+  readonly type: TokenType;
+  readonly overlapMs: number;
+  readonly whenQuiet: boolean;
+};
+
 async function rotate(
   rooms: ChangeRooms,
-  id: string,
-  type: TokenType,
-  overlapMs: number,
+  { id, type, overlapMs, whenQuiet }: Rotating,
   by: string,
 ): Promise<Rotation | null> {
   const { row, plaintext } = await rooms.make(emptyToken(type, by));
   const stamp = { by, atMs: rooms.now() };
-  const audit = auditOf(rooms, by, 'token.rotate', id, { successor: row.id, overlap_ms: overlapMs });
+  const early = whenQuiet ? { retire: 'when_quiet' } : {};
+  const detail = { successor: row.id, overlap_ms: overlapMs, ...early };
+  const audit = auditOf(rooms, by, 'token.rotate', id, detail);
   const results = await rooms.write([
-    retire(id, row, overlapMs, stamp),
+    retire(id, row, type, overlapMs, stamp),
     insertSuccessor(row, id),
     copyAttributes(id, row.id),
     auditRotated(audit, row.id),
+    ...(whenQuiet ? [askRetirement(id, row.id, by, stamp.atMs)] : []),
     selectRecord(row.id),
     selectRecord(id),
   ]);
-  const successor = results[4]?.rows[0] as RecordRow | undefined;
-  const before = results[5]?.rows[0] as RecordRow | undefined;
+  const [successor, before] = results.slice(-2).map(({ rows }) => rows[0] as RecordRow | undefined);
   if (before === undefined || before.type !== type.name) return null;
   if (successor === undefined) return { kind: 'refused', record: recordOf(before) };
   return { kind: 'rotated', created: { record: recordOf(successor), plaintext }, before: recordOf(before) };

@@ -1,10 +1,12 @@
 /** What happens to a token between its making and its end, as query trees in words that every database here knows; it never runs one. */
 import { type RawBuilder, sql } from 'kysely';
+import type { TokenType } from '../policy/token-types.ts';
 import type { AuditRow } from './audit-rows.ts';
 import { text, time } from './casts.ts';
 import { builder, type Change, rawChange, type TokensTable } from './schema.ts';
 import { hasAttributes, isOfType } from './token-attributes.ts';
 import type { Regeneration } from './token-store.ts';
+import { notUsedSince } from './token-unused.ts';
 
 /** Who ends what, and when in Unix ms. */
 export type LifeStamp = { readonly by: string; readonly atMs: number };
@@ -18,9 +20,11 @@ function insertAuditIf(row: AuditRow, condition: RawBuilder<boolean>): Change {
 }
 
 /** Alive at `atMs`: as the decision sees it, but for a life that has not begun. */
-function lives(atMs: number): RawBuilder<boolean> {
+function lives(atMs: number, { unused }: TokenType): RawBuilder<boolean> {
+  const isUsed =
+    unused === undefined ? sql`` : sql` and not ${notUsedSince(atMs - unused.forMs - unused.leewayMs)}`;
   return sql<boolean>`(revoked_at is null and disabled_at is null
-    and (expires_at is null or expires_at > ${atMs}) and (retire_at is null or retire_at > ${atMs}))`;
+    and (expires_at is null or expires_at > ${atMs}) and (retire_at is null or retire_at > ${atMs})${isUsed})`;
 }
 
 const columns = sql.raw(
@@ -31,10 +35,16 @@ const columns = sql.raw(
  * Names the successor of a token that lives and has none yet. First in its batch: it waits for a revoke that is under
  * way and then sees it, so that no successor comes of a token whose revoke was acknowledged.
  */
-export function retire(id: string, successor: TokensTable, overlapMs: number, stamp: LifeStamp): Change {
+export function retire(
+  id: string,
+  successor: TokensTable,
+  type: TokenType,
+  overlapMs: number,
+  stamp: LifeStamp,
+): Change {
   return rawChange(sql`
     update tokens set rotated_to = ${successor.id}, version = version + 1, ${ending(overlapMs, stamp, 'rotated')}
-    where id = ${id} and type = ${successor.type} and rotated_to is null and ${lives(stamp.atMs)}`);
+    where id = ${id} and type = ${successor.type} and rotated_to is null and ${lives(stamp.atMs, type)}`);
 }
 
 /** Right after `retire`: where that changed nothing, this adds nothing. */
@@ -71,7 +81,7 @@ export function insertRegenerated(row: TokensTable, regeneration: Regeneration, 
       ${text(row.created_by)}, n.expires_at, 1
     from (select 1) as one left join (
       select label, scopes, origins, expires_at from tokens
-      where ${isOfType(type.name, attributes)} and ${lives(atMs)} and ${hasAttributes(attributes)}
+      where ${isOfType(type.name, attributes)} and ${lives(atMs, type)} and ${hasAttributes(attributes)}
       order by created_at desc, id desc limit 1) as n on true`);
 }
 
@@ -88,7 +98,8 @@ export function endReplaced(
       where ${isOfType(type.name, attributes)} and id <> ${successor} and revoked_at is null
         and ${hasAttributes(attributes)} and ${which}`);
   if (graceMs === 0) return [end(0, sql<boolean>`true`)];
-  return [end(graceMs, lives(atMs)), end(0, sql<boolean>`not ${lives(atMs)}`)];
+  const living = lives(atMs, type);
+  return [end(graceMs, living), end(0, sql<boolean>`not ${living}`)];
 }
 
 /** One row for the new token, and one for each that it replaces. */

@@ -90,6 +90,8 @@ export type ListFilter = {
   readonly type?: string;
   /** Tokens that have all of these; of a list attribute, each value that is named. */
   readonly attributes?: ReadonlyMap<string, AttributeValue>;
+  /** Only those that were neither used nor came since then, and are not revoked. Unix ms. */
+  readonly unusedSince?: number;
   /** Opaque cursor from the page before. */
   readonly after?: string;
   /** 1 to 1000. */
@@ -129,8 +131,16 @@ export interface TokenStore {
   /**
    * A successor with the same type, label, scopes, attributes, origins and expiry; the token itself ends after
    * `overlapMs` (0: it is revoked). As durable as a revoke. null: no such id, or it is of another type.
+   *
+   * @param whenQuiet whether it is to end before, once nobody needs it: see RetirementStore.
    */
-  rotate(id: string, type: TokenType, overlapMs: number, by: string): Promise<Rotation | null>;
+  rotate(
+    id: string,
+    type: TokenType,
+    overlapMs: number,
+    by: string,
+    whenQuiet?: boolean,
+  ): Promise<Rotation | null>;
 
   /**
    * In one transaction, so that there is no moment with none or two, however many do it at once. Tokens that

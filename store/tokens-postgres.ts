@@ -10,6 +10,7 @@ import { createLine } from './postgres/line.ts';
 import type { PostgresLink } from './postgres/link.ts';
 import { createTokenReads } from './postgres/token-reads.ts';
 import { createProbes } from './probes.ts';
+import { createRetirements } from './retirements.ts';
 import type { Change, Statement } from './schema.ts';
 import { type OpenTokens, Tokens, type TokensOptions } from './tokens.ts';
 import type { Uses } from './tokens-database.ts';
@@ -70,6 +71,7 @@ export function createPostgresTokens(options: PostgresTokensOptions): OpenTokens
     probes: createProbes({ ...rooms, writeAlone: inLineFor(PROBES_ALONE) }),
     audit: createPostgresAudit(database),
     usage: createUsage(rooms),
+    retirements: createRetirements(rooms),
     writeUses: async (uses) => {
       await link.write([markAllUsed(uses)]);
     },

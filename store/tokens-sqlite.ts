@@ -7,6 +7,7 @@ import type { Eventually } from './eventually.ts';
 import { StoreFault } from './fault.ts';
 import { openSqlitePins, type SqlitePinStore } from './pins-sqlite.ts';
 import { createProbes } from './probes.ts';
+import { createRetirements } from './retirements.ts';
 import { type SameFile, watchSameFile } from './same-file.ts';
 import { type Change, type Statement, statementOf } from './schema.ts';
 import { prepareReads } from './token-reads.ts';
@@ -129,6 +130,7 @@ function databaseOf(
     pins: openSqlitePins(link),
     probes: createProbes(rooms),
     usage: createUsage(rooms),
+    retirements: createRetirements(rooms),
     audit: openSqliteAudit(link),
 
     health() {

@@ -71,6 +71,8 @@ export interface OpenTokens extends TokenStore, Companions {
   verifierCompleted(): number;
 }
 
+const endsUnused = ({ unused }: TokenType): boolean => unused !== undefined;
+
 const FLUSH_EVERY_MS = 5_000;
 const VERIFIED_MAX = 100_000;
 
@@ -79,6 +81,7 @@ export class Tokens implements OpenTokens {
   readonly probes: Companions['probes'];
   readonly audit: Companions['audit'];
   readonly usage: Companions['usage'];
+  readonly retirements: Companions['retirements'];
   readonly create: TokenWrites['create'];
   readonly revoke: TokenWrites['revoke'];
   readonly rotate: TokenWrites['rotate'];
@@ -115,6 +118,7 @@ export class Tokens implements OpenTokens {
     this.probes = database.probes;
     this.audit = database.audit;
     this.usage = database.usage;
+    this.retirements = database.retirements;
     this.#nextId = createTokenIds(options.now);
     this.#digests = new TokenDigests(options.peppers ?? new Map());
     this.#redigest = createRedigest({
@@ -171,9 +175,18 @@ export class Tokens implements OpenTokens {
   find(plaintext: string, types: readonly TokenType[]): Eventually<TokenRecord | null> {
     const key = this.#keyedDigest(plaintext);
     const { known } = this.#database;
-    return known === null
-      ? this.#find(plaintext, key, types)
-      : known.through(key, types, () => this.#find(plaintext, key, types));
+    const found =
+      known === null
+        ? this.#find(plaintext, key, types)
+        : known.through(key, types, () => this.#find(plaintext, key, types));
+    if (!types.some(endsUnused)) return found;
+    return andThen(found, (record) => record && this.#withNoted(record));
+  }
+
+  /** With a use that this process has noted and not written yet: what is in use here is never taken for unused. */
+  #withNoted(record: TokenRecord): TokenRecord {
+    const lastUsedAt = this.#lastUsed.latest(record.id);
+    return lastUsedAt === null || lastUsedAt <= (record.lastUsedAt ?? 0) ? record : { ...record, lastUsedAt };
   }
 
   #find(plaintext: string, key: string, types: readonly TokenType[]): Eventually<TokenRecord | null> {
@@ -242,14 +255,15 @@ export class Tokens implements OpenTokens {
     const { known } = this.#database;
     const read = () =>
       andThen(allOf(ids.map((id) => this.byId(id))), (records) => records.filter((one) => one !== null));
-    return known === null ? read() : known.throughIds(ids, read);
+    const found = known === null ? read() : known.throughIds(ids, read);
+    return andThen(found, (records) => records.map((record) => this.#withNoted(record)));
   }
 
   list(filter: ListFilter): Eventually<TokenPage> {
     const limit = Math.min(1_000, Math.max(1, Math.trunc(filter.limit)));
-    const { after = '', type = null, attributes } = filter;
+    const { after = '', type = null, attributes, unusedSince } = filter;
     const found =
-      attributes === undefined
+      attributes === undefined && unusedSince === undefined
         ? this.#reads.page(after, type, limit + 1)
         : this.#reads.rows<RecordRow>(selectPage(filter, limit + 1));
     return andThen(found, (rows) => {

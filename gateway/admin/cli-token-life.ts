@@ -24,7 +24,7 @@ import { secretView, viewOf } from './token-view.ts';
 
 type Common = { readonly config: string; readonly json?: true };
 
-type RotateOptions = Common & { readonly overlap: number };
+type RotateOptions = Common & { readonly overlap: number; readonly retireWhenQuiet?: true };
 
 type RegenerateOptions = Common & {
   readonly type: string;
@@ -75,6 +75,7 @@ function addRotate(token: Command, shell: Shell): void {
     .argument('<id>', 'its id, tok_…')
     .addOption(configOption())
     .option('--overlap <duration>', 'how long it still works (24h); 0s: not at all', duration, dayMs)
+    .option('--retire-when-quiet', 'it ends before, once its successor is in use and it was not for 25 hours')
     .option('--json', 'print the new token, its record, and what it replaces')
     .action((id: string, options: RotateOptions) => rotate(id, options, shell));
 }
@@ -111,12 +112,15 @@ function addUpdate(token: Command, shell: Shell): void {
 
 async function rotate(id: string, options: RotateOptions, shell: Shell): Promise<void> {
   const config = storeConfigOf(options.config, shell);
-  const answer = await atDesk(config, 'change', shell, (desk) => rotateToken(desk, id, options.overlap));
+  const answer = await atDesk(config, 'change', shell, (desk) =>
+    rotateToken(desk, id, options.overlap, options.retireWhenQuiet),
+  );
   const { created, before } = allowed(answer ?? unknownToken());
   const view = viewOf(created.record, config.policy, shell.now());
   const old = viewOf(before, config.policy, shell.now());
   if (options.json) return printJson(shell, secretView(view, created.plaintext, { rotated: old }));
-  const until = old.revoked_at === null ? `works until ${old.retire_at}` : 'works no more';
+  const early = options.retireWhenQuiet === true ? ', or until nobody needs it' : '';
+  const until = old.revoked_at === null ? `works until ${old.retire_at}${early}` : 'works no more';
   shell.err(`${view.id}: successor of ${old.id}, which ${until}. It is shown this once:\n`);
   shell.out(`${created.plaintext}\n`);
 }

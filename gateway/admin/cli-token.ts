@@ -39,6 +39,7 @@ type ListOptions = Common & {
   readonly attribute: readonly string[];
   readonly limit: number;
   readonly after?: string;
+  readonly unusedFor?: number;
 };
 
 const none: readonly string[] = [];
@@ -68,6 +69,7 @@ export function addToken(program: Command, shell: Shell): void {
     .addOption(configOption())
     .option('--type <type>', 'of this type only')
     .option('--attribute <name=value>', 'with --type: that have this (several)', collect, none)
+    .option('--unused-for <duration>', 'that were not used for so long, and are not revoked: 90d', duration)
     .option('--limit <number>', 'how many at most, 1 to 1000', count, 100)
     .option('--after <cursor>', 'go on after the `next` of the page before')
     .option('--json', 'print {"tokens","next"}')
@@ -106,7 +108,7 @@ async function create(options: CreateOptions, shell: Shell): Promise<void> {
 }
 
 async function list(options: ListOptions, shell: Shell): Promise<void> {
-  const { type = null, limit, after = null } = options;
+  const { type = null, limit, after = null, unusedFor: unusedForMs = null } = options;
   const config = storeConfigOf(options.config, shell);
   if (type === null && options.attribute.length > 0) {
     throw new CommandFailed(exitCodes.usage, 'attributes of no type; add --type');
@@ -115,8 +117,8 @@ async function list(options: ListOptions, shell: Shell): Promise<void> {
   const attributes = known === null ? null : allowed(attributesOfPairs(known, options.attribute));
   const page = await atDesk(config, 'read', shell, (desk) =>
     attributes === null || type === null
-      ? listTokens(desk, { type, limit, after })
-      : listTokensOf(desk, { type, attributes, limit, after }),
+      ? listTokens(desk, { type, limit, after, unusedForMs })
+      : listTokensOf(desk, { type, attributes, limit, after, unusedForMs }),
   );
   const tokens = page?.tokens.map((record) => viewOf(record, config.policy, shell.now())) ?? [];
   // Tokens may outlive their type; a type that neither has is a slip of the pen.

@@ -13,6 +13,7 @@ import { addProbe } from './cli-probe.ts';
 import { addScan } from './cli-scan.ts';
 import { addServe } from './cli-serve.ts';
 import { CommandFailed, configProblemsOf, type ExitCode, exitCodes, type Shell } from './cli-shell.ts';
+import { addTail } from './cli-tail.ts';
 import { addToken } from './cli-token.ts';
 import { addUsage } from './cli-usage.ts';
 
@@ -53,6 +54,7 @@ function commands(shell: Shell): Command {
   addPin(program, shell);
   addProbe(program, shell);
   addUsage(program, shell);
+  addTail(program, shell);
   addAudit(program, shell);
   addScan(program, shell);
   addMcp(program, shell);

@@ -1,6 +1,7 @@
 /** The HTTP face of the operations: who asks, for what, in which words; what is done is done elsewhere. */
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
 import type { Checked } from '../../policy/token-input.ts';
 import { StoreFault } from '../../store/fault.ts';
@@ -15,6 +16,8 @@ import { openApiDocument } from './http-openapi.ts';
 import { type Problem, problemOf, problemResponse, Refused } from './http-problem.ts';
 import type { AdminRoute, Call, View } from './http-route.ts';
 import { adminRoutes, documentPath, findRoute } from './http-routes.ts';
+import type { TailFilter } from './tail-filter.ts';
+import type { TailReaders } from './tail-readers.ts';
 
 export type AdminParts = DeskParts & {
   readonly gatekeeper: Gatekeeper;
@@ -23,6 +26,7 @@ export type AdminParts = DeskParts & {
   /** Where the listener is. */
   readonly port: () => number;
   readonly hosts: readonly string[];
+  readonly tailReaders: TailReaders;
   /** Told why the store could not answer, for the log. */
   readonly fault: (fault: StoreFault, requestId: string) => void;
   /** Told of what nobody expected, for the log. */
@@ -31,14 +35,15 @@ export type AdminParts = DeskParts & {
 
 type Room = AdminParts & { readonly once: ReturnType<typeof createOnceGuard> };
 
-type Bindings = { readonly incoming: IncomingMessage };
+type Bindings = { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse };
 
 export function adminApp(parts: AdminParts): Hono<{ Bindings: Bindings }> {
   const app = new Hono<{ Bindings: Bindings }>();
   const room = { ...parts, once: createOnceGuard() };
   const document = JSON.stringify(openApiDocument(adminRoutes));
   app.all('*', async (c) => {
-    const response = await answer(c.req.raw, c.env.incoming, document, room);
+    const response = await answer(c.req.raw, c.env, document, room);
+    if (response === RESPONSE_ALREADY_SENT) return response;
     response.headers.set('Cache-Control', 'no-store');
     response.headers.set('X-Content-Type-Options', 'nosniff');
     return response;
@@ -47,15 +52,10 @@ export function adminApp(parts: AdminParts): Hono<{ Bindings: Bindings }> {
 }
 
 /** Never throws. */
-async function answer(
-  request: Request,
-  incoming: IncomingMessage,
-  document: string,
-  parts: Room,
-): Promise<Response> {
+async function answer(request: Request, ends: Bindings, document: string, parts: Room): Promise<Response> {
   const requestId = randomUUID();
   try {
-    return await serve(request, incoming, document, parts);
+    return await serve(request, ends, document, parts);
   } catch (error) {
     return problemResponse(problemFrom(error, requestId, parts), requestId);
   }
@@ -74,7 +74,7 @@ function problemFrom(error: unknown, requestId: string, { fault, bug }: AdminPar
 
 async function serve(
   request: Request,
-  { rawHeaders, url = '', method = '', socket }: IncomingMessage,
+  { incoming: { rawHeaders, url = '', method = '', socket }, outgoing }: Bindings,
   document: string,
   parts: Room,
 ): Promise<Response> {
@@ -96,10 +96,14 @@ async function serve(
   const key = isDry ? null : readOnceKey(rawHeaders, route, operator.record.id, [method, path, body]);
   const callIn = (manner: Manner): Call<unknown, unknown> => {
     const config = parts.config();
-    return { desk: deskOf(parts, config, operator, manner), config, operator, params, query, body };
+    const listen = (filter: TailFilter): void => {
+      if (!parts.tailReaders.admit(operator.record.id, filter, outgoing)) throw new Refused(tailsFull);
+    };
+    return { desk: deskOf(parts, config, operator, manner), config, operator, params, query, body, listen };
   };
   if (key === null) {
     const view = await done(route.handle(callIn(isDry ? 'dry' : 'for_good')));
+    if (outgoing.headersSent) return RESPONSE_ALREADY_SENT;
     return told(route, isDry ? withoutSecrets(view) : view, path, search);
   }
   const { view, isReplayed } = await parts.once({
@@ -112,6 +116,8 @@ async function serve(
   if (isReplayed) response.headers.set('Idempotent-Replayed', 'true');
   return response;
 }
+
+const tailsFull: Problem = { code: 'tails_full', hint: 'end one of the others, or read the access log' };
 
 function replayOf(
   { once }: AdminRoute,

@@ -45,7 +45,7 @@ export async function authenticate(
   }
   // Read by id, which is never served from memory while the store is away.
   const record = await tokens.byId(found.id);
-  if (record === null || checkState({ token: record, now: now() }) !== null) {
+  if (record === null || checkState({ token: record, type: adminType, now: now() }) !== null) {
     throw new Refused({ code: 'invalid_token' });
   }
   refuseOrigin(record, fieldsNamed(rawHeaders, 'origin'));

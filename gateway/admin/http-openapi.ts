@@ -55,7 +55,7 @@ export function openApiDocument(routes: readonly AdminRoute[]): Json {
 }
 
 function operationOf(route: AdminRoute): Json {
-  const { name, summary, scope, body, status, answer } = route;
+  const { name, summary, scope, body, status, answer, media = 'application/json' } = route;
   const needed = scope === null ? 'Any admin token.' : `Needs the scope ${scope}.`;
   const isList = 'entries' in answer && 'next' in (answer.entries as object);
   return {
@@ -68,7 +68,7 @@ function operationOf(route: AdminRoute): Json {
       [status]: {
         description: status === 201 ? 'Made.' : 'Done.',
         ...(isList ? { headers: { Link: linkHeader } } : {}),
-        content: { 'application/json': { schema: schemaOf(answer, 'output') } },
+        content: { [media]: { schema: schemaOf(answer, 'output') } },
       },
       default: { $ref: '#/components/responses/Problem' },
     },

@@ -24,6 +24,7 @@ const codes = {
   too_many_failures: [429, 'Too many bad tokens from this address.'],
   internal_error: [500, 'Something went wrong here.'],
   store_unavailable: [503, 'The store cannot be reached right now.'],
+  tails_full: [503, 'As many read the tail as may.'],
 } as const satisfies Readonly<Record<string, readonly [status: number, detail: string]>>;
 
 export type ProblemCode = keyof typeof codes;

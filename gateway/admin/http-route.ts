@@ -6,6 +6,7 @@ import type { OnceDone } from '../../store/once.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { Operator } from './http-auth.ts';
 import type { Desk } from './operations.ts';
+import type { TailFilter } from './tail-filter.ts';
 
 /** A JSON object, as both faces show it. */
 export type View = Readonly<Record<string, unknown>>;
@@ -18,6 +19,8 @@ export type Call<Query, Body> = {
   readonly params: Readonly<Record<string, string>>;
   readonly query: Query;
   readonly body: Body;
+  /** Answers with the live tail, for as long as it is read. @throws Refused where as many read it as may. */
+  readonly listen: (filter: TailFilter) => void;
 };
 
 export type AdminMethod = 'GET' | 'POST' | 'PUT' | 'PATCH';
@@ -37,6 +40,8 @@ type Shape<Query extends v.GenericSchema, Body extends v.GenericSchema> = {
   readonly body: Body | null;
   readonly status: 200 | 201;
   readonly answer: v.GenericSchema;
+  /** Of events, `answer` is the data of each. Absent: one JSON object. */
+  readonly media?: 'text/event-stream';
   /** Whether it takes `dry_run`. */
   readonly changes: boolean;
   /** Whether it takes an Idempotency-Key, and what a request that repeats one is answered. */

@@ -4,7 +4,9 @@ import { configRoutes } from './http-config.ts';
 import { pinRoutes } from './http-pins.ts';
 import { probeRoutes } from './http-probes.ts';
 import { type AdminRoute, matchPath, segmentsOf } from './http-route.ts';
+import { tailRoutes } from './http-tail.ts';
 import { tokenRoutes } from './http-tokens.ts';
+import { usageRoutes } from './http-usage.ts';
 
 /** Open to whoever reaches the listener: it says nothing of this config, and is the same for everybody. */
 export const documentPath = '/v1/openapi.json';
@@ -14,6 +16,8 @@ export const adminRoutes: readonly AdminRoute[] = [
   ...pinRoutes,
   ...probeRoutes,
   ...configRoutes,
+  ...usageRoutes,
+  ...tailRoutes,
 ];
 
 export type Found =

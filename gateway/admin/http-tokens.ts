@@ -66,6 +66,11 @@ const secretEntries = {
 
 const overlapDefault = '24h';
 
+const retireWhen = v.pipe(
+  v.picklist(['at_deadline', 'when_quiet'], wording('', 'write at_deadline or when_quiet')),
+  v.description('when_quiet: it ends before, once its successor is in use and it was not for 25 hours.'),
+);
+
 const shown = ({ policy, now }: Desk, record: TokenRecord): View => viewOf(record, policy, now());
 
 function changed(
@@ -118,6 +123,7 @@ const list = route({
   query: v.object({
     type: v.optional(said('Of this type only.')),
     attribute: v.optional(saidList('With type: that have this, as name=value; may stand several times.'), []),
+    unused_for: v.optional(lasting('Only those that were not used for so long, and are not revoked.', '90d')),
     ...paging,
   }),
   body: null,
@@ -126,15 +132,15 @@ const list = route({
   changes: false,
   once: null,
   async handle({ desk, query }) {
-    const { type = null, attribute: pairs, limit, after = null } = query;
+    const { type = null, attribute: pairs, unused_for: unusedForMs = null, limit, after = null } = query;
     if (type === null && pairs.length > 0) return complain('attributes of no type', null, 'add type');
     const known = type === null ? null : typeNamed(desk.policy, type);
     const named = known?.ok === true && pairs.length > 0 ? attributesOfPairs(known.value, pairs) : null;
     if (named?.ok === false) return named;
     const page =
       named === null || type === null
-        ? await listTokens(desk, { type, limit, after })
-        : await listTokensOf(desk, { type, attributes: named.value, limit, after });
+        ? await listTokens(desk, { type, limit, after, unusedForMs })
+        : await listTokensOf(desk, { type, attributes: named.value, limit, after, unusedForMs });
     // Tokens may outlive their type; a type that neither has is a slip of the pen.
     if (page.tokens.length === 0 && known?.ok === false) return known;
     return { ok: true, value: { tokens: page.tokens.map((one) => shown(desk, one)), next: page.next } };
@@ -194,6 +200,7 @@ const rotate = route({
   query: nothingSaid,
   body: v.object({
     overlap: v.optional(lasting('How long it still works; 0s: not at all.', overlapDefault), overlapDefault),
+    retire: v.optional(retireWhen, 'at_deadline'),
   }),
   status: 201,
   answer: v.strictObject({ ...secretEntries, rotated: tokenSchema }),
@@ -204,7 +211,8 @@ const rotate = route({
     return replayed(desk, await showToken(desk, id), { rotated: shown(desk, before.value) });
   },
   async handle({ desk, params, body }) {
-    const rotated = await rotateToken(desk, params.id ?? '', body.overlap);
+    const whenQuiet = body.retire === 'when_quiet';
+    const rotated = await rotateToken(desk, params.id ?? '', body.overlap, whenQuiet);
     if (!rotated.ok) return rotated;
     const { created, before } = rotated.value;
     const view = viewOf(created.record, desk.policy, desk.now());

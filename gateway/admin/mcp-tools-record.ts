@@ -62,7 +62,7 @@ const usage = defineTool({
   title: 'How a token is used',
   description:
     'How often a token was used, by minute, hour or route, where from last, and, once it has a successor, whether it is still needed. A gateway writes this every few seconds.',
-  scope: 'tokens:read',
+  scope: 'usage:read',
   change: null,
   input: {
     tokenId,

@@ -1,7 +1,11 @@
 /** What operators ask about the use of tokens: how often, by whom, where last, and whether a rotated one is still needed. */
-import { judgeRetirement, type RetireVerdict } from '../../policy/retire.ts';
-import type { Checked } from '../../policy/token-input.ts';
+
+import { checkState } from '../../policy/checks/state.ts';
+import { judgeRetirement, type RetireVerdict, type RotationEvidence } from '../../policy/retire.ts';
+import { type Checked, complain } from '../../policy/token-input.ts';
 import type { TokenRecord } from '../../policy/token-types.ts';
+import type { Policy } from '../../policy/types.ts';
+import { isUnused } from '../../policy/unused.ts';
 import type { LastUse, UsageKey, UsageRow } from '../../store/usage-store.ts';
 import { type Desk, unknownToken } from './operations.ts';
 
@@ -35,12 +39,17 @@ export type Usage = {
 
 /** Minutes tell apart what was within hours; they are kept for two days. */
 const minutesUpToMs = 3 * 3_600_000;
+/** Hours are kept for so long. */
+const sinceMsMax = 400 * 86_400_000;
+
+const tooFarBack = complain('nothing is kept from so long ago', null, 'write at most 400d');
 
 /** @throws StoreFault */
 export async function readUsage(
   desk: Desk,
   { id, sinceMs, by, limit }: UsageRequest,
 ): Promise<Checked<Usage>> {
+  if (sinceMs > sinceMsMax) return tooFarBack;
   const record = id === null ? null : await desk.tokens.byId(id);
   if (id !== null && record === null) return unknownToken();
   const since = desk.now() - sinceMs;
@@ -56,16 +65,27 @@ async function rotationOf(desk: Desk, old: TokenRecord): Promise<Rotated | null>
   if (successor === null) return null;
   const uses = await desk.usage.lastUses([old.id, successor.id]);
   const useOf = (id: string) => uses.find(({ tokenId }) => tokenId === id) ?? null;
-  const now = desk.now();
-  const isOver = (at: number | null) => at !== null && at <= now;
-  const evidence = {
-    oldLastUsedAt: latest(useOf(old.id)?.at, old.lastUsedAt),
-    newLastUsedAt: latest(useOf(successor.id)?.at, successor.lastUsedAt),
-    rotatedAt: successor.createdAt,
-    oldLives: old.revokedAt === null && !isOver(old.retireAt) && !isOver(old.expiresAt),
-  };
   const [oldUse, newUse] = [useOf(old.id), useOf(successor.id)];
-  return { old, successor, oldUse, newUse, verdict: judgeRetirement(evidence, now) };
+  const pair = { old, successor, oldUse, newUse };
+  return { ...pair, verdict: judgeRetirement(evidenceOf(desk, pair), desk.now()) };
+}
+
+/** What is known of a token and its successor. */
+export function evidenceOf(
+  { policy, now: clock }: { readonly policy: Policy; readonly now: () => number },
+  { old, successor, oldUse, newUse }: Omit<Rotated, 'verdict'>,
+): RotationEvidence {
+  const now = clock();
+  const isOver = (at: number | null) => at !== null && at <= now;
+  const [oldType, newType] = [policy.types.get(old.type), policy.types.get(successor.type)];
+  const isIdle = oldType !== undefined && isUnused(old, oldType, now);
+  return {
+    oldLastUsedAt: latest(oldUse?.at, old.lastUsedAt),
+    newLastUsedAt: latest(newUse?.at, successor.lastUsedAt),
+    rotatedAt: successor.createdAt,
+    oldLives: old.revokedAt === null && !isOver(old.retireAt) && !isOver(old.expiresAt) && !isIdle,
+    newLives: newType !== undefined && checkState({ token: successor, type: newType, now }) === null,
+  };
 }
 
 /** Both are written every few seconds, each by itself. */

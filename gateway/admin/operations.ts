@@ -136,14 +136,21 @@ function expiryOf(inMs: number | null, now: number): Checked<number | null> {
 
 /** @throws StoreFault */
 export async function listTokens(
-  { tokens }: Desk,
-  filter: { readonly type: string | null; readonly limit: number; readonly after: string | null },
+  { tokens, now }: Desk,
+  filter: {
+    readonly type: string | null;
+    readonly limit: number;
+    readonly after: string | null;
+    /** Only those that were not used for so long, in ms, and are not revoked; null, absent: all. */
+    readonly unusedForMs?: number | null;
+  },
 ): Promise<TokenPage> {
-  const { type, limit, after } = filter;
+  const { type, limit, after, unusedForMs = null } = filter;
   return tokens.list({
     limit,
     ...(type === null ? {} : { type }),
     ...(after === null ? {} : { after }),
+    ...(unusedForMs === null ? {} : { unusedSince: now() - unusedForMs }),
   });
 }
 

@@ -1,7 +1,8 @@
 /** A token record as the outside sees it: snake_case, times in RFC 3339 UTC. Never a secret: a record has none. */
 import { effectiveScopes } from '../../policy/scopes.ts';
-import type { AttributeValue, TokenRecord } from '../../policy/token-types.ts';
+import type { AttributeValue, TokenRecord, TokenType } from '../../policy/token-types.ts';
 import type { Policy } from '../../policy/types.ts';
+import { isUnused } from '../../policy/unused.ts';
 
 export const tokenStates = ['active', 'revoked', 'expired', 'disabled', 'not_yet_valid'] as const;
 
@@ -40,7 +41,7 @@ export function viewOf(record: TokenRecord, policy: Policy, now: number): TokenV
     type: record.type,
     label: record.label,
     preview: record.preview,
-    state: stateOf(record, now),
+    state: stateOf(record, type, now),
     scopes: type === undefined ? record.scopes : effectiveScopes(record, type),
     attributes: Object.fromEntries(record.attributes),
     origins: record.origins,
@@ -70,11 +71,12 @@ export function secretView(
 }
 
 /** In the order in which a request is refused. */
-function stateOf(record: TokenRecord, now: number): TokenState {
+function stateOf(record: TokenRecord, type: TokenType | undefined, now: number): TokenState {
   const { expiresAt, retireAt, notBefore } = record;
   if (record.revokedAt !== null) return 'revoked';
   if (expiresAt !== null && expiresAt <= now) return 'expired';
   if (retireAt !== null && retireAt <= now) return 'expired';
+  if (type !== undefined && isUnused(record, type, now)) return 'expired';
   if (record.disabledAt !== null) return 'disabled';
   return notBefore !== null && notBefore > now ? 'not_yet_valid' : 'active';
 }

@@ -1,6 +1,7 @@
 /** The OpenAPI document, held against what is really answered: every operation is asked, every answer checked. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adminRoutes } from '../../gateway/admin/http-routes.ts';
+import { eventsOf } from '../../gateway/admin/tail-client.ts';
 import { type AdminAnswer, type AdminFixture, type Asking, startAdmin } from '../fixtures/admin.ts';
 import { type JsonSchema, schemaFlaws } from '../support/json-schema.ts';
 
@@ -152,6 +153,43 @@ describe('and so it is', () => {
     };
     await check('POST /v1/config/explain', {}, { body: { ...body, ...more } });
     await check('POST /v1/config/explain', {}, { body: { method: 'post', path: '/events' } });
+  });
+
+  test('about usage', async () => {
+    const { id } = (await check('POST /v1/tokens', {}, { body: user })).json;
+    const { id: successor } = (await check('POST /v1/tokens/{id}/rotate', { id })).json;
+    const minuteMs = Date.now() - (Date.now() % 60_000);
+    const counted = { tokenId: id, minuteMs, route: 'main GET /events', passed: 1, refused: 0, failed: 0 };
+    const use = { tokenId: successor, at: Date.now(), address: '::1', route: 'main GET /events' };
+    await admin.gateway.running.tokens.usage.add([counted], [use]);
+    for (const by of ['time', 'route', 'token']) {
+      const { json } = await check('GET /v1/usage', {}, { query: `?by=${by}&since=1h&limit=9` });
+      expect(json.rows.length).toBeGreaterThan(0);
+    }
+    await check('GET /v1/usage', {}, { query: '?since=1w' });
+    const { json } = await check('GET /v1/tokens/{id}/usage', { id }, { query: '?by=route' });
+    expect(json.rotation.new_last_use.address).toBe('::1');
+    await check('GET /v1/tokens/{id}/usage', { id: 'tok_none' });
+    const quiet = { overlap: '7d', retire: 'when_quiet' };
+    await check('POST /v1/tokens/{id}/rotate', { id: successor }, { body: quiet });
+    await check('GET /v1/tokens', {}, { query: '?unused_for=90d' });
+  });
+
+  test('about the tail, event by event', async () => {
+    await check('GET /v1/tail', {}, { query: '?status=9xx' });
+    const { token } = await admin.mint('tail:read');
+    const headers = { Authorization: `Bearer ${token}` };
+    const { status, body } = await fetch(`${admin.url}/v1/tail?status=404&refusals=true`, { headers });
+    await fetch(`${admin.gateway.url}/nothing`);
+    if (body === null) throw new Error('no body');
+    for await (const { event, data } of eventsOf(body)) {
+      const operation = document.paths['/v1/tail']?.get;
+      const schema = operation?.responses[status]?.content?.['text/event-stream']?.schema ?? {};
+      expect([event, schemaFlaws(schema, JSON.parse(data), document)]).toEqual(['decision', []]);
+      expect(Object.keys(schema)).toContain('properties');
+      break;
+    }
+    asked.add('tail');
   });
 
   test('on a dry run, which says so and shows no secret', async () => {

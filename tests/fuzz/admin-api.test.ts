@@ -49,6 +49,7 @@ const keys = fc.constantFrom(
     'origins',
     'expires_in',
     'overlap',
+    'retire',
     'grace',
     'reason',
     'value',
@@ -67,7 +68,12 @@ const keys = fc.constantFrom(
     'body',
   ],
 );
-const routes = fc.constantFrom(...adminRoutes);
+const parameters = fc.constantFrom(
+  ...['type', 'attribute', 'after', 'pin', 'subject', 'for', 'limit'],
+  ...['unused_for', 'token', 'since', 'by'],
+);
+/** The tail never ends; what it is asked for is tried below. */
+const routes = fc.constantFrom(...adminRoutes.filter(({ media }) => media === undefined));
 
 describe.each(['SQLite', 'PostgreSQL'] as const)('on %s', (kind) => {
   let admin: AdminFixture;
@@ -101,6 +107,11 @@ describe.each(['SQLite', 'PostgreSQL'] as const)('on %s', (kind) => {
     'GET /v1/pins/app/project%3D%00',
     'GET /v1/probes?for=%00',
     'GET /v1/probes?for=a&after=%00',
+    'GET /v1/usage?token=%00',
+    'GET /v1/tokens/%00/usage',
+    'GET /v1/tokens?unused_for=99999999d',
+    'GET /v1/tail?token=%00',
+    'GET /v1/tail?row=%00',
     'POST /v1/tokens/%00/revoke',
     'POST /v1/tokens/%00/rotate',
     'POST /v1/pins/app/project%3D%00/reset',
@@ -114,12 +125,12 @@ describe.each(['SQLite', 'PostgreSQL'] as const)('on %s', (kind) => {
       fc.asyncProperty(
         routes,
         odd,
-        fc.dictionary(fc.constantFrom('type', 'attribute', 'after', 'pin', 'subject', 'for', 'limit'), odd),
+        fc.dictionary(parameters, odd),
         fc.dictionary(keys, value, { maxKeys: 4 }),
-        async ({ method, path, query, body }, text, parameters, said) => {
+        async ({ method, path, query, body }, text, given, said) => {
           const target = path.replaceAll(/\{[a-z_]+\}/g, encodeURIComponent(text.toWellFormed()));
           const known = Object.keys('entries' in query ? (query.entries as object) : {});
-          const asked = Object.entries(parameters).filter(([name]) => known.includes(name));
+          const asked = Object.entries(given).filter(([name]) => known.includes(name));
           const search = new URLSearchParams(
             asked.map(([name, one]): [string, string] => [name, one.toWellFormed()]),
           );
@@ -130,6 +141,17 @@ describe.each(['SQLite', 'PostgreSQL'] as const)('on %s', (kind) => {
         },
       ),
       { numRuns: 200 },
+    );
+  });
+
+  test('no parameter of the tail makes it fail', async () => {
+    const asked = fc.record({ token: odd, row: odd, refusals: odd, status: odd });
+    await fc.assert(
+      fc.asyncProperty(asked, async (given) => {
+        const said = Object.entries(given).map(([name, one]): [string, string] => [name, one.toWellFormed()]);
+        await refusedOrDone(`GET /v1/tail?${new URLSearchParams(said)}`, {});
+      }),
+      { numRuns: 50 },
     );
   });
 

@@ -2,7 +2,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Vigil } from '../../gateway/vigil.ts';
-import type { TokenRecord } from '../../policy/token-types.ts';
+import type { TokenRecord, TokenType } from '../../policy/token-types.ts';
 import { StoreFault } from '../../store/fault.ts';
 import { policyOf, tokenOf, typeOf } from '../support/policy.ts';
 
@@ -12,24 +12,29 @@ afterEach(() => void vi.useRealTimers());
 const response = (): ServerResponse => new ServerResponse(new IncomingMessage(new Socket()));
 
 /** A vigil over records that the test edits; `asked` keeps what the store was asked for. */
-function setUp(read?: (ids: readonly string[]) => readonly TokenRecord[] | Promise<readonly TokenRecord[]>) {
+function setUp(
+  read?: (ids: readonly string[]) => readonly TokenRecord[] | Promise<readonly TokenRecord[]>,
+  type: Partial<TokenType> = {},
+) {
   const records = new Map<string, TokenRecord>();
   const asked: (readonly string[])[] = [];
   const bugs: unknown[] = [];
+  const touched: (readonly [id: string, atMs: number])[] = [];
   const vigil = new Vigil({
     tokens: {
       byIds: (ids) => {
         asked.push(ids);
         return read === undefined ? ids.flatMap((id) => records.get(id) ?? []) : read(ids);
       },
+      touch: (id, atMs) => void touched.push([id, atMs]),
     },
-    policy: () => policyOf([typeOf()]),
+    policy: () => policyOf([typeOf(type)]),
     now: () => 1000,
     bug: (error) => void bugs.push(error),
     everyMs: 100,
   });
   const rounds = (count: number) => vi.advanceTimersByTimeAsync(count * 100);
-  return { vigil, records, asked, bugs, rounds };
+  return { vigil, records, asked, bugs, touched, rounds };
 }
 
 describe('Vigil', () => {
@@ -82,6 +87,23 @@ describe('Vigil', () => {
     answer.resolve([tokenOf({ disabledAt: 1 })]);
     await rounds(1);
     expect(watch.cut?.code).toBe('token_disabled');
+  });
+
+  test('notes that a stream is open as a use, once a minute, where a token may end because it is unused', async () => {
+    const unused = { forMs: 500_000, leewayMs: 60_000 };
+    const { vigil, records, touched, rounds } = setUp(undefined, { unused });
+    // The clock stands at 1000.
+    records.set('tok_1', tokenOf({ createdAt: 0, lastUsedAt: 1000 - 60_000 }));
+    records.set('tok_2', tokenOf({ id: 'tok_2', createdAt: 0, lastUsedAt: 1001 - 60_000 }));
+    for (const id of ['tok_1', 'tok_2']) vigil.begin(id, response());
+    await rounds(2);
+    expect(touched).toEqual([['tok_1', 1000]]);
+    const { vigil: other, records: theirs, touched: none, rounds: turn } = setUp();
+    theirs.set('tok_1', tokenOf({ lastUsedAt: -60_000 }));
+    theirs.set('tok_2', tokenOf({ id: 'tok_2', lastUsedAt: -60_000, retireAt: 5000 }));
+    for (const id of ['tok_1', 'tok_2']) other.begin(id, response());
+    await turn(2);
+    expect(none).toEqual([['tok_2', 1000]]);
   });
 
   test('reads many tokens in pieces', async () => {

@@ -8,6 +8,7 @@ const evidence: RotationEvidence = {
   newLastUsedAt: now - 1,
   rotatedAt,
   oldLives: true,
+  newLives: true,
 };
 
 test('safe: the new one is in use, and the old one was not for long enough', () => {
@@ -30,6 +31,13 @@ test.each([
   const verdict = judgeRetirement({ ...evidence, oldLastUsedAt: now - agoMs }, now);
   expect(verdict.safe).toBe(safe);
   if (!safe) expect(verdict.because).toContain('after the new one was made');
+});
+
+test('not safe while the new one is dead itself, however quiet the old one is', () => {
+  expect(judgeRetirement({ ...evidence, newLives: false }, now)).toEqual({
+    safe: false,
+    because: 'the new token cannot be used any more',
+  });
 });
 
 test('right after the rotation nobody can tell yet', () => {

@@ -60,6 +60,28 @@ describe('last uses', () => {
     await lastUsed.close();
   });
 
+  test('what is noted is known until it is written, on its way too', async () => {
+    const gate = Promise.withResolvers<void>();
+    let works = false;
+    const { lastUsed } = gather(async () => {
+      await gate.promise;
+      if (!works) throw new Error('locked');
+    });
+    expect(lastUsed.latest('a')).toBeNull();
+    lastUsed.touch('a', 7);
+    expect(lastUsed.latest('a')).toBe(7);
+    const flushing = lastUsed.flush();
+    expect(lastUsed.latest('a')).toBe(7);
+    lastUsed.touch('a', 8);
+    expect(lastUsed.latest('a')).toBe(8);
+    gate.resolve();
+    await flushing;
+    expect(lastUsed.latest('a')).toBe(8);
+    works = true;
+    await lastUsed.close();
+    expect(lastUsed.latest('a')).toBeNull();
+  });
+
   test('close writes what came while another flush was running', async () => {
     const written: Uses[] = [];
     const gate = Promise.withResolvers<void>();

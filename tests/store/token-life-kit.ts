@@ -18,7 +18,8 @@ export function regeneration(project: string, choices: Partial<Regeneration> = {
   return { type: USER, attributes, scopes: null, label: 'first', graceMs: 0, by: 'test', ...choices };
 }
 
-export const isAlive = (token: TokenRecord, now: number) => checkState({ token, now }) === null;
+export const isAlive = (token: TokenRecord, now: number, type = USER) =>
+  checkState({ token, type, now }) === null;
 
 export async function alive(store: TokenStore, now: number, project = 'p'): Promise<readonly string[]> {
   const { tokens } = await store.list({ type: USER.name, attributes: of(project), limit: 1000 });

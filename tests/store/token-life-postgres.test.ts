@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createTestDatabase } from '../fixtures/postgres.ts';
 import { emptiedDatabase } from './emptied-database.ts';
 import { openPostgresTokens } from './postgres-tokens.ts';
+import { describeRetirements } from './retirements.suite.ts';
 import { describeTokenChanges } from './token-changes.suite.ts';
 import type { CreateDatabase } from './token-database.ts';
 import { describeTokenEnds } from './token-ends.suite.ts';
@@ -11,6 +12,7 @@ import { describeTokenLearning } from './token-learning.suite.ts';
 import { describeTokenLife } from './token-life.suite.ts';
 import { describeTokenOnce } from './token-once.suite.ts';
 import { NOW, newToken, USER } from './token-types.ts';
+import { describeUnusedTokens } from './token-unused.suite.ts';
 
 const createDatabase = emptiedDatabase();
 
@@ -24,6 +26,8 @@ describeTokenChanges('PostgreSQL', onPostgres);
 describeTokenLearning('PostgreSQL', onPostgres);
 describeTokenEnds('PostgreSQL', onPostgres);
 describeTokenOnce('PostgreSQL', onPostgres);
+describeUnusedTokens('PostgreSQL', onPostgres);
+describeRetirements('PostgreSQL', onPostgres);
 
 test('a rotation that meets a revoke under way waits for it, and makes no successor of a dead token', async () => {
   const { url, drop } = await createDatabase();
@@ -68,4 +72,23 @@ test('tokens of an older schema are found by their attributes once it is open', 
   const { tokens } = await store.list({ attributes, limit: 10 });
   await store.close();
   expect(tokens).toEqual([record]);
+});
+
+test('a schema from before retirements gets the table, and keeps its tokens', async () => {
+  const { url, drop } = await createTestDatabase();
+  onTestFinished(drop);
+  const older = await openPostgresTokens(url, { now: () => NOW });
+  const { record } = await older.create(newToken(USER));
+  await older.close();
+  const client = new pg.Client(url);
+  await client.connect();
+  await client.query(
+    "drop table retirements; delete from postern_migrations where name = '0010-retirements'",
+  );
+  await client.end();
+  const store = await openPostgresTokens(url, { now: () => NOW });
+  await store.rotate(record.id, USER, 1000, 'op', true);
+  const pending = await store.retirements.pending('');
+  await store.close();
+  expect(pending).toMatchObject([{ tokenId: record.id }]);
 });

@@ -6,6 +6,7 @@ import { statementOf } from '../../store/schema.ts';
 import { selectPage } from '../../store/token-attributes.ts';
 import { CANDIDATES } from '../../store/token-reads.ts';
 import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
+import { describeRetirements } from './retirements.suite.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { describeTokenChanges } from './token-changes.suite.ts';
 import type { CreateDatabase } from './token-database.ts';
@@ -14,6 +15,7 @@ import { describeTokenLearning } from './token-learning.suite.ts';
 import { describeTokenLife } from './token-life.suite.ts';
 import { describeTokenOnce } from './token-once.suite.ts';
 import { NOW, newToken, USER } from './token-types.ts';
+import { describeUnusedTokens } from './token-unused.suite.ts';
 
 const onSqlite: CreateDatabase = async () => {
   const path = join(temporaryFolder(), 'tokens.db');
@@ -25,6 +27,8 @@ describeTokenChanges('SQLite', onSqlite);
 describeTokenLearning('SQLite', onSqlite);
 describeTokenEnds('SQLite', onSqlite);
 describeTokenOnce('SQLite', onSqlite);
+describeUnusedTokens('SQLite', onSqlite);
+describeRetirements('SQLite', onSqlite);
 
 test('tokens of an older file are found by their attributes once it is open', async () => {
   const path = join(temporaryFolder(), 'tokens.db');
@@ -66,4 +70,19 @@ test('a bcrypt row is found by its first characters, however many wait for their
   const plan = JSON.stringify(file.prepare(`explain query plan ${CANDIDATES}`).all('prj_', 'project'));
   file.close();
   expect(plan).toContain('SEARCH tokens USING INDEX tokens_lookup (lookup=? AND type=?)');
+});
+
+test('a file from before retirements gets the table, and keeps its tokens', async () => {
+  const path = join(temporaryFolder(), 'tokens.db');
+  const older = await openSqliteTokens({ path, now: () => NOW });
+  const { record } = await older.create(newToken(USER));
+  await older.close();
+  const file = new Database(path);
+  file.exec("drop table retirements; delete from postern_migrations where name = '0010-retirements'");
+  file.close();
+  const store = await openSqliteTokens({ path, now: () => NOW });
+  onTestFinished(() => store.close());
+  expect(store.byId(record.id)).toEqual(record);
+  await store.rotate(record.id, USER, 1000, 'op', true);
+  expect(await store.retirements.pending('')).toMatchObject([{ tokenId: record.id }]);
 });

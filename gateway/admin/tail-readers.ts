@@ -1,0 +1,128 @@
+/**
+ * Who reads the live tail: Server-Sent Events (WHATWG HTML §9.2) for as long as the reader takes them and its token lives.
+ * Memory is bounded: a slow reader loses decisions and is told how many.
+ */
+import type { ServerResponse } from 'node:http';
+import type { Account } from '../access-log.ts';
+import type { Listener, Tail } from '../tail.ts';
+import type { Vigil } from '../vigil.ts';
+import type { TailFilter } from './tail-filter.ts';
+
+export type TailReaders = {
+  /** @returns false: as many read as may. */
+  readonly admit: (tokenId: string, filter: TailFilter, res: ServerResponse) => boolean;
+  /** Says goodbye to all, and lets nobody in any more. */
+  readonly close: () => void;
+};
+
+export type TailReadersOptions = {
+  readonly tail: Tail;
+  /** Cuts readers whose token is revoked, expired or disabled. */
+  readonly vigil: Pick<Vigil, 'begin' | 'end' | 'close'>;
+  readonly readersMax?: number;
+  /** How long a reader may hear nothing at all. */
+  readonly beatMs?: number;
+  /** What may wait for a reader. */
+  readonly bufferBytesMax?: number;
+  /** How long a reader may take nothing of what waits. */
+  readonly stallMs?: number;
+};
+
+export const tailReadersMax = 8;
+
+export function createTailReaders(options: TailReadersOptions): TailReaders {
+  const { tail, vigil, readersMax = tailReadersMax } = options;
+  const open = new Set<TailReader>();
+  let isClosed = false;
+  return {
+    admit(tokenId, filter, res) {
+      if (isClosed || open.size >= readersMax) return false;
+      const reader = new TailReader(filter, res, options);
+      const watch = vigil.begin(tokenId, res);
+      open.add(reader);
+      tail.listen(reader);
+      res.once('close', () => {
+        tail.leave(reader);
+        vigil.end(watch);
+        open.delete(reader);
+      });
+      return true;
+    },
+    close() {
+      isClosed = true;
+      tail.tell();
+      for (const reader of open) reader.end();
+      vigil.close();
+    },
+  };
+}
+
+class TailReader implements Listener {
+  readonly wants: (account: Account) => boolean;
+  readonly #res: ServerResponse;
+  readonly #beatMs: number;
+  readonly #bufferBytesMax: number;
+  readonly #stallMs: number;
+  #lost = 0;
+  #wroteMs = performance.now();
+  /** Since when it takes nothing; null: it does. */
+  #stalledMs: number | null = null;
+
+  constructor(
+    filter: TailFilter,
+    res: ServerResponse,
+    { beatMs = 15_000, bufferBytesMax = 256 * 1024, stallMs = 60_000 }: TailReadersOptions,
+  ) {
+    this.wants = wantsOf(filter);
+    this.#res = res;
+    this.#beatMs = beatMs;
+    this.#bufferBytesMax = bufferBytesMax;
+    this.#stallMs = stallMs;
+    res.writeHead(200, {
+      'Content-Type': 'text/event-stream',
+      'Cache-Control': 'no-store',
+      'X-Content-Type-Options': 'nosniff',
+      // For a proxy in front that would wait for more.
+      'X-Accel-Buffering': 'no',
+    });
+    this.#write('retry: 2000\n\n');
+  }
+
+  take(texts: readonly string[], lost: number): void {
+    const nowMs = performance.now();
+    this.#lost += lost;
+    if (this.#res.writableLength > this.#bufferBytesMax) {
+      this.#lost += texts.length;
+      this.#stalledMs ??= nowMs;
+      if (nowMs - this.#stalledMs > this.#stallMs) this.#res.destroy();
+      return;
+    }
+    this.#stalledMs = null;
+    const gap = this.#lost === 0 ? '' : frame('lost', JSON.stringify({ lost: this.#lost }));
+    this.#lost = 0;
+    const words = gap + texts.map((text) => frame('decision', text)).join('');
+    if (words !== '') this.#write(words);
+    else if (nowMs - this.#wroteMs >= this.#beatMs) this.#write(': still here\n\n');
+  }
+
+  end(): void {
+    this.#res.end(frame('end', JSON.stringify({ reason: 'the gateway stops' })));
+  }
+
+  #write(words: string): void {
+    this.#wroteMs = performance.now();
+    this.#res.write(words);
+  }
+}
+
+function frame(event: string, data: string): string {
+  return `event: ${event}\ndata: ${data}\n\n`;
+}
+
+function wantsOf({ tokenId, row, onlyRefusals, status }: TailFilter): (account: Account) => boolean {
+  return (account) =>
+    (tokenId === null || account.tokenId === tokenId) &&
+    (row === null || account.route === row) &&
+    (!onlyRefusals || account.code !== null) &&
+    (status === null || (account.status >= status.from && account.status <= status.to));
+}

@@ -1,0 +1,217 @@
+/** `postern tail` as people run it: a process of its own, beside a gateway that comes and goes. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { run } from '../../gateway/admin/cli.ts';
+import type { Seat } from '../../gateway/admin/cli-shell.ts';
+import { type AdminFixture, startAdmin } from '../fixtures/admin.ts';
+
+const start = fileURLToPath(new URL('../../gateway/start.cjs', import.meta.url));
+
+let admin: AdminFixture;
+let token: string;
+beforeAll(async () => {
+  admin = await startAdmin();
+  token = (await admin.mint('tail:read')).token;
+});
+afterAll(() => admin.gateway.stop());
+
+type Tail = {
+  readonly child: ChildProcess;
+  readonly said: { out: string; err: string };
+  readonly exited: Promise<number | null>;
+};
+
+function tail(words: readonly string[], { stdin = '', env = {} as Record<string, string> } = {}): Tail {
+  const { POSTERN_ADMIN_TOKEN: _own, ...others } = process.env;
+  const child = spawn(process.execPath, [start, 'tail', ...words], { env: { ...others, ...env } });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const said = { out: '', err: '' };
+  child.stdout.on('data', (chunk) => (said.out += chunk));
+  child.stderr.on('data', (chunk) => (said.err += chunk));
+  child.stdin.on('error', () => {});
+  child.stdin.end(stdin);
+  return { child, said, exited: once(child, 'close').then(([code]) => code) };
+}
+
+const ask = (path: string, gateway = admin.gateway.url) => fetch(`${gateway}${path}`);
+const patience = { timeout: 5000, interval: 20 };
+
+describe('postern tail', () => {
+  test('prints a line of JSON a decision into a pipe, and ends well on Ctrl-C', async () => {
+    const { child, said, exited } = tail(['--url', admin.url, '--refusals'], {
+      env: { POSTERN_ADMIN_TOKEN: token },
+    });
+    await expect.poll(() => said.err, patience).toContain('listening');
+    await ask('/status');
+    await ask('/nothing');
+    await expect.poll(() => said.out.split('\n').length, patience).toBe(3);
+    const [unreachable = '', nothing = ''] = said.out.split('\n');
+    expect(JSON.parse(nothing)).toMatchObject({ status: 404, code: 'route_not_found', row: null });
+    expect(JSON.parse(unreachable)).toMatchObject({
+      status: 502,
+      code: 'upstream_unreachable',
+      row: 'main GET /status',
+    });
+    child.kill('SIGINT');
+    expect(await exited).toBe(0);
+    expect(said.err).not.toContain('error');
+  });
+
+  test('reads its token from a pipe, and shows it nowhere', async () => {
+    const { child, said, exited } = tail(['--url', `${admin.url}/`, '--status', '404'], {
+      stdin: `${token}\n`,
+    });
+    await expect.poll(() => said.err, patience).toContain('listening');
+    await ask('/nothing');
+    await expect.poll(() => said.out, patience).toContain('"code":"route_not_found"');
+    child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+    expect(said.out + said.err).not.toContain(token.slice(-20));
+  });
+
+  test('comes back when the gateway does, says that it was away, and ends when its token has', async () => {
+    const own = await startAdmin(undefined, 'admin: { address: 127.0.0.1:0, hosts: [localhost] }');
+    onTestFinished(() => own.gateway.stop());
+    const relay = await startRelay(Number(new URL(own.url).port));
+    const { id, token: mortal } = await own.mint('tail:read');
+    const { said, exited } = tail(['--url', `http://localhost:${relay.port}`], {
+      env: { POSTERN_ADMIN_TOKEN: mortal },
+    });
+    await expect.poll(() => said.err, patience).toContain('listening');
+    relay.cut();
+    await expect.poll(() => said.err, patience).toContain('the gateway is gone; trying again in 1 s');
+    await expect
+      .poll(() => said.err, patience)
+      .toContain('connected again; what happened meanwhile is not shown');
+    await ask('/nothing', own.gateway.url);
+    await expect.poll(() => said.out, patience).toContain('"code":"route_not_found"');
+    await own.gateway.running.tokens.revoke(id, 'test', null);
+    expect(await exited).toBe(1);
+    expect(said.err).toMatch(/error: The token is not valid\.\n$/);
+  });
+});
+
+/** Passes everything on to a port, until it is cut; what comes after goes through again. */
+async function startRelay(to: number): Promise<{ port: number; cut: () => void }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = connect(to, '127.0.0.1');
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on('error', () => {});
+    }
+    near.pipe(far).pipe(near);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const cut = () => {
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
+  };
+  onTestFinished(() => {
+    cut();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, cut };
+}
+
+const seat: Seat = { out: true, err: true, ask: null };
+
+async function here(
+  words: readonly string[],
+  more: { env?: Record<string, string>; stdin?: string; terminal?: Seat },
+) {
+  let [out, err] = ['', ''];
+  const code = await run(['tail', ...words], {
+    env: more.env ?? {},
+    out: (text) => (out += text),
+    err: (text) => (err += text),
+    colours: false,
+    now: Date.now,
+    ...(more.terminal === undefined ? {} : { terminal: more.terminal }),
+    ...(more.stdin === undefined ? {} : { stdin: () => linesOf(more.stdin ?? '') }),
+  });
+  return { code, out, err };
+}
+
+async function* linesOf(text: string): AsyncGenerator<Buffer> {
+  yield Buffer.from(text);
+}
+
+describe('postern tail ends with', () => {
+  const env = () => ({ POSTERN_ADMIN_TOKEN: token });
+
+  test('2 where it was not told by whom, and repeats nothing', async () => {
+    const words = ['--url', admin.url];
+    const asking: Seat = { out: true, err: true, ask: async () => true };
+    for (const more of [
+      {},
+      { env: { POSTERN_ADMIN_TOKEN: 'prj_secret' } },
+      { stdin: 'prj_secret\n' },
+      { terminal: asking, stdin: `${token}\n` },
+    ]) {
+      expect(await here(words, more)).toEqual({
+        code: 2,
+        out: '',
+        err: 'error: there is no admin token; put one with the scope tail:read into POSTERN_ADMIN_TOKEN, or pipe it in\n',
+      });
+    }
+  });
+
+  test.each([
+    [['--url', 'localhost:8081']],
+    [['--url', 'http://a:b@127.0.0.1:1']],
+    [['--url', 'http://127.0.0.1:1/?token=x']],
+    [['--url', 'http://127.0.0.1:1', '--status', '4x']],
+    [['--url', 'http://127.0.0.1:1', '--token', 'usr_secretsecretsecret']],
+    [[]],
+  ])('2 where the words make no sense: %j', async (words) => {
+    const { code, err } = await here(words, { env: env() });
+    expect(code).toBe(2);
+    expect(err).not.toMatch(/secret|a:b/);
+  });
+
+  test('1 where nobody answers, or answers as something else', async () => {
+    const gone = await here(['--url', 'http://127.0.0.1:1'], { env: env() });
+    expect(gone).toMatchObject({
+      code: 1,
+      err: 'error: 127.0.0.1:1 does not answer (ECONNREFUSED); is the gateway running, and is this its admin listener?\n',
+    });
+    const other = await here(['--url', admin.gateway.url], { env: env() });
+    expect([other.code, other.err]).toEqual([1, expect.stringMatching(/^error: .+\n$/)]);
+  });
+
+  test('1 and the words of the gateway, where it says no', async () => {
+    const { token: reader } = await admin.mint('usage:read');
+    const words = ['--url', admin.url];
+    const lacking = await here(words, { env: { POSTERN_ADMIN_TOKEN: reader } });
+    expect(lacking).toMatchObject({ code: 1, err: 'error: The token lacks the scope tail:read.\n' });
+    const nobody = await here([...words, '--token', 'tok_0'], { env: env(), terminal: seat });
+    expect(nobody).toMatchObject({ code: 1, err: expect.stringContaining('no token has this id') });
+  });
+});
+
+test('on a terminal it shows columns, with what strangers wrote made visible', async () => {
+  const terminal = { out: '', err: '' };
+  const watched = run(['tail', '--url', admin.url], {
+    env: { POSTERN_ADMIN_TOKEN: token },
+    out: (text) => (terminal.out += text),
+    err: (text) => (terminal.err += text),
+    colours: true,
+    terminal: seat,
+    now: Date.now,
+  });
+  await expect.poll(() => terminal.err, patience).toContain('listening');
+  await ask('/nothing');
+  await ask('/status');
+  await expect.poll(() => terminal.out.split('\n').length, patience).toBe(3);
+  process.emit('SIGINT');
+  expect(await watched).toBe(0);
+  const [first = '', second = ''] = terminal.out.split('\n');
+  expect(first).toMatch(
+    /^\d\d:\d\d:\d\d\.\d{3} {2}\u001b\[33m404\u001b\[0m {2} +\d+\.\d ms {2}GET \(no row\) +- +127\.0\.0\.1 {2}\u001b\[2mroute_not_found/,
+  );
+  expect(second).toMatch(/\u001b\[31m502\u001b\[0m .*main GET \/status .*upstream_unreachable: /);
+});
