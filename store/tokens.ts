@@ -1,4 +1,5 @@
 /** What a token store does on any database: mints, finds, revokes, imports. The database's own part is handed to it. */
+import type { KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { TokenRecord, TokenType } from '../policy/token-types.ts';
 import { BcryptLookup, type BcryptMatch } from './bcrypt-lookup.ts';
@@ -53,6 +54,11 @@ export type TokensOptions = {
   readonly verifier?: VerifierOptions;
   /** Of every type whose hash rule names peppers: without them its tokens can be neither found nor made. */
   readonly peppers?: Peppers;
+  /**
+   * What audit rows are sealed with: the first seals, all of them are tried where the chain is judged. Asked when it is opened to write,
+   * and when the chain is judged. Absent or empty: rows are written unsealed. @throws DatabaseRefused where they cannot be read.
+   */
+  readonly auditKeys?: () => readonly KeyObject[];
 };
 
 /** The same changes, done and undone in a transaction of their own: they answer what would be, and leave nothing. */
@@ -60,6 +66,7 @@ export type DryStore = {
   readonly tokens: TokenWrites;
   readonly pins: Companions['pins'];
   readonly probes: Companions['probes'];
+  readonly audit: Companions['audit'];
 };
 
 export interface OpenTokens extends TokenStore, Companions {
@@ -138,9 +145,9 @@ export class Tokens implements OpenTokens {
       disable: this.disable,
       enable: this.enable,
     } = createTokenWrites(writing));
-    const { write: rehearse, pins, probes } = dry;
+    const { write: rehearse, pins, probes, audit } = dry;
     const tokens = createTokenWrites({ ...writing, write: rehearse, writeAlone: rehearse });
-    this.dry = { tokens, pins, probes };
+    this.dry = { tokens, pins, probes, audit };
     this.once = createOnce(writing, reads);
     ({ learn: this.learn, endAll: this.endAll } = createTokenLearning({
       now: options.now,
