@@ -25,12 +25,21 @@ import {
   recognise,
   TokenDigests,
 } from './token-digests.ts';
+import { keptTokens } from './token-export.ts';
 import { importRow } from './token-import.ts';
 import { createTokenLearning, type TokenLearning } from './token-learning.ts';
 import { createOnce } from './token-once.ts';
+import { dropPurged, selectPurged } from './token-purge.ts';
 import type { TokenReads } from './token-reads.ts';
 import { type RecordRow, recordIfOf, recordOf } from './token-rows.ts';
-import type { ImportedToken, ListFilter, TokenPage, TokenStore } from './token-store.ts';
+import type {
+  ExportFilter,
+  ImportedToken,
+  KeptToken,
+  ListFilter,
+  TokenPage,
+  TokenStore,
+} from './token-store.ts';
 import { insertTokensIfNew, markUsed, replaceDigest, writeDigest } from './token-writes.ts';
 import { createTokenWrites, type TokenWrites } from './token-writing.ts';
 import type { TokensDatabase, Uses } from './tokens-database.ts';
@@ -93,6 +102,7 @@ export class Tokens implements OpenTokens {
   readonly update: TokenWrites['update'];
   readonly disable: TokenWrites['disable'];
   readonly enable: TokenWrites['enable'];
+  readonly purge: TokenWrites['purge'];
   readonly dry: DryStore;
   readonly once: OnceStore;
   readonly learn: TokenLearning['learn'];
@@ -135,7 +145,7 @@ export class Tokens implements OpenTokens {
       newSecret: createSecretMaker({ reads, verifier: this.#verifier, digests: this.#digests }),
       now: options.now,
     });
-    const writing = { now: options.now, auditRow, write, writeAlone, make: this.#make };
+    const writing = { now: options.now, auditRow, reads, write, writeAlone, make: this.#make };
     ({
       create: this.create,
       revoke: this.revoke,
@@ -144,6 +154,7 @@ export class Tokens implements OpenTokens {
       update: this.update,
       disable: this.disable,
       enable: this.enable,
+      purge: this.purge,
     } = createTokenWrites(writing));
     const { write: rehearse, pins, probes, audit } = dry;
     const tokens = createTokenWrites({ ...writing, write: rehearse, writeAlone: rehearse });
@@ -155,6 +166,7 @@ export class Tokens implements OpenTokens {
       auditRow,
       digests: this.#digests,
       find: (plaintext, types) => this.#find(plaintext, this.#keyedDigest(plaintext), types),
+      wasPurged: async (row) => (await reads.rows<{ purged: number }>(selectPurged(row)))[0]?.purged === 1,
       write,
       writeAlone,
     }));
@@ -271,10 +283,16 @@ export class Tokens implements OpenTokens {
     for (const chunk of chunksOf(made)) {
       const audit = auditImported(this.#database.auditRow, chunk);
       const inserts = insertTokensIfNew(chunk);
-      const results = await this.#database.write([...inserts, audit, ...fillAttributes(chunk)]);
+      const batch = [...inserts, dropPurged(chunk), audit, ...fillAttributes(chunk)];
+      const results = await this.#database.write(batch);
       for (const { changes } of results.slice(0, inserts.length)) imported += changes;
+      imported -= results[inserts.length]?.changes ?? 0;
     }
     return { imported, skipped: rows.length - imported };
+  }
+
+  kept(filter: ExportFilter): AsyncIterable<readonly KeptToken[]> {
+    return keptTokens(this.#reads, filter);
   }
 
   touch(id: string, atMs: number): void {
