@@ -5,6 +5,7 @@ import { pinRoutes } from './http-pins.ts';
 import { probeRoutes } from './http-probes.ts';
 import { type AdminRoute, matchPath, segmentsOf } from './http-route.ts';
 import { tokenRoutes } from './http-tokens.ts';
+import { upkeepRoutes } from './http-upkeep.ts';
 
 /** Open to whoever reaches the listener: it says nothing of this config, and is the same for everybody. */
 export const documentPath = '/v1/openapi.json';
@@ -14,6 +15,7 @@ export const adminRoutes: readonly AdminRoute[] = [
   ...pinRoutes,
   ...probeRoutes,
   ...configRoutes,
+  ...upkeepRoutes,
 ];
 
 export type Found =
