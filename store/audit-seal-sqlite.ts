@@ -15,8 +15,11 @@ export function sealRows(connection: Database, key: KeyObject): void {
   connection.function(
     SEAL,
     (beforeSeq, beforeMac, id, at, actor, action, subject, detail) =>
-      sealOf(key, { seq: beforeSeq, mac: beforeMac } as Link, { id, at, actor, action, subject, detail } as AuditRow)
-        .mac,
+      sealOf(
+        key,
+        { seq: beforeSeq, mac: beforeMac } as Link,
+        { id, at, actor, action, subject, detail } as AuditRow,
+      ).mac,
   );
   connection.exec(`
     create temp trigger audit_sealing after insert on main.audit begin

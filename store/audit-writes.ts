@@ -23,12 +23,7 @@ export function insertImportAudit(row: AuditRow, ids: readonly string[]): Change
 
 /** The last row of the chain. */
 export function selectHead(): Change {
-  return builder
-    .selectFrom('audit')
-    .selectAll()
-    .where('seq', 'is not', null)
-    .orderBy('seq', 'desc')
-    .limit(1);
+  return builder.selectFrom('audit').selectAll().where('seq', 'is not', null).orderBy('seq', 'desc').limit(1);
 }
 
 /** In order of the chain; by id too, for somebody may have given two rows the same number. */

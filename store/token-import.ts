@@ -26,7 +26,7 @@ export function importRow(token: ImportedToken, id: string, now: number, digests
     ...token,
     id,
     type: token.type.name,
-    preview: previewOf(token.type, isPiped ? `${token.externalId}|` : (secret.lookup ?? '')),
+    preview: token.preview ?? previewOf(token.type, isPiped ? `${token.externalId}|` : (secret.lookup ?? '')),
     secret,
     createdAt: token.createdAt ?? now,
   });

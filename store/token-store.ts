@@ -34,6 +34,8 @@ export type ImportedToken = {
   readonly createdAt: number | null;
   readonly expiresAt: number | null;
   readonly createdBy: string;
+  /** What people recognise it by; absent: as much of its beginning as is known. */
+  readonly preview?: string;
   /** What has happened to it since; absent: nothing. */
   readonly life?: ImportedLife;
 };

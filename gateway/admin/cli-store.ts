@@ -3,10 +3,10 @@ import { existsSync } from 'node:fs';
 import { withAdminType } from '../../policy/admin-type.ts';
 import { StoreFault } from '../../store/fault.ts';
 import { DatabaseRefused } from '../../store/refused.ts';
+import type { OpenTokens } from '../../store/tokens.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { openStore } from '../open-store.ts';
 import { CommandFailed, exitCodes, type Shell } from './cli-shell.ts';
-import type { OpenTokens } from '../../store/tokens.ts';
 import type { Desk, DeskTokens } from './operations.ts';
 
 /**

@@ -46,7 +46,9 @@ type ListOptions = Common & {
 const none: readonly string[] = [];
 
 export function addToken(program: Command, shell: Shell): void {
-  const token = program.command('token').description('create, list, change, end, purge, import and export tokens');
+  const token = program
+    .command('token')
+    .description('create, list, change, end, purge, import and export tokens');
   token
     .command('create')
     .description('make a token; its text is printed once, and kept nowhere')

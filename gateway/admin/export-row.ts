@@ -5,12 +5,16 @@ import type { KeptToken } from '../../store/token-store.ts';
 /** Before the digest of what follows the `|`, which is what an import takes. */
 const randomPart = /^r:/;
 
-export function exportRow(type: TokenType, { record, ...kept }: KeptToken): Readonly<Record<string, unknown>> {
+export function exportRow(
+  type: TokenType,
+  { record, ...kept }: KeptToken,
+): Readonly<Record<string, unknown>> {
   const { externalId, label, scopes, attributes, origins } = record;
   return {
     type: record.type,
     ...secretOf(type, kept),
     ...(externalId === null ? {} : { external_id: externalId }),
+    ...(type.format === 'id_pipe_random' ? {} : { preview: record.preview }),
     label,
     scopes,
     attributes: Object.fromEntries(attributes),

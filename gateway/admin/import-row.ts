@@ -44,6 +44,7 @@ const rowSchema = v.object(
     external_id: v.nullish(
       v.pipe(v.string('a text'), v.regex(/^[\x21-\x7e]{1,200}$/, '1 to 200 printable ASCII characters')),
     ),
+    preview: v.optional(v.string('the first characters of the token, and ...')),
     label: v.optional(v.string('a text'), 'imported'),
     scopes: v.optional(texts, []),
     attributes: v.optional(
@@ -132,6 +133,10 @@ function tokenOf(type: TokenType, row: Row, externalId: string | null, by: strin
   if (!attributes.ok) return attributes;
   const origins = originsOf(row.origins);
   if (!origins.ok) return origins;
+  const { preview } = row;
+  if (preview !== undefined && !isPreview(type, preview)) {
+    return complain('preview is wrong', null, 'write the prefix, at most 4 characters more, and ...');
+  }
   const reason = row.revoked_reason == null ? null : labelOf(row.revoked_reason);
   if (reason?.ok === false) return complain('revoked_reason is wrong', null, reason.complaint.hint);
   return {
@@ -147,6 +152,7 @@ function tokenOf(type: TokenType, row: Row, externalId: string | null, by: strin
       createdAt: row.created_at ?? null,
       expiresAt: row.expires_at ?? null,
       createdBy: by,
+      ...(preview === undefined ? {} : { preview }),
       life: {
         lastUsedAt: row.last_used_at ?? null,
         retireAt: row.retire_at ?? null,
@@ -158,9 +164,18 @@ function tokenOf(type: TokenType, row: Row, externalId: string | null, by: strin
   };
 }
 
+/** As few of its characters as the store itself would show: a whole token is none. */
+function isPreview({ format, prefix, prefixes }: TokenType, preview: string): boolean {
+  if (format === 'id_pipe_random') return false;
+  return [prefix, ...prefixes].some(
+    (start) => preview.startsWith(start) && /^[\x21-\x7e]{0,4}\.\.\.$/.test(preview.slice(start.length)),
+  );
+}
+
 function hashOf(type: TokenType, row: Row): Checked<ImportedToken['hash']> {
   const { sha256, digest, bcrypt, lookup } = row;
-  if (digest !== undefined && sha256 === undefined && bcrypt === undefined) return keptOf(type, digest, lookup);
+  if (digest !== undefined && sha256 === undefined && bcrypt === undefined)
+    return keptOf(type, digest, lookup);
   // Only where the store writes a digest beside the hash itself.
   const mayHaveBoth = type.hash.use === 'bcrypt' && type.hash.thenSha256;
   const isOne = (sha256 === undefined) !== (bcrypt === undefined) || (sha256 !== undefined && mayHaveBoth);
@@ -174,11 +189,7 @@ function hashOf(type: TokenType, row: Row): Checked<ImportedToken['hash']> {
 }
 
 /** As `token export` writes it, where the same peppers are. */
-function keptOf(
-  type: TokenType,
-  digest: string,
-  lookup: string | undefined,
-): Checked<ImportedToken['hash']> {
+function keptOf(type: TokenType, digest: string, lookup: string | undefined): Checked<ImportedToken['hash']> {
   if (lookup !== undefined) return complain('lookup belongs to bcrypt', null, 'leave it out');
   if (type.hash.use === 'sha256' && type.hash.pepper !== undefined) return { ok: true, value: { digest } };
   return complain(`tokens of type ${type.name} are kept without a pepper`, null, 'write sha256');

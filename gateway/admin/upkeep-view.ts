@@ -3,7 +3,8 @@ import type { AuditFlaw, AuditVerdict } from '../../store/audit-store.ts';
 import type { Purged } from './operations-upkeep.ts';
 
 const words = {
-  changed: 'a row is not as it was sealed: it was changed or replaced, or sealed under a key that is not known here',
+  changed:
+    'a row is not as it was sealed: it was changed or replaced, or sealed under a key that is not known here',
   removed: 'rows are missing',
   added: 'a row belongs to no chain: somebody without the key has added it',
   head_missing: 'the noted head is not in the chain: its end was cut off or replaced',

@@ -75,7 +75,7 @@ async function moved(from: Terminal, to: Terminal, ...words: readonly string[]) 
 }
 
 /** All of a record but what is of the store it is in. */
-function alike({ id: _, preview, createdBy, version, revokedBy, ...record }: any) {
+function alike({ id: _, createdBy, version, revokedBy, ...record }: any) {
   return record;
 }
 
@@ -97,7 +97,8 @@ test('what one store gives another takes, and every token works there, of whatev
 
 test('the dead stay behind, unless all are asked for; then they are as dead there', async () => {
   const [here, there, other] = [terminal(), terminal(), terminal()];
-  const make = async (...words: readonly string[]) => here.json('token', 'create', '--type', 'fixed', ...words);
+  const make = async (...words: readonly string[]) =>
+    here.json('token', 'create', '--type', 'fixed', ...words);
   const [lives, revoked, disabled, rotated, expiring] = [
     await make(),
     await make(),
@@ -159,6 +160,10 @@ test.each([
   [
     { type: 'keyed', digest: digest('x'), sha256: digest('y') },
     'not exactly one of sha256 and bcrypt; write one of them',
+  ],
+  [
+    { type: 'fixed', sha256: digest('x'), preview: 'fx_12345...' },
+    'preview is wrong; write the prefix, at most 4 characters more, and ...',
   ],
   [{ type: 'keyed', digest: 'r:' }, 'digest is wrong; write 64 hex digits'],
   [

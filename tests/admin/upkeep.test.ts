@@ -39,7 +39,14 @@ test('the chain is kept by a key beside the file, that only its owner reads, and
   expect(text.length).toBe(64);
   expect(readFileSync(terminal.path('data/postern.db')).includes(text)).toBe(false);
   const view = await terminal.json('audit', 'verify');
-  expect(view).toMatchObject({ ok: true, rows: 2, first: { seq: 1 }, head: { seq: 2 }, unsealed: 0, flaw: null });
+  expect(view).toMatchObject({
+    ok: true,
+    rows: 2,
+    first: { seq: 1 },
+    head: { seq: 2 },
+    unsealed: 0,
+    flaw: null,
+  });
   const head = `${view.head.seq}:${view.head.mac}`;
   expect(await terminal.run('audit', 'verify', '--head', head)).toMatchObject({
     code: 0,
@@ -95,7 +102,10 @@ test('on PostgreSQL a key of the config keeps the chain; without one there is no
   expect(await keyed.json('audit', 'verify')).toMatchObject({ ok: false, flaw: { code: 'not_begun' } });
   await keyed.json('token', 'create', ...project);
   expect(await keyed.json('audit', 'verify')).toMatchObject({ ok: true, rows: 3, unsealed: 0 });
-  await keyed.write('gateway.config.yaml', `${deskConfig}${store}audit: { key: [{ file: next }, { file: key }] }\n`);
+  await keyed.write(
+    'gateway.config.yaml',
+    `${deskConfig}${store}audit: { key: [{ file: next }, { file: key }] }\n`,
+  );
   keyed.write('next', 'n'.repeat(40));
   await keyed.json('token', 'create', ...project);
   expect(await keyed.json('audit', 'verify')).toMatchObject({ ok: true, rows: 4 });
@@ -117,11 +127,14 @@ test('purges take what is old enough, on trial first, and the chain goes on', as
   expect(await terminal.json('audit', 'verify')).toMatchObject({ ok: true, rows: 2, first: { seq: 4 } });
   for (const what of ['audit', 'token']) {
     const soon = await terminal.run(what, 'purge', '--before', '23h');
-    expect(soon).toMatchObject({ code: 1, stderr: 'error: that is too short a time ago; write at least 1d\n' });
+    expect(soon).toMatchObject({
+      code: 1,
+      stderr: 'error: that is too short a time ago; write at least 1d\n',
+    });
   }
 });
 
-test('operators may all be purged from the list, but their tokens stay: the first is made once', async () => {
+test('tokens of operators are not purged: whether there was one says whether the first is to be made', async () => {
   const terminal = new Terminal();
   const { id } = await terminal.json('token', 'create', '--type', 'postern_admin', '--scope', 'tokens:read');
   await terminal.run('token', 'revoke', id);

@@ -1,5 +1,8 @@
 /** The audit's chain on SQLite and on PostgreSQL, with databases from before there was one. */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
@@ -41,9 +44,9 @@ async function onSqlite(): Promise<ChainDatabase> {
   };
 }
 
-async function onPostgres(): Promise<ChainDatabase> {
+async function onPostgres() {
   const database = await createTestDatabase();
-  return {
+  const chained: ChainDatabase = {
     open: (options) => openPostgresTokens(database.url, options),
     rows: async () =>
       (await database.query(ordered)).map(
@@ -53,7 +56,9 @@ async function onPostgres(): Promise<ChainDatabase> {
       await database.query('drop index if exists audit_seq');
       await database.query('delete from audit');
       if (rows.length === 0) return;
-      const marks = rows.map((_, n) => `(${columns.map((_, at) => `$${n * columns.length + at + 1}`).join()})`);
+      const marks = rows.map(
+        (_, n) => `(${columns.map((_, at) => `$${n * columns.length + at + 1}`).join()})`,
+      );
       await database.query(
         `insert into audit (${columns.join()}) values ${marks.join()}`,
         rows.flatMap(valuesOf),
@@ -61,7 +66,91 @@ async function onPostgres(): Promise<ChainDatabase> {
     },
     remove: database.drop,
   };
+  return { ...chained, query: database.query };
 }
 
 describeAuditChain('SQLite', onSqlite);
 describeAuditChain('PostgreSQL', onPostgres);
+
+const script = fileURLToPath(new URL('./audit-process.ts', import.meta.url));
+const key = 'k'.repeat(40);
+
+/** Several processes that are told to begin at once, and have added so many rows each when they are done. */
+async function processes(place: string, how: number, rows: number): Promise<void> {
+  const children = await Promise.all(
+    Array.from({ length: how }, async () => {
+      const child = fork(script, [place, key, String(rows)], { execArgv: [] });
+      onTestFinished(() => void child.kill('SIGKILL'));
+      await once(child, 'message');
+      return child;
+    }),
+  );
+  await Promise.all(
+    children.map(async (child) => {
+      child.send('go');
+      await once(child, 'message');
+      await once(child, 'exit');
+    }),
+  );
+}
+
+const begun = [
+  ['token.create', 1],
+  ['token.revoke', 2],
+  ['audit.begin', 3],
+  ['token.create', 4],
+] as const;
+
+/** What was there goes first, as it was found. */
+async function expectBegun(open: ChainDatabase['open'], rows: ChainDatabase['rows']) {
+  const store = await open({ now: () => NOW + 1, auditKeys: () => [KEY] });
+  onTestFinished(() => store.close());
+  await store.create(newToken(USER));
+  expect((await rows()).map(({ action, seq }) => [action, seq])).toEqual(begun);
+  expect(await store.audit.verify(null)).toMatchObject({ rows: 4, unsealed: 0, flaw: null });
+}
+
+test('two processes on one file make one chain', async () => {
+  const path = join(temporaryFolder(), 'tokens.db');
+  await processes(path, 2, 100);
+  const store = await openSqliteTokens({ path, now: Date.now, auditKeys: () => [KEY] });
+  onTestFinished(() => store.close());
+  expect(await store.audit.verify(null)).toMatchObject({ rows: 200, unsealed: 0, flaw: null });
+}, 20_000);
+
+test('several processes on one PostgreSQL make one chain', async () => {
+  const database = await createTestDatabase();
+  onTestFinished(database.drop);
+  await processes(database.url, 3, 40);
+  const store = await openPostgresTokens(database.url, { auditKeys: () => [KEY] });
+  onTestFinished(() => store.close());
+  expect(await store.audit.verify(null)).toMatchObject({ rows: 120, unsealed: 0, flaw: null });
+}, 20_000);
+
+const older = `drop index audit_seq; drop index audit_unsealed; drop index audit_purges;
+  alter table audit drop column seq; alter table audit drop column mac; drop table purged_tokens;
+  delete from postern_migrations where name = '0007-audit-chain'`;
+
+test('a file from before there was a chain has one from then on, over what was there', async () => {
+  const path = join(temporaryFolder(), 'tokens.db');
+  const before = await openSqliteTokens({ path, now: () => NOW });
+  const { record } = await before.create(newToken(USER));
+  await before.revoke(record.id, 'test', null);
+  await before.close();
+  const file = new Database(path);
+  file.exec(older);
+  const rows = async () => file.prepare<[], Row>(ordered).all();
+  onTestFinished(() => void file.close());
+  await expectBegun((options) => openSqliteTokens({ path, ...options }), rows);
+});
+
+test('so has a PostgreSQL schema from before, with the next change', async () => {
+  const database = await onPostgres();
+  onTestFinished(database.remove);
+  const before = await database.open({ now: () => NOW });
+  const { record } = await before.create(newToken(USER));
+  await before.revoke(record.id, 'test', null);
+  await before.close();
+  for (const statement of older.split(';')) await database.query(statement);
+  await expectBegun(database.open, database.rows);
+});

@@ -115,7 +115,9 @@ export function describeTokenPurge(name: string, createDatabase: CreateDatabase)
             const purged = await store.purge(purge(cut));
             const left = new Set((await all(store)).map(({ record }) => record.id));
             for (const record of before) {
-              const ends = [record.revokedAt, record.expiresAt, record.retireAt].filter((end) => end !== null);
+              const ends = [record.revokedAt, record.expiresAt, record.retireAt].filter(
+                (end) => end !== null,
+              );
               const isDue = Math.min(...ends, Number.POSITIVE_INFINITY) < cut;
               expect(left.has(record.id)).toBe(!isDue);
               if (isAlive(record, clock.now)) expect(isDue).toBe(false);
