@@ -62,7 +62,6 @@ function dryTokens(tokens: OpenTokens): DeskTokens {
     byId: (id) => tokens.byId(id),
     list: (filter) => tokens.list(filter),
     kept: (filter) => tokens.kept(filter),
-    // Rows that come in are not counted by doing and undoing: none may come in at all.
     import: () => Promise.reject(new Error('an import has no dry run')),
     ...tokens.dry.tokens,
   };
