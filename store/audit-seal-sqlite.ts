@@ -39,7 +39,9 @@ export function beginChain(connection: Database, key: KeyObject): void {
     )
     .pluck();
   if (isDue.get() !== 1) return;
-  const all = connection.prepare<[], AuditRow>('select * from audit where seq is null order by id');
+  const some = connection.prepare<[], AuditRow>(
+    'select * from audit where seq is null order by id limit 1000',
+  );
   const seal = connection.prepare('update audit set seq = ?, mac = ? where id = ?');
   const add = connection.prepare(
     'insert into audit (id, at, actor, action, subject, detail, seq, mac) values (?, ?, ?, ?, ?, ?, ?, ?)',
@@ -49,9 +51,11 @@ export function beginChain(connection: Database, key: KeyObject): void {
       // Asked again under the lock: another process may have been faster.
       if (isDue.get() !== 1) return;
       let at: Link = START;
-      for (const row of all.all()) {
-        at = sealOf(key, at, row);
-        seal.run(at.seq, at.mac, row.id);
+      for (let rows = some.all(); rows.length > 0; rows = some.all()) {
+        for (const row of rows) {
+          at = sealOf(key, at, row);
+          seal.run(at.seq, at.mac, row.id);
+        }
       }
       const row = beginRow(at.seq, Date.now);
       const { seq, mac } = sealOf(key, at, row);

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
+import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
 import { createTestDatabase } from '../fixtures/postgres.ts';
@@ -46,27 +47,30 @@ async function onSqlite(): Promise<ChainDatabase> {
 
 async function onPostgres() {
   const database = await createTestDatabase();
+  const client = new pg.Client(database.url);
+  await client.connect();
+  const rowOf = ({ at, seq, ...row }: Record<string, unknown>): Row =>
+    ({ ...row, at: Number(at), seq: seq === null ? null : Number(seq) }) as Row;
   const chained: ChainDatabase = {
     open: (options) => openPostgresTokens(database.url, options),
-    rows: async () =>
-      (await database.query(ordered)).map(
-        ({ at, seq, ...row }) => ({ ...row, at: Number(at), seq: seq === null ? null : Number(seq) }) as Row,
-      ),
+    rows: async () => (await client.query(ordered)).rows.map(rowOf),
     replace: async (rows) => {
-      await database.query('drop index if exists audit_seq');
-      await database.query('delete from audit');
+      await client.query('drop index if exists audit_seq; delete from audit');
       if (rows.length === 0) return;
       const marks = rows.map(
         (_, n) => `(${columns.map((_, at) => `$${n * columns.length + at + 1}`).join()})`,
       );
-      await database.query(
+      await client.query(
         `insert into audit (${columns.join()}) values ${marks.join()}`,
         rows.flatMap(valuesOf),
       );
     },
-    remove: database.drop,
+    remove: async () => {
+      await client.end();
+      await database.drop();
+    },
   };
-  return { ...chained, query: database.query };
+  return { ...chained, client };
 }
 
 describeAuditChain('SQLite', onSqlite);
@@ -151,6 +155,6 @@ test('so has a PostgreSQL schema from before, with the next change', async () =>
   const { record } = await before.create(newToken(USER));
   await before.revoke(record.id, 'test', null);
   await before.close();
-  for (const statement of older.split(';')) await database.query(statement);
+  await database.client.query(older);
   await expectBegun(database.open, database.rows);
 });
