@@ -21,6 +21,7 @@ import { adminServer, closeAdmin } from './admin/http-server.ts';
 import { serveOperations } from './admin/operations-serve.ts';
 import { createRetirer, type Retirer } from './admin/retirer.ts';
 import { createTailReaders } from './admin/tail-readers.ts';
+import { tellAuditHeads } from './audit-heads.ts';
 import { BodyBudget } from './body-buffer.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { drain } from './drain.ts';
@@ -124,6 +125,7 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   await listenOn(health, config.health);
   const admin = await openAdmin(config, tokens, gate, tail, log);
   const retirer = openRetirer(tokens, gate, log);
+  const heads = tellAuditHeads(tokens.audit, log);
   const stop = async (): Promise<void> => {
     await drain({ server: front, life, times: site.config.listen, log });
     gate.vigil.close();
@@ -132,6 +134,7 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
     // The last to go: who looks after a drain can do so until it is over.
     admin.endTails();
     if (admin.server !== null) await closeAdmin(admin.server);
+    await heads.close();
     await Promise.all([tokens.close(), limiter.close()]);
     await Promise.all([...site.upstreams.values()].map((upstream) => upstream.destroy()));
   };
@@ -286,6 +289,7 @@ const storeStartMs = 5000;
 function openTokens(config: LoadedConfig, options: ServeOptions, log: Logger): Promise<OpenTokens> {
   return openStore(config.store, {
     peppers: config.peppers,
+    audit: config.audit,
     now: Date.now,
     startWaitMs: storeStartMs,
     onAlert: ({ code, detail }) => log.error({ event: 'store_alert', code, detail }),

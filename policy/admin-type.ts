@@ -16,6 +16,7 @@ export const adminScopes = [
   'probes:read',
   'probes:write',
   'audit:read',
+  'audit:write',
   'config:read',
   'usage:read',
   'tail:read',

@@ -6,7 +6,7 @@ import { postgresStatement } from './postgres/compile.ts';
 import { isText, type PostgresDatabase } from './postgres/database.ts';
 import { type AuditTable, builder } from './schema.ts';
 
-export function createPostgresAudit({ link, rowOf }: PostgresDatabase): AuditStore {
+export function createPostgresAudit({ link, rowOf }: PostgresDatabase): Pick<AuditStore, 'list' | 'record'> {
   return {
     async list(filter) {
       const limit = Math.min(1_000, Math.max(1, Math.trunc(filter.limit)));

@@ -3,7 +3,8 @@ import type { AuditAction, AuditEntry, AuditEvent, AuditPage } from './audit-sto
 import { createIds } from './id.ts';
 import type { AuditTable } from './schema.ts';
 
-export type AuditRow = Readonly<AuditTable>;
+/** All of a row but its place in the chain. */
+export type AuditRow = Readonly<Omit<AuditTable, 'seq' | 'mac'>>;
 
 /** Gives an event its id and time. */
 export type AuditRows = (event: AuditEvent) => AuditRow;
@@ -24,4 +25,14 @@ export function auditPageOf(rows: readonly AuditRow[], limit: number): AuditPage
 
 function entryOf({ id, at, actor, action, subject, detail }: AuditRow): AuditEntry {
   return { id, at, actor, action: action as AuditAction, subject, detail: JSON.parse(detail) };
+}
+
+/** Says over how many rows that were there the chain begins. */
+export function beginRow(rows: number, now: () => number): AuditRow {
+  return createAuditRows(now)({
+    actor: 'postern',
+    action: 'audit.begin',
+    subject: 'audit',
+    detail: { rows },
+  });
 }

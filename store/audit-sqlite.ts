@@ -10,7 +10,12 @@ const page = builder.selectFrom('audit').selectAll().where('id', '>', '');
 const PAGE = statementOf(page.orderBy('id').limit(1)).sql;
 const PAGE_OF_SUBJECT = statementOf(page.where('subject', '=', '').orderBy('id').limit(1)).sql;
 
-export function openSqliteAudit({ connection, broken, write, rowOf }: SqliteLink): AuditStore {
+export function openSqliteAudit({
+  connection,
+  broken,
+  write,
+  rowOf,
+}: SqliteLink): Pick<AuditStore, 'list' | 'record'> {
   const all = connection.prepare<[string, number], AuditTable>(PAGE);
   const ofSubject = connection.prepare<[string, string, number], AuditTable>(PAGE_OF_SUBJECT);
   const ask = askWith(broken);

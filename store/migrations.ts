@@ -5,6 +5,7 @@ import { createTokenAttributes } from './migrations/0003-token-attributes.ts';
 import { createActivations } from './migrations/0004-activations.ts';
 import { createIdempotency } from './migrations/0005-idempotency.ts';
 import { createUsageTables } from './migrations/0006-usage.ts';
+import { createAuditChain } from './migrations/0007-audit-chain.ts';
 import { createRetirementsTable } from './migrations/0010-retirements.ts';
 import { builder, type Statement } from './schema.ts';
 
@@ -17,6 +18,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0004-activations', statements: createActivations(builder) },
   { name: '0005-idempotency', statements: createIdempotency(builder) },
   { name: '0006-usage', statements: createUsageTables(builder) },
+  { name: '0007-audit-chain', statements: createAuditChain(builder) },
   { name: '0010-retirements', statements: createRetirementsTable(builder) },
 ];
 

@@ -101,7 +101,7 @@ export type TokenUsesTable = {
   route: string;
 };
 
-/** Written once, never changed. */
+/** Written and sealed in one transaction, never changed after. */
 export type AuditTable = {
   /** `aud_` and a ULID. */
   id: string;
@@ -111,6 +111,18 @@ export type AuditTable = {
   subject: string;
   /** JSON: an object. */
   detail: string;
+  /** Its place in the chain, from 1; null: it has none. */
+  seq: number | null;
+  /** HMAC-SHA256 in lower-case hex over the mac of the row before and this row. */
+  mac: string | null;
+};
+
+/** What must never be a token again: one row for each id, digest, bcrypt hash and external id that was purged. */
+export type PurgedTokensTable = {
+  /** `id:tok_…`, `digest:…`, `bcrypt:…`, `external_id:TYPE:…` */
+  mark: string;
+  /** The audit row of its purge. */
+  purge: string;
 };
 
 /** One row a token, attribute and value: what `attributes` of its row says, made searchable. */
@@ -138,6 +150,7 @@ export type Schema = {
   usage: UsageTable;
   token_uses: TokenUsesTable;
   audit: AuditTable;
+  purged_tokens: PurgedTokensTable;
   idempotency: IdempotencyTable;
   retirements: RetirementsTable;
 };

@@ -79,6 +79,18 @@ export class TokenDigests {
   }
 
   /**
+   * A digest as a store with the same peppers kept it: under one of them, or, where the type still looks for those, under none.
+   *
+   * @throws TypeError for another shape, or a type without peppers.
+   */
+  ofKept({ name, format, hash }: TokenType, digest: string): string {
+    if (hash.use !== 'sha256' || hash.pepper === undefined)
+      throw new TypeError(`tokens of type ${name} are kept without a pepper`);
+    if (!/^[0-9a-f]{64}$/.test(digest)) throw new TypeError('not a digest in hex');
+    return format === 'id_pipe_random' ? RANDOM_PART + digest : digest;
+  }
+
+  /**
    * The questions that find a token's row, to be asked in order until one is answered.
    *
    * @throws StoreFault if a type's peppers are unknown here: we cannot tell.

@@ -21,26 +21,46 @@ export function importRow(token: ImportedToken, id: string, now: number, digests
   if (isPiped && !isPipeId(token.externalId ?? ''))
     throw new TypeError('not an id that a token can begin with');
   const secret = secretOf(token.type, token.hash, digests);
-  return rowOf({
+  const { life } = token;
+  const row = rowOf({
     ...token,
     id,
     type: token.type.name,
-    preview: previewOf(token.type, isPiped ? `${token.externalId}|` : (secret.lookup ?? '')),
+    preview: token.preview ?? previewOf(token.type, isPiped ? `${token.externalId}|` : (secret.lookup ?? '')),
     secret,
     createdAt: token.createdAt ?? now,
   });
+  if (life === undefined) return row;
+  return {
+    ...row,
+    last_used_at: life.lastUsedAt,
+    retire_at: life.retireAt,
+    disabled_at: life.disabledAt,
+    revoked_at: life.revokedAt,
+    revoked_by: life.revokedAt === null ? null : token.createdBy,
+    revoked_reason: life.revokedAt === null ? null : life.revokedReason,
+  };
 }
 
 function secretOf(type: TokenType, hash: ImportedToken['hash'], digests: TokenDigests): SecretColumns {
-  if ('sha256' in hash) {
-    const digest = hash.sha256.toLowerCase();
-    if (!SHA256_HEX.test(digest)) throw new TypeError('not a SHA-256 in hex');
-    return { digest: digests.ofImported(type, digest), bcrypt: null, lookup: null };
+  if ('digest' in hash) return { digest: digests.ofKept(type, hash.digest), bcrypt: null, lookup: null };
+  if (!('bcrypt' in hash)) {
+    return { digest: digests.ofImported(type, hexOf(hash.sha256)), bcrypt: null, lookup: null };
   }
   if (!BCRYPT.test(hash.bcrypt)) throw new TypeError('not a bcrypt hash of the kinds $2a$, $2b$ or $2y$');
   if (type.hash.use !== 'bcrypt') throw new TypeError(`tokens of type ${type.name} are not kept as bcrypt`);
   if (hash.lookup.length !== type.hash.lookupChars) {
     throw new TypeError(`lookup must be the token's first ${type.hash.lookupChars} characters`);
   }
-  return { digest: null, bcrypt: hash.bcrypt, lookup: hash.lookup };
+  if (hash.sha256 !== undefined && !type.hash.thenSha256) {
+    throw new TypeError(`tokens of type ${type.name} are kept as bcrypt alone`);
+  }
+  const digest = hash.sha256 === undefined ? null : digests.ofImported(type, hexOf(hash.sha256));
+  return { digest, bcrypt: hash.bcrypt, lookup: hash.lookup };
+}
+
+function hexOf(sha256: string): string {
+  const digest = sha256.toLowerCase();
+  if (!SHA256_HEX.test(digest)) throw new TypeError('not a SHA-256 in hex');
+  return digest;
 }

@@ -26,6 +26,8 @@ export type LearningRooms = {
   readonly digests: TokenDigests;
   /** What a token stands for in the database now. */
   readonly find: (plaintext: string, types: readonly TokenType[]) => Eventually<TokenRecord | null>;
+  /** Whether a token with its secret or external id was purged here. */
+  readonly wasPurged: (row: TokensTable) => Promise<boolean>;
   readonly write: Write;
   /** `write`, and no two of these batches at a time: what ends tokens must see those that another is about to make. */
   readonly writeAlone: Write;
@@ -46,6 +48,8 @@ async function learn(rooms: LearningRooms, token: LearnedToken): Promise<Learned
   const known = await rooms.find(plaintext, [type]);
   if (known !== null) return { kind: 'known', record: known };
   const row = learnedRow(rooms, token);
+  // In this order: a purge between the two has left its mark by now.
+  if (await rooms.wasPurged(row)) return { kind: 'taken' };
   const end =
     insteadOf === null ? null : endOf(rooms, { ...token, attributes: insteadOf, by: token.createdBy });
   const write = end === null ? rooms.write : rooms.writeAlone;

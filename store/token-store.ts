@@ -16,12 +16,16 @@ export type NewToken = {
 export type CreatedToken = { readonly record: TokenRecord; readonly plaintext: string };
 
 /**
- * A row brought from elsewhere: exactly one of `sha256` or `bcrypt`. `sha256` is hex, of the whole token
- * or, for `<id>|<random>`, of what follows the first `|`; the external id is then the id, and never null.
+ * A row brought from elsewhere. `sha256` is hex, of the whole token or, for `<id>|<random>`, of what follows the first `|`; the
+ * external id is then the id, and never null. Beside `bcrypt`, it is of a token that was found since. `digest`: as a store with the same
+ * peppers kept it.
  */
 export type ImportedToken = {
   readonly type: TokenType;
-  readonly hash: { readonly sha256: string } | { readonly bcrypt: string; readonly lookup: string };
+  readonly hash:
+    | { readonly sha256: string }
+    | { readonly digest: string }
+    | { readonly bcrypt: string; readonly lookup: string; readonly sha256?: string };
   readonly externalId: string | null;
   readonly label: string;
   readonly scopes: readonly string[];
@@ -30,6 +34,19 @@ export type ImportedToken = {
   readonly createdAt: number | null;
   readonly expiresAt: number | null;
   readonly createdBy: string;
+  /** What people recognise it by; absent: as much of its beginning as is known. */
+  readonly preview?: string;
+  /** What has happened to it since; absent: nothing. */
+  readonly life?: ImportedLife;
+};
+
+/** Times are Unix ms; null: never. */
+export type ImportedLife = {
+  readonly lastUsedAt: number | null;
+  readonly retireAt: number | null;
+  readonly disabledAt: number | null;
+  readonly revokedAt: number | null;
+  readonly revokedReason: string | null;
 };
 
 /** Of a token that is there: what is absent stays. Times are Unix ms. */
@@ -84,6 +101,29 @@ export type Ending = {
   readonly attributes: ReadonlyMap<string, AttributeValue>;
   readonly by: string;
   readonly reason: string;
+};
+
+/** Tokens that were revoked, expired or retired before; never one that lives. */
+export type TokenPurge = {
+  /** Unix ms. */
+  readonly endedBeforeMs: number;
+  /** Types whose tokens stay. */
+  readonly but: readonly string[];
+  readonly by: string;
+};
+
+/** Tokens that have all of these; null: of any type. */
+export type ExportFilter = {
+  readonly type: string | null;
+  readonly attributes: ReadonlyMap<string, AttributeValue>;
+};
+
+/** A record, and what is kept to find it by: never the token, and nothing to make one of. */
+export type KeptToken = {
+  readonly record: TokenRecord;
+  readonly digest: string | null;
+  readonly bcrypt: string | null;
+  readonly lookup: string | null;
 };
 
 export type ListFilter = {
@@ -165,8 +205,17 @@ export interface TokenStore {
   /** Revokes all that are not revoked yet, the disabled and the expired too, and says how many. As durable as a revoke. */
   endAll(ending: Ending): Promise<number>;
 
-  /** Commits in chunks of 500 at most. A row whose digest or external id exists is skipped. */
+  /** Commits in chunks of 500 at most. A row whose digest or external id exists, or was purged, is skipped. */
   import(rows: readonly ImportedToken[]): Promise<{ imported: number; skipped: number }>;
+
+  /**
+   * Removes them for good, in chunks of 500 at most, with their attributes, their usage and their own pins; audit rows stay. None of
+   * them can be imported or learned again. @returns how many. @throws StoreFault; chunks before it are gone.
+   */
+  purge(purge: TokenPurge): Promise<number>;
+
+  /** Every token there is, page by page. @throws StoreFault */
+  kept(filter: ExportFilter): AsyncIterable<readonly KeptToken[]>;
 
   /** Notes a use; coalesced, forward-only, flushed every few seconds. No I/O here. */
   touch(id: string, atMs: number): void;

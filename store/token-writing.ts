@@ -6,6 +6,8 @@ import type { Change } from './schema.ts';
 import { fillAttributes } from './token-attributes.ts';
 import { auditCreated, auditRevoked } from './token-audit.ts';
 import { createTokenChanges } from './token-changes.ts';
+import { purgeTokens } from './token-purge.ts';
+import type { TokenReads } from './token-reads.ts';
 import { type RecordRow, recordOf } from './token-rows.ts';
 import type { CreatedToken, NewToken, TokenStore } from './token-store.ts';
 import { insertToken, markRevoked, selectRecord } from './token-writes.ts';
@@ -13,7 +15,7 @@ import type { StatementResult } from './writer-thread.ts';
 
 export type TokenWrites = Pick<
   TokenStore,
-  'create' | 'revoke' | 'rotate' | 'regenerate' | 'update' | 'disable' | 'enable'
+  'create' | 'revoke' | 'rotate' | 'regenerate' | 'update' | 'disable' | 'enable' | 'purge'
 >;
 
 type Write = (batch: readonly Change[]) => Promise<readonly StatementResult[]>;
@@ -22,6 +24,7 @@ export type WritingRooms = {
   /** Unix ms. */
   readonly now: () => number;
   readonly auditRow: AuditRows;
+  readonly reads: Pick<TokenReads, 'rows'>;
   /** All of the batch in one transaction, or none. */
   readonly write: Write;
   /** `write`, and no two of these at a time, whatever process they are from. */
@@ -31,11 +34,12 @@ export type WritingRooms = {
 };
 
 export function createTokenWrites(rooms: WritingRooms): TokenWrites {
-  const { now, auditRow, writeAlone, make } = rooms;
+  const { now, auditRow, reads, writeAlone, make } = rooms;
   return {
     create: (token) => create(rooms, token),
     revoke: (id, by, reason) => revoke(rooms, id, by, reason),
     ...createTokenChanges({ now, auditRow, write: writeAlone, make }),
+    purge: (purge) => purgeTokens({ auditRow, reads, write: writeAlone }, purge),
   };
 }
 

@@ -1,7 +1,10 @@
 /** Tokens in one PostgreSQL primary: each request's row is read after the request came, for many requests at once. */
+import type { KeyObject } from 'node:crypto';
 import { sql } from 'kysely';
 import { createPostgresAudit } from './audit-postgres.ts';
 import { createAuditRows } from './audit-rows.ts';
+import { sealedLink } from './audit-seal-postgres.ts';
+import { createAuditTrail } from './audit-trail.ts';
 import { StoreFault } from './fault.ts';
 import { createKnownTokens } from './known-tokens.ts';
 import { createPostgresPins } from './pins-postgres.ts';
@@ -39,7 +42,8 @@ const ALONE_HERE = { inFlightMax: 1, waitingMax: 100, waitMs: 2_000 };
 
 export function createPostgresTokens(options: PostgresTokensOptions): OpenTokens {
   const { now, serveKnownForMs } = options;
-  const link = options.readonly === true ? readOnly(options.link) : options.link;
+  const keys = options.auditKeys ?? none;
+  const link = options.readonly === true ? readOnly(options.link) : sealed(options.link, keys(), now);
   const known = serveKnownForMs === null ? null : createKnownTokens(serveKnownForMs);
   const rowOf = createAuditRows(now);
   const database = { link, now, rowOf };
@@ -58,6 +62,7 @@ export function createPostgresTokens(options: PostgresTokensOptions): OpenTokens
     writeAlone: inLineFor(TOKENS_ALONE),
   };
   const rehearse = (batch: readonly Change[]) => link.rehearse(batch.map(postgresStatement));
+  const audit = createPostgresAudit(database);
 
   return new Tokens(options, {
     known,
@@ -66,10 +71,11 @@ export function createPostgresTokens(options: PostgresTokensOptions): OpenTokens
       write: rehearse,
       pins: createPostgresPins({ ...database, link: dryLink(link) }),
       probes: createProbes({ ...rooms, write: rehearse, writeAlone: rehearse }),
+      audit: { ...audit, ...createAuditTrail({ ...rooms, keys, write: rehearse }) },
     },
     pins: createPostgresPins(database),
     probes: createProbes({ ...rooms, writeAlone: inLineFor(PROBES_ALONE) }),
-    audit: createPostgresAudit(database),
+    audit: { ...audit, ...createAuditTrail({ ...rooms, keys }) },
     usage: createUsage(rooms),
     retirements: createRetirements(rooms),
     writeUses: async (uses) => {
@@ -86,6 +92,12 @@ export function createPostgresTokens(options: PostgresTokensOptions): OpenTokens
     },
     close: () => link.close(),
   });
+}
+
+const none = (): readonly KeyObject[] => [];
+
+function sealed(link: PostgresLink, [key]: readonly KeyObject[], now: () => number): PostgresLink {
+  return key === undefined ? link : sealedLink(link, key, now);
 }
 
 function dryLink(link: PostgresLink): PostgresLink {

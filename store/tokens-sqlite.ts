@@ -2,6 +2,7 @@
 import type { TokenRecord } from '../policy/token-types.ts';
 import { createAuditRows } from './audit-rows.ts';
 import { openSqliteAudit } from './audit-sqlite.ts';
+import { createAuditTrail } from './audit-trail.ts';
 import { type Connection, createIfMissing, inspectDatabase, openReader, openReadonly } from './database.ts';
 import type { Eventually } from './eventually.ts';
 import { StoreFault } from './fault.ts';
@@ -43,7 +44,8 @@ export async function openSqliteTokens(options: SqliteTokensOptions): Promise<Sq
   inspectDatabase(path);
   if (options.readonly === true) return openOn(options, openReadonly(path), READ_ONLY_WRITER);
 
-  const writer = await openWriter(path, options.lockWaitMs ?? LOCK_WAIT_MS);
+  const [key = null] = options.auditKeys?.() ?? [];
+  const writer = await openWriter(path, options.lockWaitMs ?? LOCK_WAIT_MS, key);
   try {
     return openOn(options, openReader(path), writer);
   } catch (error) {
@@ -61,7 +63,7 @@ const READ_ONLY_WRITER: Writer = {
 };
 
 function openOn(options: SqliteTokensOptions, connection: Connection, writer: Writer): SqliteTokenStore {
-  return new SqliteTokens(options, databaseOf(options.now, connection, writer, watchSameFile(options.path)));
+  return new SqliteTokens(options, databaseOf(options, connection, writer, watchSameFile(options.path)));
 }
 
 type SqliteDatabase = TokensDatabase & { readonly pins: SqlitePinStore };
@@ -88,7 +90,7 @@ class SqliteTokens extends Tokens implements SqliteTokenStore {
 }
 
 function databaseOf(
-  now: () => number,
+  { now, auditKeys: keys = () => [] }: SqliteTokensOptions,
   connection: Connection,
   writer: Writer,
   file: SameFile,
@@ -119,11 +121,13 @@ function databaseOf(
   // SQLite lets one write at a time.
   const rooms = { now, auditRow: rowOf, reads, write: writeChanges, writeAlone: writeChanges };
   const rehearseChanges = (batch: readonly Change[]) => rehearse(batch.map(statementOf));
+  const audit = openSqliteAudit(link);
   return {
     dry: {
       write: rehearseChanges,
       pins: openSqlitePins({ ...link, write: rehearse }),
       probes: createProbes({ ...rooms, write: rehearseChanges, writeAlone: rehearseChanges }),
+      audit: { ...audit, ...createAuditTrail({ ...rooms, keys, write: rehearseChanges }) },
     },
     ...rooms,
     known: null,
@@ -131,7 +135,7 @@ function databaseOf(
     probes: createProbes(rooms),
     usage: createUsage(rooms),
     retirements: createRetirements(rooms),
-    audit: openSqliteAudit(link),
+    audit: { ...audit, ...createAuditTrail({ ...rooms, keys }) },
 
     health() {
       try {

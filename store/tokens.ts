@@ -1,4 +1,5 @@
 /** What a token store does on any database: mints, finds, revokes, imports. The database's own part is handed to it. */
+import type { KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { TokenRecord, TokenType } from '../policy/token-types.ts';
 import { BcryptLookup, type BcryptMatch } from './bcrypt-lookup.ts';
@@ -24,12 +25,21 @@ import {
   recognise,
   TokenDigests,
 } from './token-digests.ts';
+import { keptTokens } from './token-export.ts';
 import { importRow } from './token-import.ts';
 import { createTokenLearning, type TokenLearning } from './token-learning.ts';
 import { createOnce } from './token-once.ts';
+import { dropPurged, selectPurged } from './token-purge.ts';
 import type { TokenReads } from './token-reads.ts';
 import { type RecordRow, recordIfOf, recordOf } from './token-rows.ts';
-import type { ImportedToken, ListFilter, TokenPage, TokenStore } from './token-store.ts';
+import type {
+  ExportFilter,
+  ImportedToken,
+  KeptToken,
+  ListFilter,
+  TokenPage,
+  TokenStore,
+} from './token-store.ts';
 import { insertTokensIfNew, markUsed, replaceDigest, writeDigest } from './token-writes.ts';
 import { createTokenWrites, type TokenWrites } from './token-writing.ts';
 import type { TokensDatabase, Uses } from './tokens-database.ts';
@@ -53,6 +63,11 @@ export type TokensOptions = {
   readonly verifier?: VerifierOptions;
   /** Of every type whose hash rule names peppers: without them its tokens can be neither found nor made. */
   readonly peppers?: Peppers;
+  /**
+   * What audit rows are sealed with: the first seals, all of them are tried where the chain is judged. Asked when it is opened to write,
+   * and when the chain is judged. Absent or empty: rows are written unsealed. @throws DatabaseRefused where they cannot be read.
+   */
+  readonly auditKeys?: () => readonly KeyObject[];
 };
 
 /** The same changes, done and undone in a transaction of their own: they answer what would be, and leave nothing. */
@@ -60,6 +75,7 @@ export type DryStore = {
   readonly tokens: TokenWrites;
   readonly pins: Companions['pins'];
   readonly probes: Companions['probes'];
+  readonly audit: Companions['audit'];
 };
 
 export interface OpenTokens extends TokenStore, Companions {
@@ -89,6 +105,7 @@ export class Tokens implements OpenTokens {
   readonly update: TokenWrites['update'];
   readonly disable: TokenWrites['disable'];
   readonly enable: TokenWrites['enable'];
+  readonly purge: TokenWrites['purge'];
   readonly dry: DryStore;
   readonly once: OnceStore;
   readonly learn: TokenLearning['learn'];
@@ -132,7 +149,7 @@ export class Tokens implements OpenTokens {
       newSecret: createSecretMaker({ reads, verifier: this.#verifier, digests: this.#digests }),
       now: options.now,
     });
-    const writing = { now: options.now, auditRow, write, writeAlone, make: this.#make };
+    const writing = { now: options.now, auditRow, reads, write, writeAlone, make: this.#make };
     ({
       create: this.create,
       revoke: this.revoke,
@@ -141,10 +158,11 @@ export class Tokens implements OpenTokens {
       update: this.update,
       disable: this.disable,
       enable: this.enable,
+      purge: this.purge,
     } = createTokenWrites(writing));
-    const { write: rehearse, pins, probes } = dry;
+    const { write: rehearse, pins, probes, audit } = dry;
     const tokens = createTokenWrites({ ...writing, write: rehearse, writeAlone: rehearse });
-    this.dry = { tokens, pins, probes };
+    this.dry = { tokens, pins, probes, audit };
     this.once = createOnce(writing, reads);
     ({ learn: this.learn, endAll: this.endAll } = createTokenLearning({
       now: options.now,
@@ -152,6 +170,7 @@ export class Tokens implements OpenTokens {
       auditRow,
       digests: this.#digests,
       find: (plaintext, types) => this.#find(plaintext, this.#keyedDigest(plaintext), types),
+      wasPurged: async (row) => (await reads.rows<{ purged: number }>(selectPurged(row)))[0]?.purged === 1,
       write,
       writeAlone,
     }));
@@ -278,10 +297,16 @@ export class Tokens implements OpenTokens {
     for (const chunk of chunksOf(made)) {
       const audit = auditImported(this.#database.auditRow, chunk);
       const inserts = insertTokensIfNew(chunk);
-      const results = await this.#database.write([...inserts, audit, ...fillAttributes(chunk)]);
+      const batch = [...inserts, dropPurged(chunk), audit, ...fillAttributes(chunk)];
+      const results = await this.#database.write(batch);
       for (const { changes } of results.slice(0, inserts.length)) imported += changes;
+      imported -= results[inserts.length]?.changes ?? 0;
     }
     return { imported, skipped: rows.length - imported };
+  }
+
+  kept(filter: ExportFilter): AsyncIterable<readonly KeptToken[]> {
+    return keptTokens(this.#reads, filter);
   }
 
   touch(id: string, atMs: number): void {

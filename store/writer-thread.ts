@@ -1,6 +1,8 @@
 /** The one thread that writes: applies missing migrations, then runs each batch in a transaction of its own. */
+import type { KeyObject } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
+import { beginChain, sealRows } from './audit-seal-sqlite.ts';
 import type { Migration } from './migrations.ts';
 import type { Statement } from './schema.ts';
 
@@ -10,6 +12,8 @@ export type WriterSetup = {
   readonly migrations: readonly Migration[];
   /** How long a start may wait for another process's migration. */
   readonly openBusyTimeoutMs: number;
+  /** Seals audit rows; null: nothing does. */
+  readonly auditKey: KeyObject | null;
 };
 
 /** `deadlineNs` is on the monotonic clock, which threads share: a batch still waiting then is not begun. */
@@ -78,6 +82,10 @@ function open(setup: WriterSetup, report: (message: WriterReport) => void): Data
     connection.pragma('journal_mode = WAL');
     connection.pragma('synchronous = FULL');
     migrate(setup, connection);
+    if (setup.auditKey !== null) {
+      beginChain(connection, setup.auditKey);
+      sealRows(connection, setup.auditKey);
+    }
     return connection;
   } catch (error) {
     report({ kind: 'failed_to_open', ...describe(error) });

@@ -1,4 +1,5 @@
 /** The event loop's side of the writer thread: hands it batches and waits; it never touches the file itself. */
+import type { KeyObject } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import { newerSchema, refusalFor } from './database.ts';
 import { StoreFault } from './fault.ts';
@@ -31,14 +32,20 @@ const OPEN_BUSY_TIMEOUT_MS = 5_000;
  * Starts the thread and waits until the schema is up to date.
  *
  * @param lockWaitMs how long a batch may wait for other writers before it fails.
+ * @param auditKey seals audit rows; null: nothing does.
  * @throws DatabaseRefused
  */
-export async function openWriter(path: string, lockWaitMs: number): Promise<Writer> {
+export async function openWriter(
+  path: string,
+  lockWaitMs: number,
+  auditKey: KeyObject | null = null,
+): Promise<Writer> {
   const setup: WriterSetup = {
     path,
     ledger: LEDGER,
     migrations: MIGRATIONS,
     openBusyTimeoutMs: OPEN_BUSY_TIMEOUT_MS,
+    auditKey,
   };
   const worker = new Worker(new URL('./writer-thread.ts', import.meta.url), {
     workerData: setup,

@@ -48,7 +48,7 @@ export async function writeBootstrapToken(
   }
 }
 
-/** Rows of tokens are never deleted. */
+/** Rows of admin tokens are never deleted. */
 async function isFirst(store: Store): Promise<boolean> {
   return (await store.list({ type: adminTypeName, limit: 1 })).tokens.length === 0;
 }

@@ -1,4 +1,4 @@
-/** `postern audit list`: who changed what, oldest first. */
+/** `postern audit list`: who changed what, oldest first; and what keeps that true and short. */
 import type { Command } from 'commander';
 import {
   configOption,
@@ -11,6 +11,7 @@ import {
   visible,
 } from './cli-shell.ts';
 import { atDesk } from './cli-store.ts';
+import { addAuditUpkeep } from './cli-upkeep.ts';
 import { listAudit } from './operations-pin.ts';
 import { auditView } from './pin-view.ts';
 
@@ -23,7 +24,7 @@ type ListOptions = {
 };
 
 export function addAudit(program: Command, shell: Shell): void {
-  const audit = program.command('audit').description('read who changed what');
+  const audit = program.command('audit').description('read, verify and shorten who changed what');
   audit
     .command('list')
     .description('changes, oldest first')
@@ -33,6 +34,7 @@ export function addAudit(program: Command, shell: Shell): void {
     .option('--after <cursor>', 'go on after the `next` of the page before')
     .option('--json', 'print {"entries","next"}')
     .action((options: ListOptions) => list(options, shell));
+  addAuditUpkeep(audit, shell);
 }
 
 async function list(options: ListOptions, shell: Shell): Promise<void> {

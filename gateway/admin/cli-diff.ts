@@ -62,8 +62,9 @@ function settingChanges(old: LoadedConfig, next: LoadedConfig): readonly Change[
     admin,
     ...named(upstreams),
   });
-  const hidden = ({ store, redis, signingKeys }: LoadedConfig) => ({
+  const hidden = ({ store, audit, redis, signingKeys }: LoadedConfig) => ({
     store,
+    audit,
     redis,
     'signing keys': signingKeys.map(publicHalf),
   });

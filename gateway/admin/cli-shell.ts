@@ -26,6 +26,8 @@ export type Shell = {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+  /** Resolves when `out` takes more. Absent: it always does. */
+  readonly drained?: () => void | Promise<void>;
   /** Whether `out` is a terminal that shows colours. */
   readonly colours: boolean;
   /** Absent: nobody sits there. */

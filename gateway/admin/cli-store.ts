@@ -3,10 +3,11 @@ import { existsSync } from 'node:fs';
 import { withAdminType } from '../../policy/admin-type.ts';
 import { StoreFault } from '../../store/fault.ts';
 import { DatabaseRefused } from '../../store/refused.ts';
+import type { OpenTokens } from '../../store/tokens.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { openStore } from '../open-store.ts';
 import { CommandFailed, exitCodes, type Shell } from './cli-shell.ts';
-import type { Desk } from './operations.ts';
+import type { Desk, DeskTokens } from './operations.ts';
 
 /**
  * `read`: changes nothing. `change`: writes to what is there. `create`: makes the database where
@@ -15,7 +16,7 @@ import type { Desk } from './operations.ts';
 export type Access = 'read' | 'change' | 'create';
 
 /**
- * Hands an open desk to `work` and closes it after. `by` is who acts, for the audit.
+ * Hands an open desk to `work` and closes it after. `by` is who acts, for the audit. Dry, changes are told and undone.
  *
  * @returns null where there is no database yet, and `access` does not make one.
  * @throws CommandFailed `refused` where the database cannot be used.
@@ -26,18 +27,22 @@ export async function atDesk<T>(
   shell: Shell,
   work: (desk: Desk) => T | Promise<T>,
   by = 'cli',
+  isDry = false,
 ): Promise<T | null> {
-  const { store, peppers, triggerSigners } = config;
+  const { store, audit: sealing, peppers, triggerSigners } = config;
   const policy = withAdminType(config.policy);
   const isFile = 'path' in store;
   if (isFile && access !== 'create' && !existsSync(store.path)) return null;
   try {
-    const tokens = await openStore(store, { peppers, now: shell.now, readonly: access === 'read' });
+    const { now } = shell;
+    const readonly = access === 'read';
+    const tokens = await openStore(store, { peppers, audit: sealing, now, readonly });
     try {
-      const { pins, probes, audit, usage } = tokens;
-      const { now } = shell;
+      const { usage } = tokens;
+      const { pins, probes, audit } = isDry ? tokens.dry : tokens;
       const actor = { by, holds: null };
-      return await work({ policy, triggerSigners, tokens, pins, probes, audit, usage, now, ...actor });
+      const desk = { policy, triggerSigners, pins, probes, audit, usage, now, ...actor };
+      return await work({ ...desk, tokens: isDry ? dryTokens(tokens) : tokens });
     } finally {
       await tokens.close();
     }
@@ -49,4 +54,15 @@ export async function atDesk<T>(
     }
     throw error;
   }
+}
+
+function dryTokens(tokens: OpenTokens): DeskTokens {
+  return {
+    find: (plaintext, types) => tokens.find(plaintext, types),
+    byId: (id) => tokens.byId(id),
+    list: (filter) => tokens.list(filter),
+    kept: (filter) => tokens.kept(filter),
+    import: () => Promise.reject(new Error('an import has no dry run')),
+    ...tokens.dry.tokens,
+  };
 }

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { attributesOfPairs, typeNamed } from '../../policy/token-input.ts';
 import { storeName } from '../config/store-settings.ts';
+import { addExport } from './cli-export.ts';
 import { addImport } from './cli-import.ts';
 import {
   allowed,
@@ -19,6 +20,7 @@ import {
 } from './cli-shell.ts';
 import { atDesk } from './cli-store.ts';
 import { addTokenLife } from './cli-token-life.ts';
+import { addTokenPurge } from './cli-upkeep.ts';
 import { createToken, listTokens, revokeToken, showToken, unknownToken } from './operations.ts';
 import { listTokensOf } from './operations-life.ts';
 import { secretView, type TokenView, viewOf } from './token-view.ts';
@@ -45,7 +47,9 @@ type ListOptions = Common & {
 const none: readonly string[] = [];
 
 export function addToken(program: Command, shell: Shell): void {
-  const token = program.command('token').description('create, list, change, end and import tokens');
+  const token = program
+    .command('token')
+    .description('create, list, change, end, purge, import and export tokens');
   token
     .command('create')
     .description('make a token; its text is printed once, and kept nowhere')
@@ -90,7 +94,9 @@ export function addToken(program: Command, shell: Shell): void {
     .option('--json', 'print the record')
     .action((id: string, options: Common & { reason?: string }) => revoke(id, options, shell));
   addTokenLife(token, shell);
+  addTokenPurge(token, shell);
   addImport(token, shell);
+  addExport(token, shell);
 }
 
 async function create(options: CreateOptions, shell: Shell): Promise<void> {

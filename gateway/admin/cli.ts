@@ -1,4 +1,5 @@
 /** The terminal face: `postern COMMAND`. Reads words and words answers; what is done is done elsewhere. */
+import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import { Command, CommanderError } from 'commander';
 import { formatProblem } from '../config/problems.ts';
@@ -96,6 +97,9 @@ export async function main(): Promise<void> {
     env: process.env,
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
+    drained: async () => {
+      if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
+    },
     colours: process.stdout.isTTY === true && !process.env.NO_COLOR,
     terminal: {
       out: process.stdout.isTTY === true,

@@ -23,12 +23,12 @@ export function deskOf(
   { record, scopes }: Operator,
   manner: Manner,
 ): Desk {
-  const { pins, probes } = manner === 'dry' ? tokens.dry : tokens;
+  const { pins, probes, audit } = manner === 'dry' ? tokens.dry : tokens;
   return {
     tokens: deskTokens(tokens, writesOf(tokens, manner)),
     pins,
     probes,
-    audit: tokens.audit,
+    audit,
     usage: tokens.usage,
     now,
     policy: withAdminType(policy),
@@ -40,8 +40,8 @@ export function deskOf(
 
 function writesOf(tokens: OpenTokens, manner: Manner): TokenWrites {
   if (manner === 'dry') return tokens.dry.tokens;
-  const { create, revoke, rotate, regenerate, update, disable, enable } = tokens;
-  const plain = { create, revoke, rotate, regenerate, update, disable, enable };
+  const { create, revoke, rotate, regenerate, update, disable, enable, purge } = tokens;
+  const plain = { create, revoke, rotate, regenerate, update, disable, enable, purge };
   return manner === 'for_good' ? plain : { ...plain, ...tokens.once.writes(manner) };
 }
 
@@ -50,6 +50,7 @@ function deskTokens(tokens: OpenTokens, writes: TokenWrites): DeskTokens {
     find: (plaintext, types) => tokens.find(plaintext, types),
     byId: (id) => tokens.byId(id),
     list: (filter) => tokens.list(filter),
+    kept: (filter) => tokens.kept(filter),
     import: (rows) => tokens.import(rows),
     ...writes,
   };

@@ -6,6 +6,7 @@ import { probeRoutes } from './http-probes.ts';
 import { type AdminRoute, matchPath, segmentsOf } from './http-route.ts';
 import { tailRoutes } from './http-tail.ts';
 import { tokenRoutes } from './http-tokens.ts';
+import { upkeepRoutes } from './http-upkeep.ts';
 import { usageRoutes } from './http-usage.ts';
 
 /** Open to whoever reaches the listener: it says nothing of this config, and is the same for everybody. */
@@ -18,6 +19,7 @@ export const adminRoutes: readonly AdminRoute[] = [
   ...configRoutes,
   ...usageRoutes,
   ...tailRoutes,
+  ...upkeepRoutes,
 ];
 
 export type Found =

@@ -19,15 +19,20 @@ import type { ImportedToken } from '../../store/token-store.ts';
 /** The dearest hash the config lets a type have: a dearer one would hold a thread for seconds. */
 const bcryptCostMax = 14;
 
+const digits = v.pipe(
+  v.string('64 hex digits'),
+  v.regex(/^[0-9a-fA-F]{64}$/, '64 hex digits'),
+  v.toLowerCase(),
+);
+
 const texts = v.array(v.string('a list of texts'), 'a list of texts');
 
 /** Each message says what was expected; what was found is never repeated. */
 const rowSchema = v.object(
   {
     type: v.string('a token type'),
-    sha256: v.optional(
-      v.pipe(v.string('64 hex digits'), v.regex(/^[0-9a-fA-F]{64}$/, '64 hex digits'), v.toLowerCase()),
-    ),
+    sha256: v.optional(digits),
+    digest: v.optional(digits),
     bcrypt: v.optional(
       v.pipe(
         v.string('a bcrypt hash'),
@@ -39,6 +44,7 @@ const rowSchema = v.object(
     external_id: v.nullish(
       v.pipe(v.string('a text'), v.regex(/^[\x21-\x7e]{1,200}$/, '1 to 200 printable ASCII characters')),
     ),
+    preview: v.optional(v.string('the first characters of the token, and ...')),
     label: v.optional(v.string('a text'), 'imported'),
     scopes: v.optional(texts, []),
     attributes: v.optional(
@@ -46,11 +52,20 @@ const rowSchema = v.object(
       {},
     ),
     origins: v.optional(texts, []),
-    created_at: v.nullish(v.pipe(v.string('a time'), v.rawTransform(readTime))),
-    expires_at: v.nullish(v.pipe(v.string('a time'), v.rawTransform(readTime))),
+    created_at: time(),
+    expires_at: time(),
+    last_used_at: time(),
+    retire_at: time(),
+    disabled_at: time(),
+    revoked_at: time(),
+    revoked_reason: v.nullish(v.string('a text')),
   },
   'a JSON object',
 );
+
+function time() {
+  return v.nullish(v.pipe(v.string('a time'), v.rawTransform(readTime)));
+}
 
 type Row = v.InferOutput<typeof rowSchema>;
 
@@ -118,6 +133,12 @@ function tokenOf(type: TokenType, row: Row, externalId: string | null, by: strin
   if (!attributes.ok) return attributes;
   const origins = originsOf(row.origins);
   if (!origins.ok) return origins;
+  const { preview } = row;
+  if (preview !== undefined && !isPreview(type, preview)) {
+    return complain('preview is wrong', null, 'write the prefix, at most 4 characters more, and ...');
+  }
+  const reason = row.revoked_reason == null ? null : labelOf(row.revoked_reason);
+  if (reason?.ok === false) return complain('revoked_reason is wrong', null, reason.complaint.hint);
   return {
     ok: true,
     value: {
@@ -131,27 +152,72 @@ function tokenOf(type: TokenType, row: Row, externalId: string | null, by: strin
       createdAt: row.created_at ?? null,
       expiresAt: row.expires_at ?? null,
       createdBy: by,
+      ...(preview === undefined ? {} : { preview }),
+      life: {
+        lastUsedAt: row.last_used_at ?? null,
+        retireAt: row.retire_at ?? null,
+        disabledAt: row.disabled_at ?? null,
+        revokedAt: row.revoked_at ?? null,
+        revokedReason: reason?.value ?? null,
+      },
     },
   };
 }
 
-function hashOf(type: TokenType, { sha256, bcrypt, lookup }: Row): Checked<ImportedToken['hash']> {
-  if ((sha256 === undefined) === (bcrypt === undefined)) {
+/** As few of its characters as the store itself would show: a whole token is none. */
+function isPreview({ format, prefix, prefixes }: TokenType, preview: string): boolean {
+  if (format === 'id_pipe_random') return false;
+  return [prefix, ...prefixes].some(
+    (start) => preview.startsWith(start) && /^[\x21-\x7e]{0,4}\.\.\.$/.test(preview.slice(start.length)),
+  );
+}
+
+function hashOf(type: TokenType, row: Row): Checked<ImportedToken['hash']> {
+  const { sha256, digest, bcrypt, lookup } = row;
+  if (digest !== undefined && sha256 === undefined && bcrypt === undefined)
+    return keptOf(type, digest, lookup);
+  // Only where the store writes a digest beside the hash itself.
+  const mayHaveBoth = type.hash.use === 'bcrypt' && type.hash.thenSha256;
+  const isOne = (sha256 === undefined) !== (bcrypt === undefined) || (sha256 !== undefined && mayHaveBoth);
+  if (!isOne || digest !== undefined) {
     return complain('not exactly one of sha256 and bcrypt', null, 'write one of them');
   }
-  if (sha256 !== undefined) {
-    if (lookup !== undefined) return complain('lookup belongs to bcrypt', null, 'leave it out');
-    if (type.hash.use === 'sha256' && type.hash.pepper === 'always') {
-      const message = `tokens of type ${type.name} are never looked for without a pepper, and this one was kept without`;
-      return complain(
-        message,
-        null,
-        'write none at the end of hash.pepper, until each such token has been used once',
-      );
-    }
-    return { ok: true, value: { sha256 } };
+  if (bcrypt === undefined) return sha256Of(type, sha256 ?? '', lookup);
+  const found = bcryptOf(type, bcrypt, lookup);
+  if (!found.ok || sha256 === undefined) return found;
+  return { ok: true, value: { ...found.value, sha256 } };
+}
+
+/** As `token export` writes it, where the same peppers are. */
+function keptOf(type: TokenType, digest: string, lookup: string | undefined): Checked<ImportedToken['hash']> {
+  if (lookup !== undefined) return complain('lookup belongs to bcrypt', null, 'leave it out');
+  if (type.hash.use === 'sha256' && type.hash.pepper !== undefined) return { ok: true, value: { digest } };
+  return complain(`tokens of type ${type.name} are kept without a pepper`, null, 'write sha256');
+}
+
+function sha256Of(
+  type: TokenType,
+  sha256: string,
+  lookup: string | undefined,
+): Checked<ImportedToken['hash']> {
+  if (lookup !== undefined) return complain('lookup belongs to bcrypt', null, 'leave it out');
+  if (type.hash.use === 'sha256' && type.hash.pepper === 'always') {
+    const message = `tokens of type ${type.name} are never looked for without a pepper, and this one was kept without`;
+    return complain(
+      message,
+      null,
+      'write none at the end of hash.pepper, until each such token has been used once',
+    );
   }
-  if (type.hash.use !== 'bcrypt' || bcrypt === undefined) {
+  return { ok: true, value: { sha256 } };
+}
+
+function bcryptOf(
+  type: TokenType,
+  bcrypt: string,
+  lookup: string | undefined,
+): Checked<{ readonly bcrypt: string; readonly lookup: string }> {
+  if (type.hash.use !== 'bcrypt') {
     return complain(
       `tokens of type ${type.name} are not kept as bcrypt`,
       null,

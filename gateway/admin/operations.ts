@@ -33,7 +33,7 @@ import type { TriggerSigners } from '../trigger.ts';
 import { readImportRow } from './import-row.ts';
 
 /** What operations do to tokens; on a dry run the changes leave nothing. */
-export type DeskTokens = Pick<TokenStore, 'find' | 'byId' | 'list' | 'import'> & TokenWrites;
+export type DeskTokens = Pick<TokenStore, 'find' | 'byId' | 'list' | 'kept' | 'import'> & TokenWrites;
 
 /** What an operation works with. */
 export type Desk = {

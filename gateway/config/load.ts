@@ -112,7 +112,8 @@ function isIn(path: ConfigPath, lists: readonly ConfigProblem[]): boolean {
 
 /** Whether a key is about what only the gateway itself reaches: whoever revokes a token at night may lack it. */
 function isApart([section, , key, part]: ConfigPath, need: Need): boolean {
-  if (need === 'shapes' && (section === 'store' || (key === 'hash' && part === 'pepper'))) return true;
+  if (need === 'shapes' && (section === 'store' || section === 'audit')) return true;
+  if (need === 'shapes' && key === 'hash' && part === 'pepper') return true;
   if (section === 'token_types') return key === 'key' && need !== 'keys';
   return section === 'redis' || section === 'upstreams' || section === 'identity';
 }

@@ -20,6 +20,7 @@ import { policyEntries } from '../../policy/config-schema.ts';
 import type { Network } from '../../policy/types.ts';
 import { parseAddress } from './address.ts';
 import { adminSchema } from './admin-settings.ts';
+import { auditSchema } from './audit-settings.ts';
 
 const fromEnvironment = closed({ env: plain('The name of an environment variable; missing is an error.') });
 const fromElsewhere = v.pipe(
@@ -220,6 +221,7 @@ export const fileSchema = closed({
   ),
   admin: v.optional(adminSchema),
   store: v.optional(storeSchema, {}),
+  audit: v.optional(auditSchema),
   redis: v.optional(redisSchema),
   upstreams: v.optional(named('The services behind the gate.', upstreamSchema), {}),
   ...policyEntries,

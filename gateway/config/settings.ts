@@ -6,6 +6,7 @@ import type { Network } from '../../policy/types.ts';
 import type { TriggerKeys, TriggerSigners } from '../trigger.ts';
 import { type Address, formatAddress, parseUpstreamUrl, reachesListener } from './address.ts';
 import { type AdminSettings, adminFlaw } from './admin-settings.ts';
+import { type AuditSettings, resolveAudit } from './audit-settings.ts';
 import { type PepperSettings, resolvePeppers } from './peppers.ts';
 import type { FileConfig } from './schema.ts';
 import { resolveSigningKeys, type SigningKey } from './signing-keys.ts';
@@ -56,6 +57,7 @@ export type Settings = {
   /** null: there is no admin listener. */
   readonly admin: AdminSettings | null;
   readonly store: StoreSettings;
+  readonly audit: AuditSettings;
   readonly redis: RedisSettings | null;
   readonly upstreams: ReadonlyMap<string, UpstreamSettings>;
   /** Of the assertion; the first signs. Empty: there is none. */
@@ -101,6 +103,11 @@ export function resolveSettings(config: FileConfig, file: string, env: Environme
     health: config.health.address,
     admin: resolveAdmin(at),
     store,
+    audit: resolveAudit({
+      audit: config.audit,
+      errors: at.errors,
+      dereference: (path, reference) => dereference(at, path, reference),
+    }),
     redis: resolveRedis(at),
     upstreams: resolveUpstreams(at),
     signingKeys: resolveSigningKeys({ ...at, warnings, mayCreate: 'path' in store }),

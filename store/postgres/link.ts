@@ -275,7 +275,8 @@ class Link implements PostgresLink {
   }
 }
 
-async function runAll(batch: readonly Statement[], run: Run): Promise<readonly StatementResult[]> {
+/** In order, without those whose `ifChanged` does not hold. */
+export async function runAll(batch: readonly Statement[], run: Run): Promise<readonly StatementResult[]> {
   const results: StatementResult[] = [];
   for (const statement of batch) {
     const runs = statement.ifChanged !== true || results.some(({ changes }) => changes > 0);

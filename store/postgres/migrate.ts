@@ -10,6 +10,7 @@ import { createTokenAttributes } from './migrations/0003-token-attributes.ts';
 import { createActivations } from './migrations/0004-activations.ts';
 import { createIdempotency } from './migrations/0005-idempotency.ts';
 import { createUsageTables } from './migrations/0006-usage.ts';
+import { createAuditChain } from './migrations/0007-audit-chain.ts';
 import { createRetirementsTable } from './migrations/0010-retirements.ts';
 
 type Migration = { readonly name: string; readonly changes: readonly Change[] };
@@ -21,6 +22,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0004-activations', changes: createActivations(builder) },
   { name: '0005-idempotency', changes: createIdempotency(builder) },
   { name: '0006-usage', changes: createUsageTables(builder) },
+  { name: '0007-audit-chain', changes: createAuditChain(builder) },
   { name: '0010-retirements', changes: createRetirementsTable(builder) },
 ];
 

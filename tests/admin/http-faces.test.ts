@@ -95,6 +95,21 @@ test('pins and the audit are shown alike', async () => {
   both(await cli('audit list --subject project=prj_a'), await api('GET /v1/audit?subject=project%3Dprj_a'));
 });
 
+test('what is purged is told alike, and so is the chain', async () => {
+  const { cli, api, both } = await faces();
+  await cli('pin set app project=prj_a com.a');
+  await api('PUT /v1/pins/app/project%3Dprj_a', { value: 'com.a' });
+  for (const what of ['token', 'audit']) {
+    const path = `/v1/${what === 'token' ? 'tokens' : what}/purge`;
+    both(await cli(`${what} purge --before 30d`), await api(`POST ${path}`, { before: '30d' }));
+    both(await cli(`${what} purge --dry-run`), await api(`POST ${path}?dry_run=true`));
+  }
+  const [one, other] = [await cli('audit verify'), await api('GET /v1/audit/verify')];
+  const chain = { rows: 0, head: { seq: 0, mac: '' } };
+  both({ ...one, ...chain }, { ...other, ...chain });
+  expect([one.ok, one.rows]).toEqual([true, 1]);
+});
+
 test('probes are shown alike', async () => {
   const { cli, api, both } = await faces();
   const one = await cli(

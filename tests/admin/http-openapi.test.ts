@@ -140,6 +140,12 @@ describe('and so it is', () => {
 
   test('about the audit and the config', async () => {
     await check('GET /v1/audit', {}, { query: '?subject=project%3Dprj_a%2Fb&limit=1' });
+    const { head } = (await check('GET /v1/audit/verify', {})).json;
+    await check('GET /v1/audit/verify', {}, { query: `?head=${head.seq + 1}:${head.mac}` });
+    await check('GET /v1/audit/verify', {}, { query: '?head=1' });
+    await check('POST /v1/audit/purge', {}, { body: { before: '365d' } });
+    await check('POST /v1/audit/purge', {}, { body: { before: '1h' } });
+    await check('POST /v1/tokens/purge', {});
     await check('GET /v1/config/matrix', {});
     const body = { method: 'POST', path: '/events', as: 'project', attributes: { project: 'p' } };
     expect((await check('POST /v1/config/explain', {}, { body })).json.outcome).toBe('forward');

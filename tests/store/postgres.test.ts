@@ -33,6 +33,7 @@ describe('the schema', () => {
       '0004-activations',
       '0005-idempotency',
       '0006-usage',
+      '0007-audit-chain',
       '0010-retirements',
     ];
     expect(ledger).toEqual(names.map((name) => ({ name })));
