@@ -118,7 +118,7 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   const health = healthListener(() => readiness(gate, reloading), metrics);
   await listenOn(front, config.listen);
   await listenOn(health, config.health);
-  const admin = await openAdmin(config, tokens, gate, log);
+  const admin = await openAdmin(config, tokens, gate, { log, gateUrl: () => urlOf(front) });
   const stop = async (): Promise<void> => {
     await drain({ server: front, life, times: site.config.listen, log });
     gate.vigil.close();
@@ -218,8 +218,10 @@ function openGate(site: () => Site, parts: Parts): Gate {
   };
 }
 
-/** Bad admin tokens an address may send in a minute. */
+/** Bad admin tokens, or bad passwords, an address may send in a minute. */
 const adminFailures = { quota: 20, windowMs: 60_000 };
+/** Tries to sign in by one name, wherever they come from. */
+const signInTries = { quota: 10, windowMs: 60_000 };
 
 type OpenAdmin = {
   /** null: the config has no admin listener. */
@@ -232,7 +234,7 @@ async function openAdmin(
   { admin, store }: LoadedConfig,
   tokens: OpenTokens,
   { site, now, bug }: Gate,
-  log: Logger,
+  { log, gateUrl }: { readonly log: Logger; readonly gateUrl: () => string },
 ): Promise<OpenAdmin> {
   if (admin === null) return { server: null, bootstrapFile: null };
   const file = bootstrapFile(store);
@@ -243,7 +245,9 @@ async function openAdmin(
   const fault = ({ code, message: reason }: StoreFault, requestId: string): void =>
     log.error({ event: 'admin_store_fault', requestId, code, reason });
   const config = (): LoadedConfig => site().config;
-  const server = adminServer({ gatekeeper, tokens, now, config, hosts, fault, bug });
+  const tries = createFailureBudget(signInTries);
+  const parts = { gatekeeper, tokens, now, config, hosts, fault, bug };
+  const server = adminServer({ ...parts, tries, gate: gateUrl });
   await listenOn(server, admin);
   const isNew = file !== null && (await writeBootstrapToken(file, tokens, now(), warn));
   return { server, bootstrapFile: isNew ? file : null };

@@ -17,6 +17,7 @@ export const adminScopes = [
   'probes:write',
   'audit:read',
   'config:read',
+  'sessions:write',
 ] as const;
 
 export type AdminScope = (typeof adminScopes)[number];

@@ -2,6 +2,7 @@
 import type { AuditStore } from './audit-store.ts';
 import type { PinStore } from './pin-store.ts';
 import type { ProbeStore } from './probe-store.ts';
+import type { SessionStore } from './session-store.ts';
 import type { UsageStore } from './usage-store.ts';
 
 export type Companions = {
@@ -9,4 +10,5 @@ export type Companions = {
   readonly probes: ProbeStore;
   readonly audit: AuditStore;
   readonly usage: UsageStore;
+  readonly sessions: SessionStore;
 };

@@ -127,6 +127,22 @@ export type IdempotencyTable = {
   created_at: number;
 };
 
+/** One row a session of the dashboard, until it is over. Times are Unix ms. */
+export type SessionsTable = {
+  /** `ses_` and a ULID. */
+  id: string;
+  /** SHA-256 of the secret in the cookie. */
+  digest: string;
+  kind: 'token' | 'operator';
+  /** Whose it is: the id of an admin token, or a name of the config. */
+  name: string;
+  proof: string;
+  address: string;
+  created_at: number;
+  last_seen_at: number;
+  expires_at: number;
+};
+
 export type Schema = {
   tokens: TokensTable;
   token_attributes: TokenAttributesTable;
@@ -136,6 +152,7 @@ export type Schema = {
   token_uses: TokenUsesTable;
   audit: AuditTable;
   idempotency: IdempotencyTable;
+  sessions: SessionsTable;
 };
 
 /** A change as a query tree: what it means, before any database's SQL. */

@@ -11,6 +11,7 @@ import type { PostgresLink } from './postgres/link.ts';
 import { createTokenReads } from './postgres/token-reads.ts';
 import { createProbes } from './probes.ts';
 import type { Change, Statement } from './schema.ts';
+import { createSessions } from './sessions.ts';
 import { type OpenTokens, Tokens, type TokensOptions } from './tokens.ts';
 import type { Uses } from './tokens-database.ts';
 import { createUsage } from './usage.ts';
@@ -70,6 +71,7 @@ export function createPostgresTokens(options: PostgresTokensOptions): OpenTokens
     probes: createProbes({ ...rooms, writeAlone: inLineFor(PROBES_ALONE) }),
     audit: createPostgresAudit(database),
     usage: createUsage(rooms),
+    sessions: createSessions(rooms),
     writeUses: async (uses) => {
       await link.write([markAllUsed(uses)]);
     },

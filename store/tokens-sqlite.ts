@@ -9,6 +9,7 @@ import { openSqlitePins, type SqlitePinStore } from './pins-sqlite.ts';
 import { createProbes } from './probes.ts';
 import { type SameFile, watchSameFile } from './same-file.ts';
 import { type Change, type Statement, statementOf } from './schema.ts';
+import { createSessions } from './sessions.ts';
 import { prepareReads } from './token-reads.ts';
 import type { ListFilter, TokenPage } from './token-store.ts';
 import { type OpenTokens, Tokens, type TokensOptions } from './tokens.ts';
@@ -129,6 +130,7 @@ function databaseOf(
     pins: openSqlitePins(link),
     probes: createProbes(rooms),
     usage: createUsage(rooms),
+    sessions: createSessions(rooms),
     audit: openSqliteAudit(link),
 
     health() {

@@ -79,6 +79,7 @@ export class Tokens implements OpenTokens {
   readonly probes: Companions['probes'];
   readonly audit: Companions['audit'];
   readonly usage: Companions['usage'];
+  readonly sessions: Companions['sessions'];
   readonly create: TokenWrites['create'];
   readonly revoke: TokenWrites['revoke'];
   readonly rotate: TokenWrites['rotate'];
@@ -115,6 +116,7 @@ export class Tokens implements OpenTokens {
     this.probes = database.probes;
     this.audit = database.audit;
     this.usage = database.usage;
+    this.sessions = database.sessions;
     this.#nextId = createTokenIds(options.now);
     this.#digests = new TokenDigests(options.peppers ?? new Map());
     this.#redigest = createRedigest({
@@ -247,9 +249,9 @@ export class Tokens implements OpenTokens {
 
   list(filter: ListFilter): Eventually<TokenPage> {
     const limit = Math.min(1_000, Math.max(1, Math.trunc(filter.limit)));
-    const { after = '', type = null, attributes } = filter;
+    const { after = '', type = null, attributes, newestFirst } = filter;
     const found =
-      attributes === undefined
+      attributes === undefined && newestFirst !== true
         ? this.#reads.page(after, type, limit + 1)
         : this.#reads.rows<RecordRow>(selectPage(filter, limit + 1));
     return andThen(found, (rows) => {
