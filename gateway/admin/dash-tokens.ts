@@ -4,7 +4,7 @@ import { attributesOfPairs, type Complaint, typeNamed } from '../../policy/token
 import type { AttributeValue, TokenRecord } from '../../policy/token-types.ts';
 import type { DashPage, Html, Shown, Told, Visit } from './dash-page.ts';
 import { may } from './dash-page.ts';
-import { ago, badge, notice, selectField, stateWord, tags, textField } from './dash-parts.ts';
+import { ago, badge, notice, selectField, stateWord, textField } from './dash-parts.ts';
 import { tokenPage } from './dash-token.ts';
 import { sentence } from './dash-token-fields.ts';
 import { pathOf } from './dash-token-found.ts';
@@ -111,11 +111,11 @@ function row(record: TokenRecord, now: number, policy: Visit['desk']['policy']):
   const view = viewOf(record, policy, now);
   return html`<tr>
 <th scope="row" data-label="Label"><a href="${pathOf(record)}">${view.label}</a><br><code class="faint">${view.preview}</code></th>
-<td data-label="Type">${view.type}</td>
+<td data-label="Type" class="line">${view.type}</td>
 <td data-label="Scopes">${scopesOf(view.scopes)}</td>
 <td data-label="State">${badge(view.state)}</td>
-<td data-label="Created">${ago(view.created_at, now, '')}</td>
-<td data-label="Last used">${ago(view.last_used_at, now, 'never')}</td>
+<td data-label="Created" class="line">${ago(view.created_at, now, '')}</td>
+<td data-label="Last used" class="line">${ago(view.last_used_at, now, 'never')}</td>
 </tr>`;
 }
 
@@ -123,9 +123,10 @@ const shownMax = 3;
 
 function scopesOf(scopes: readonly string[]): Html {
   const more = scopes.length - shownMax;
-  return more <= 0
-    ? tags(scopes, 'none')
-    : html`${tags(scopes.slice(0, shownMax), '')}<span class="faint">and ${more} more</span>`;
+  if (scopes.length === 0) return html`<span class="faint">none</span>`;
+  return html`<span>${scopes.slice(0, shownMax).map((one) => html`<code class="scope">${one}</code> `)}${
+    more > 0 ? html`<span class="faint">+${more}</span>` : ''
+  }</span>`;
 }
 
 function pager(filter: Filter, next: string | null, isLater: boolean): Html {
