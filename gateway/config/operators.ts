@@ -1,8 +1,16 @@
 /** Reads `admin.operators`: who may sign in to the dashboard by a password, and what they may do. Repeats no hash. */
 import * as v from 'valibot';
 import { type AdminScope, adminScopes } from '../../policy/admin-type.ts';
-import { closed, named, oneOf, plain, some, wording } from '../../policy/config-fields.ts';
-import { type ConfigPath, type ConfigProblem, inValue } from '../../policy/config-problem.ts';
+import { closed, named, plain, some, text, wording } from '../../policy/config-fields.ts';
+import {
+  type ConfigPath,
+  type ConfigProblem,
+  inValue,
+  type Parsed,
+  parsed,
+  suggest,
+  unreadable,
+} from '../../policy/config-problem.ts';
 import type { AdminConfig } from './admin-settings.ts';
 
 export type OperatorSettings = {
@@ -33,11 +41,17 @@ const passwordSchema = v.pipe(
   v.description('Where the Argon2id hash of the password is, as postern operator hash prints it.'),
 );
 
+function parseScope(value: string): Parsed<AdminScope> {
+  const scope = adminScopes.find((one) => one === value);
+  if (scope !== undefined) return parsed(scope);
+  return unreadable(`"${value}" is no admin scope`, suggest(value, adminScopes, 'see docs/admin-api.md'));
+}
+
 export const operatorsSchema = named(
   'Who may sign in to the dashboard by name and password.',
   closed({
     password: passwordSchema,
-    scopes: some('What they may do: admin scopes.', oneOf('An admin scope.', adminScopes)),
+    scopes: some('What they may do: admin scopes.', text('An admin scope.', parseScope, ['tokens:read'])),
   }),
 );
 
