@@ -123,7 +123,7 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   const health = healthListener(() => readiness(gate, reloading), metrics);
   await listenOn(front, config.listen);
   await listenOn(health, config.health);
-  const admin = await openAdmin(config, tokens, gate, tail, log);
+  const admin = await openAdmin(config, tokens, gate, { log, tail, gateUrl: () => urlOf(front) });
   const retirer = openRetirer(tokens, gate, log);
   const heads = tellAuditHeads(tokens.audit, log);
   const stop = async (): Promise<void> => {
@@ -229,8 +229,10 @@ function openGate(site: () => Site, parts: Parts): Gate {
   };
 }
 
-/** Bad admin tokens an address may send in a minute. */
+/** Bad admin tokens, or bad passwords, an address may send in a minute. */
 const adminFailures = { quota: 20, windowMs: 60_000 };
+/** Tries to sign in by one name, wherever they come from. */
+const signInTries = { quota: 10, windowMs: 60_000 };
 
 type OpenAdmin = {
   /** null: the config has no admin listener. */
@@ -244,8 +246,7 @@ async function openAdmin(
   { admin, store }: LoadedConfig,
   tokens: OpenTokens,
   { site, now, bug }: Gate,
-  tail: Tail,
-  log: Logger,
+  { log, tail, gateUrl }: { readonly log: Logger; readonly tail: Tail; readonly gateUrl: () => string },
 ): Promise<OpenAdmin> {
   if (admin === null) return { server: null, bootstrapFile: null, endTails: () => {} };
   const file = bootstrapFile(store);
@@ -259,7 +260,9 @@ async function openAdmin(
   const policy = () => withAdminType(site().policy);
   const vigil = new Vigil({ tokens, policy, now, bug: (error) => bug(error, null) });
   const tailReaders = createTailReaders({ tail, vigil });
-  const server = adminServer({ gatekeeper, tokens, now, config, hosts, tailReaders, fault, bug });
+  const tries = createFailureBudget(signInTries);
+  const parts = { gatekeeper, tokens, now, config, hosts, tailReaders, fault, bug };
+  const server = adminServer({ ...parts, tries, gate: gateUrl });
   await listenOn(server, admin);
   const isNew = file !== null && (await writeBootstrapToken(file, tokens, now(), warn));
   return { server, bootstrapFile: isNew ? file : null, endTails: tailReaders.close };

@@ -1,5 +1,6 @@
 /** Opens the store a config names. Its driver is loaded here and no earlier: a config that names another never needs it. */
-import type { OpenTokens, TokensOptions } from '../store/tokens.ts';
+import type { OpenTokens } from '../store/tokens.ts';
+import type { TokensOptions } from '../store/tokens-options.ts';
 import { auditKeys } from './audit-keys.ts';
 import type { AuditSettings } from './config/audit-settings.ts';
 import type { StoreSettings } from './config/store-settings.ts';

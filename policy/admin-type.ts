@@ -20,6 +20,7 @@ export const adminScopes = [
   'config:read',
   'usage:read',
   'tail:read',
+  'sessions:write',
 ] as const;
 
 export type AdminScope = (typeof adminScopes)[number];

@@ -16,6 +16,9 @@ export type AuditAction =
   | 'token.learn'
   /** An upstream made or ended tokens and we could not follow: ours may be out of date. */
   | 'token.observe_failed'
+  /** Somebody signed in to the dashboard. */
+  | 'session.open'
+  | 'session.end'
   | 'probe.activate'
   | 'probe.deactivate'
   | 'pin.first_use'

@@ -3,6 +3,7 @@ import type { AuditStore } from './audit-store.ts';
 import type { PinStore } from './pin-store.ts';
 import type { ProbeStore } from './probe-store.ts';
 import type { RetirementStore } from './retirement-store.ts';
+import type { SessionStore } from './session-store.ts';
 import type { UsageStore } from './usage-store.ts';
 
 export type Companions = {
@@ -11,4 +12,5 @@ export type Companions = {
   readonly audit: AuditStore;
   readonly usage: UsageStore;
   readonly retirements: RetirementStore;
+  readonly sessions: SessionStore;
 };

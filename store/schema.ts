@@ -141,6 +141,21 @@ export type IdempotencyTable = {
 
 /** One row a rotated token that is to end once it is quiet. */
 export type RetirementsTable = { token_id: string; successor: string; asked_at: number; asked_by: string };
+/** One row a session of the dashboard, until it is over. Times are Unix ms. */
+export type SessionsTable = {
+  /** `ses_` and a ULID. */
+  id: string;
+  /** SHA-256 of the secret in the cookie. */
+  digest: string;
+  kind: 'token' | 'operator';
+  /** Whose it is: the id of an admin token, or a name of the config. */
+  name: string;
+  proof: string;
+  address: string;
+  created_at: number;
+  last_seen_at: number;
+  expires_at: number;
+};
 
 export type Schema = {
   tokens: TokensTable;
@@ -153,6 +168,7 @@ export type Schema = {
   purged_tokens: PurgedTokensTable;
   idempotency: IdempotencyTable;
   retirements: RetirementsTable;
+  sessions: SessionsTable;
 };
 
 /** A change as a query tree: what it means, before any database's SQL. */

@@ -49,13 +49,13 @@ export function clearAttributes(id: string): Change {
 /** Whether a token of the tokens table has all of these; of a list, each value that is named. */
 export function hasAttributes(
   attributes: ReadonlyMap<string, AttributeValue>,
-  after = '',
+  beyond: RawBuilder<boolean> = sql<boolean>`true`,
 ): RawBuilder<boolean> {
   const pairs = pairsOf(attributes);
   if (!pairs.every(isText)) return sql<boolean>`false`;
   const each = pairs.map(
     ([name, value]) =>
-      sql<boolean>`id in (select token_id from token_attributes where name = ${name} and value = ${value} and token_id > ${after})`,
+      sql<boolean>`id in (select token_id from token_attributes where name = ${name} and value = ${value} and ${beyond})`,
   );
   return each.length === 0 ? sql<boolean>`true` : sql<boolean>`(${sql.join(each, sql` and `)})`;
 }
@@ -69,14 +69,21 @@ export function isOfType(type: string, attributes: ReadonlyMap<string, Attribute
 }
 
 /** In order of id; `limit` as given. */
-export function selectPage({ type, attributes, unusedSince, after }: ListFilter, limit: number): Change {
+export function selectPage(
+  { type, attributes, unusedSince, after, newestFirst = false }: ListFilter,
+  limit: number,
+): Change {
+  const beyond = (id: RawBuilder<unknown>) => {
+    if (after === undefined && newestFirst) return sql<boolean>`true`;
+    return newestFirst ? sql<boolean>`${id} < ${after}` : sql<boolean>`${id} > ${after ?? ''}`;
+  };
   // The cursor stands with the attributes where there are any: beside them it would have SQLite read every token after it.
   const some = attributes !== undefined && attributes.size > 0;
   const page = builder
     .selectFrom('tokens')
     .select(RECORD_COLUMNS)
-    .where(some ? hasAttributes(attributes, after) : sql<boolean>`id > ${after ?? ''}`)
-    .orderBy('id')
+    .where(some ? hasAttributes(attributes, beyond(sql`token_id`)) : beyond(sql`id`))
+    .orderBy('id', newestFirst ? 'desc' : 'asc')
     .limit(limit);
   const unused =
     unusedSince === undefined ? page : page.where('revoked_at', 'is', null).where(notUsedSince(unusedSince));

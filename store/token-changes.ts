@@ -117,11 +117,11 @@ async function regenerate(rooms: ChangeRooms, regeneration: Regeneration): Promi
 function update(
   rooms: ChangeRooms,
   id: string,
-  { label, origins, expiresAt, attributes }: TokenChange,
+  { label, origins, expiresAt, attributes, scopes }: TokenChange,
   by: string,
 ): Promise<TokenRecord | null> {
   const said = attributes === undefined ? undefined : Object.fromEntries(attributes);
-  const detail = { label, origins, expires_at: expiresAt, attributes: said };
+  const detail = { label, origins, expires_at: expiresAt, attributes: said, scopes };
   return changed(rooms, id, [
     auditUpdate(auditOf(rooms, by, 'token.update', id, detail), id),
     updateToken(id, {
@@ -129,6 +129,7 @@ function update(
       ...(origins === undefined ? {} : { origins: JSON.stringify(origins) }),
       ...(expiresAt === undefined ? {} : { expires_at: expiresAt }),
       ...(said === undefined ? {} : { attributes: JSON.stringify(said) }),
+      ...(scopes === undefined ? {} : { scopes: JSON.stringify(scopes) }),
     }),
     ...(attributes === undefined ? [] : replaceAttributes(id, attributes)),
   ]);

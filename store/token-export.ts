@@ -1,4 +1,5 @@
 /** Tokens with what the store keeps of their secrets, page by page: for another store, never for a caller. */
+import { sql } from 'kysely';
 import { chunkSize } from './chunks.ts';
 import { builder, type Change, type TokensTable } from './schema.ts';
 import { hasAttributes, isOfType } from './token-attributes.ts';
@@ -31,7 +32,7 @@ function selectKept({ type, attributes }: ExportFilter, after: string): Change {
     .selectFrom('tokens')
     .selectAll()
     .where('id', '>', after)
-    .where(hasAttributes(attributes, after))
+    .where(hasAttributes(attributes, sql<boolean>`token_id > ${after}`))
     .orderBy('id')
     .limit(chunkSize);
   return type === null ? page : page.where(isOfType(type, attributes));

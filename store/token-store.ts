@@ -56,6 +56,7 @@ export type TokenChange = {
   /** null: never. */
   readonly expiresAt?: number | null;
   readonly attributes?: ReadonlyMap<string, AttributeValue>;
+  readonly scopes?: readonly string[];
 };
 
 export type Rotation =
@@ -136,6 +137,8 @@ export type ListFilter = {
   readonly after?: string;
   /** 1 to 1000. */
   readonly limit: number;
+  /** Absent: oldest first. */
+  readonly newestFirst?: boolean;
 };
 
 export type TokenPage = { readonly tokens: readonly TokenRecord[]; readonly next: string | null };

@@ -15,8 +15,10 @@ import { createTokenReads } from './postgres/token-reads.ts';
 import { createProbes } from './probes.ts';
 import { createRetirements } from './retirements.ts';
 import type { Change, Statement } from './schema.ts';
-import { type OpenTokens, Tokens, type TokensOptions } from './tokens.ts';
+import { createSessions } from './sessions.ts';
+import { type OpenTokens, Tokens } from './tokens.ts';
 import type { Uses } from './tokens-database.ts';
+import type { TokensOptions } from './tokens-options.ts';
 import { createUsage } from './usage.ts';
 
 export type PostgresTokensOptions = TokensOptions & {
@@ -78,6 +80,7 @@ export function createPostgresTokens(options: PostgresTokensOptions): OpenTokens
     audit: { ...audit, ...createAuditTrail({ ...rooms, keys }) },
     usage: createUsage(rooms),
     retirements: createRetirements(rooms),
+    sessions: createSessions(rooms),
     writeUses: async (uses) => {
       await link.write([markAllUsed(uses)]);
     },

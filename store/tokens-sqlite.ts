@@ -11,10 +11,12 @@ import { createProbes } from './probes.ts';
 import { createRetirements } from './retirements.ts';
 import { type SameFile, watchSameFile } from './same-file.ts';
 import { type Change, type Statement, statementOf } from './schema.ts';
+import { createSessions } from './sessions.ts';
 import { prepareReads } from './token-reads.ts';
 import type { ListFilter, TokenPage } from './token-store.ts';
-import { type OpenTokens, Tokens, type TokensOptions } from './tokens.ts';
+import { type OpenTokens, Tokens } from './tokens.ts';
 import type { TokensDatabase } from './tokens-database.ts';
+import type { TokensOptions } from './tokens-options.ts';
 import { createUsage } from './usage.ts';
 import { openWriter, type Writer } from './writer.ts';
 import type { StatementResult } from './writer-thread.ts';
@@ -135,6 +137,7 @@ function databaseOf(
     probes: createProbes(rooms),
     usage: createUsage(rooms),
     retirements: createRetirements(rooms),
+    sessions: createSessions(rooms),
     audit: { ...audit, ...createAuditTrail({ ...rooms, keys }) },
 
     health() {

@@ -1,9 +1,8 @@
 /** What a token store does on any database: mints, finds, revokes, imports. The database's own part is handed to it. */
-import type { KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { TokenRecord, TokenType } from '../policy/token-types.ts';
 import { BcryptLookup, type BcryptMatch } from './bcrypt-lookup.ts';
-import { BcryptVerifier, type VerifierOptions } from './bcrypt-verifier.ts';
+import { BcryptVerifier } from './bcrypt-verifier.ts';
 import { chunksOf } from './chunks.ts';
 import type { Companions } from './companions.ts';
 import { allOf, andThen, type Eventually } from './eventually.ts';
@@ -14,22 +13,14 @@ import { createTokenMaker } from './new-token.ts';
 import type { OnceStore } from './once.ts';
 import { createRedigest } from './redigest.ts';
 import { createKeyedDigest, digestOf } from './secret.ts';
-import { fillAttributes, selectPage } from './token-attributes.ts';
-import { auditImported } from './token-audit.ts';
-import {
-  type Ask,
-  type Form,
-  isBcrypt,
-  isPlain,
-  type Peppers,
-  recognise,
-  TokenDigests,
-} from './token-digests.ts';
+import { selectPage } from './token-attributes.ts';
+import { type Ask, type Form, isBcrypt, isPlain, recognise, TokenDigests } from './token-digests.ts';
 import { keptTokens } from './token-export.ts';
 import { importRow } from './token-import.ts';
+import { writeImported } from './token-importing.ts';
 import { createTokenLearning, type TokenLearning } from './token-learning.ts';
 import { createOnce } from './token-once.ts';
-import { dropPurged, selectPurged } from './token-purge.ts';
+import { selectPurged } from './token-purge.ts';
 import type { TokenReads } from './token-reads.ts';
 import { type RecordRow, recordIfOf, recordOf } from './token-rows.ts';
 import type {
@@ -40,43 +31,10 @@ import type {
   TokenPage,
   TokenStore,
 } from './token-store.ts';
-import { insertTokensIfNew, markUsed, replaceDigest, writeDigest } from './token-writes.ts';
+import { markUsed, replaceDigest, writeDigest } from './token-writes.ts';
 import { createTokenWrites, type TokenWrites } from './token-writing.ts';
 import type { TokensDatabase, Uses } from './tokens-database.ts';
-
-/** Something an operator should know; `detail` holds ids and type names, never a token. */
-export type StoreAlert = {
-  readonly code: 'lookup_overfull' | 'digest_not_written' | 'uses_not_written';
-  readonly detail: string;
-  readonly cause?: unknown;
-};
-
-/** What every token store is opened with. */
-export type TokensOptions = {
-  /** Only reads: the database must be there and up to date, and every write is a StoreFault. */
-  readonly readonly?: boolean;
-  /** Unix ms. */
-  readonly now: () => number;
-  readonly onAlert?: (alert: StoreAlert) => void;
-  /** How often uses are written; default 5,000. */
-  readonly flushEveryMs?: number;
-  readonly verifier?: VerifierOptions;
-  /** Of every type whose hash rule names peppers: without them its tokens can be neither found nor made. */
-  readonly peppers?: Peppers;
-  /**
-   * What audit rows are sealed with: the first seals, all of them are tried where the chain is judged. Asked when it is opened to write,
-   * and when the chain is judged. Absent or empty: rows are written unsealed. @throws DatabaseRefused where they cannot be read.
-   */
-  readonly auditKeys?: () => readonly KeyObject[];
-};
-
-/** The same changes, done and undone in a transaction of their own: they answer what would be, and leave nothing. */
-export type DryStore = {
-  readonly tokens: TokenWrites;
-  readonly pins: Companions['pins'];
-  readonly probes: Companions['probes'];
-  readonly audit: Companions['audit'];
-};
+import type { DryStore, StoreAlert, TokensOptions } from './tokens-options.ts';
 
 export interface OpenTokens extends TokenStore, Companions {
   readonly dry: DryStore;
@@ -98,6 +56,7 @@ export class Tokens implements OpenTokens {
   readonly audit: Companions['audit'];
   readonly usage: Companions['usage'];
   readonly retirements: Companions['retirements'];
+  readonly sessions: Companions['sessions'];
   readonly create: TokenWrites['create'];
   readonly revoke: TokenWrites['revoke'];
   readonly rotate: TokenWrites['rotate'];
@@ -136,6 +95,7 @@ export class Tokens implements OpenTokens {
     this.audit = database.audit;
     this.usage = database.usage;
     this.retirements = database.retirements;
+    this.sessions = database.sessions;
     this.#nextId = createTokenIds(options.now);
     this.#digests = new TokenDigests(options.peppers ?? new Map());
     this.#redigest = createRedigest({
@@ -280,9 +240,9 @@ export class Tokens implements OpenTokens {
 
   list(filter: ListFilter): Eventually<TokenPage> {
     const limit = Math.min(1_000, Math.max(1, Math.trunc(filter.limit)));
-    const { after = '', type = null, attributes, unusedSince } = filter;
+    const { after = '', type = null, attributes, unusedSince, newestFirst } = filter;
     const found =
-      attributes === undefined && unusedSince === undefined
+      attributes === undefined && unusedSince === undefined && newestFirst !== true
         ? this.#reads.page(after, type, limit + 1)
         : this.#reads.rows<RecordRow>(selectPage(filter, limit + 1));
     return andThen(found, (rows) => {
@@ -293,15 +253,7 @@ export class Tokens implements OpenTokens {
 
   async import(rows: readonly ImportedToken[]): Promise<{ imported: number; skipped: number }> {
     const made = rows.map((row) => importRow(row, this.#nextId(), this.#now(), this.#digests));
-    let imported = 0;
-    for (const chunk of chunksOf(made)) {
-      const audit = auditImported(this.#database.auditRow, chunk);
-      const inserts = insertTokensIfNew(chunk);
-      const batch = [...inserts, dropPurged(chunk), audit, ...fillAttributes(chunk)];
-      const results = await this.#database.write(batch);
-      for (const { changes } of results.slice(0, inserts.length)) imported += changes;
-      imported -= results[inserts.length]?.changes ?? 0;
-    }
+    const imported = await writeImported(made, this.#database);
     return { imported, skipped: rows.length - imported };
   }
 

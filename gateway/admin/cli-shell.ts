@@ -19,6 +19,8 @@ export type Seat = {
   readonly err: boolean;
   /** Asks for a yes or no; null: nobody can answer. */
   readonly ask: ((question: string) => Promise<boolean>) | null;
+  /** Asks for a line that is not shown; null or absent: nobody can answer. */
+  readonly askSecret?: ((question: string) => Promise<string>) | null;
 };
 
 /** Where a command reads and writes; the process's own, or a test's. */

@@ -40,6 +40,7 @@ type UpdateOptions = Common & {
   /** commander: false where `--no-origins` is written. */
   readonly origins: boolean;
   readonly attribute?: readonly string[];
+  readonly scope?: readonly string[];
   readonly expiresIn?: number;
   readonly expiry: boolean;
 };
@@ -104,6 +105,7 @@ function addUpdate(token: Command, shell: Shell): void {
     .option('--origin <origin>', 'where it may be used from (several): the whole list', collectMore)
     .option('--no-origins', 'it may be used from anywhere')
     .option('--attribute <name=value>', 'what it belongs to (several): all of it', collectMore)
+    .option('--scope <scope>', 'what it may do (several): the whole list', collectMore)
     .option('--expires-in <duration>', 'such as 90d, from now', duration)
     .option('--no-expiry', 'it never expires')
     .option('--json', 'print the record')
@@ -143,7 +145,7 @@ async function regenerate(options: RegenerateOptions, shell: Shell): Promise<voi
 
 async function update(id: string, options: UpdateOptions, shell: Shell): Promise<void> {
   const config = storeConfigOf(options.config, shell);
-  const { label, origin, attribute, expiresIn } = options;
+  const { label, origin, attribute, scope: scopes, expiresIn } = options;
   await change(options, shell, 'updated', async (desk) => {
     const record = attribute === undefined ? null : await desk.tokens.byId(id);
     const type = record === null ? null : allowed(typeNamed(config.policy, record.type));
@@ -154,6 +156,7 @@ async function update(id: string, options: UpdateOptions, shell: Shell): Promise
     const request: ChangeRequest = {
       ...(label === undefined ? {} : { label }),
       ...(origins === undefined ? {} : { origins }),
+      ...(scopes === undefined ? {} : { scopes }),
       ...(expiresInMs === undefined ? {} : { expiresInMs }),
       ...(attributes === undefined ? {} : { attributes }),
     };

@@ -3,12 +3,14 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import { Command, CommanderError } from 'commander';
 import { formatProblem } from '../config/problems.ts';
+import { askSecret } from './ask-secret.ts';
 import { addAudit } from './cli-audit.ts';
 import { addCheck } from './cli-check.ts';
 import { addDiff } from './cli-diff.ts';
 import { addExplain } from './cli-explain.ts';
 import { addMatrix } from './cli-matrix.ts';
 import { addMcp } from './cli-mcp.ts';
+import { addOperator } from './cli-operator.ts';
 import { addPin } from './cli-pin.ts';
 import { addProbe } from './cli-probe.ts';
 import { addScan } from './cli-scan.ts';
@@ -59,6 +61,7 @@ function commands(shell: Shell): Command {
   addAudit(program, shell);
   addScan(program, shell);
   addMcp(program, shell);
+  addOperator(program, shell);
   return program;
 }
 
@@ -105,6 +108,7 @@ export async function main(): Promise<void> {
       out: process.stdout.isTTY === true,
       err: process.stderr.isTTY === true,
       ask: process.stdin.isTTY && process.stderr.isTTY ? askOnce : null,
+      askSecret: process.stdin.isTTY && process.stderr.isTTY ? askHidden : null,
     },
     stdin: () => process.stdin,
     now: Date.now,
@@ -112,6 +116,10 @@ export async function main(): Promise<void> {
   // A `serve` that failed half-way may have left something open that would keep the process.
   if (exitCode !== exitCodes.ok) process.exit(exitCode);
   process.exitCode = exitCode;
+}
+
+function askHidden(question: string): Promise<string> {
+  return askSecret(process.stdin, (text) => void process.stderr.write(text), question);
 }
 
 async function askOnce(question: string): Promise<boolean> {

@@ -4,11 +4,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
 import type { Checked } from '../../policy/token-input.ts';
-import { StoreFault } from '../../store/fault.ts';
 import type { OnceDone } from '../../store/once.ts';
 import type { LoadedConfig } from '../config/load.ts';
+import { createDashboard, type DashParts } from './dash-app.ts';
 import { authenticate, demandScope, type Gatekeeper } from './http-auth.ts';
 import { type DeskParts, deskOf, type Manner } from './http-desk.ts';
+import { type FaultTellers, problemFrom } from './http-fault.ts';
 import { strangerFlaw } from './http-guard.ts';
 import { readAs, readJson, readQuery } from './http-input.ts';
 import { createOnceGuard, readOnceKey } from './http-once.ts';
@@ -19,29 +20,28 @@ import { adminRoutes, documentPath, findRoute } from './http-routes.ts';
 import type { TailFilter } from './tail-filter.ts';
 import type { TailReaders } from './tail-readers.ts';
 
-export type AdminParts = DeskParts & {
-  readonly gatekeeper: Gatekeeper;
-  /** What is in force now. */
-  readonly config: () => LoadedConfig;
-  /** Where the listener is. */
-  readonly port: () => number;
-  readonly hosts: readonly string[];
-  readonly tailReaders: TailReaders;
-  /** Told why the store could not answer, for the log. */
-  readonly fault: (fault: StoreFault, requestId: string) => void;
-  /** Told of what nobody expected, for the log. */
-  readonly bug: (error: unknown, requestId: string) => void;
-};
+export type AdminParts = DeskParts &
+  FaultTellers & {
+    readonly gatekeeper: Gatekeeper;
+    /** What is in force now. */
+    readonly config: () => LoadedConfig;
+    /** Where the listener is. */
+    readonly port: () => number;
+    readonly hosts: readonly string[];
+    readonly tailReaders: TailReaders;
+  };
 
 type Room = AdminParts & { readonly once: ReturnType<typeof createOnceGuard> };
 
 type Bindings = { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse };
 
-export function adminApp(parts: AdminParts): Hono<{ Bindings: Bindings }> {
+export function adminApp(parts: DashParts): Hono<{ Bindings: Bindings }> {
   const app = new Hono<{ Bindings: Bindings }>();
   const room = { ...parts, once: createOnceGuard() };
   const document = JSON.stringify(openApiDocument(adminRoutes));
+  const dashboard = createDashboard(parts);
   app.all('*', async (c) => {
+    if (!/^\/v1(?:[/?]|$)/.test(c.env.incoming.url ?? '')) return dashboard(c.req.raw, c.env.incoming);
     const response = await answer(c.req.raw, c.env, document, room);
     if (response === RESPONSE_ALREADY_SENT) return response;
     response.headers.set('Cache-Control', 'no-store');
@@ -59,17 +59,6 @@ async function answer(request: Request, ends: Bindings, document: string, parts:
   } catch (error) {
     return problemResponse(problemFrom(error, requestId, parts), requestId);
   }
-}
-
-function problemFrom(error: unknown, requestId: string, { fault, bug }: AdminParts): Problem {
-  if (error instanceof Refused) return error.problem;
-  if (error instanceof StoreFault) {
-    const { retryAfterMs } = error;
-    fault(error, requestId);
-    return { code: 'store_unavailable', ...(retryAfterMs === null ? {} : { retryAfterMs }) };
-  }
-  bug(error, requestId);
-  return { code: 'internal_error' };
 }
 
 async function serve(

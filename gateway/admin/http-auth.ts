@@ -19,7 +19,20 @@ export type Gatekeeper = {
 };
 
 /** Who is let in, and what it may do. */
-export type Operator = { readonly record: TokenRecord; readonly scopes: readonly string[] };
+export type Operator = {
+  readonly record: TokenRecord;
+  /** For the audit. */
+  readonly by: string;
+  readonly scopes: readonly string[];
+};
+
+/** Where a token is presented. */
+export type Presented = {
+  /** The address that connects. */
+  readonly peer: string;
+  /** Every value of Origin. */
+  readonly origins: readonly string[];
+};
 
 const adminToken = new RegExp(`^${adminPrefix}[0-9A-Za-z]{48}$`);
 
@@ -27,12 +40,21 @@ const adminToken = new RegExp(`^${adminPrefix}[0-9A-Za-z]{48}$`);
 export async function authenticate(
   rawHeaders: readonly string[],
   peer: string,
-  { tokens, failures, now, onUse }: Gatekeeper,
+  gatekeeper: Gatekeeper,
 ): Promise<Operator> {
   const [field, second] = fieldsNamed(rawHeaders, 'authorization');
   if (second !== undefined) throw new Refused({ code: 'credential_ambiguous' });
   if (field === undefined || field === '') throw new Refused({ code: 'credential_missing' });
   const plaintext = /^bearer ([^ ]+)$/i.exec(field)?.[1] ?? '';
+  return letIn(plaintext, { peer, origins: fieldsNamed(rawHeaders, 'origin') }, gatekeeper);
+}
+
+/** Whoever holds an admin token, by its plaintext. @throws Refused; StoreFault where it cannot be told. */
+export async function letIn(
+  plaintext: string,
+  { peer, origins }: Presented,
+  { tokens, failures, now, onUse }: Gatekeeper,
+): Promise<Operator> {
   const prefix = adminToken.test(plaintext) ? adminPrefix : '';
   const address = addressKey(canonicalAddress(peer));
   // Whoever has proved a token is not kept out by others who guess at the same address.
@@ -48,10 +70,15 @@ export async function authenticate(
   if (record === null || checkState({ token: record, type: adminType, now: now() }) !== null) {
     throw new Refused({ code: 'invalid_token' });
   }
-  refuseOrigin(record, fieldsNamed(rawHeaders, 'origin'));
+  refuseOrigin(record, origins);
   tokens.touch(record.id, now());
   onUse(record, plaintext);
-  return { record, scopes: effectiveScopes(record, adminType) };
+  return operatorOf(record);
+}
+
+/** Who acts is in the audit by the id of its token. */
+export function operatorOf(record: TokenRecord): Operator {
+  return { record, by: `token:${record.id}`, scopes: effectiveScopes(record, adminType) };
 }
 
 function refuseOrigin({ origins }: TokenRecord, [origin]: readonly string[]): void {
@@ -60,7 +87,7 @@ function refuseOrigin({ origins }: TokenRecord, [origin]: readonly string[]): vo
 }
 
 /** @throws Refused where the scope is lacking. */
-export function demandScope({ scopes }: Operator, scope: AdminScope | null): void {
+export function demandScope({ scopes }: Pick<Operator, 'scopes'>, scope: AdminScope | null): void {
   if (scope === null || scopes.includes(scope)) return;
   throw new Refused({ code: 'scope_missing', detail: `The token lacks the scope ${scope}.`, scope });
 }

@@ -16,11 +16,10 @@ export type DeskParts = {
 /** `dry`: nothing is left behind; a key: what is made is made once under it. */
 export type Manner = 'for_good' | 'dry' | OnceKey;
 
-/** Who acts is in the audit by the id of its token. */
 export function deskOf(
   { tokens, now }: DeskParts,
   { policy, triggerSigners }: LoadedConfig,
-  { record, scopes }: Operator,
+  { by, scopes }: Pick<Operator, 'by' | 'scopes'>,
   manner: Manner,
 ): Desk {
   const { pins, probes, audit } = manner === 'dry' ? tokens.dry : tokens;
@@ -33,7 +32,7 @@ export function deskOf(
     now,
     policy: withAdminType(policy),
     triggerSigners,
-    by: `token:${record.id}`,
+    by,
     holds: scopes,
   };
 }

@@ -19,7 +19,8 @@ export async function readJson(request: Request): Promise<unknown> {
   }
 }
 
-async function readBounded({ body, headers }: Request): Promise<Uint8Array> {
+/** Up to 64 KiB. @throws Refused */
+export async function readBounded({ body, headers }: Request): Promise<Uint8Array> {
   if (Number(headers.get('content-length')) > bodyBytesMax) throw new Refused({ code: 'body_too_large' });
   const chunks: Uint8Array[] = [];
   let size = 0;

@@ -27,8 +27,20 @@ const codes = {
   tails_full: [503, 'As many read the tail as may.'],
 } as const satisfies Readonly<Record<string, readonly [status: number, detail: string]>>;
 
-export type ProblemCode = keyof typeof codes;
+/** Those that only pages for people say. */
+const pageCodes = {
+  form_not_ours: [403, 'This form is not of your session. Go back, reload the page, and send it again.'],
+  sign_in_busy: [503, 'Too many sign in at once.'],
+} as const satisfies Readonly<Record<string, readonly [status: number, detail: string]>>;
 
+export type ProblemCode = keyof typeof codes | keyof typeof pageCodes;
+
+const allCodes: Readonly<Record<ProblemCode, readonly [status: number, detail: string]>> = {
+  ...codes,
+  ...pageCodes,
+};
+
+/** Of the API. */
 export const problemCodes = Object.keys(codes) as readonly ProblemCode[];
 
 /** A no, before it is HTTP. Nothing in it repeats what may be a secret. */
@@ -69,12 +81,12 @@ const kinds = {
 } as const satisfies Readonly<Record<NonNullable<Complaint['kind']>, ProblemCode>>;
 
 export function statusOfProblem(code: ProblemCode): number {
-  return codes[code][0];
+  return allCodes[code][0];
 }
 
 export function problemResponse(problem: Problem, requestId: string): Response {
-  const { code, hint, allow, retryAfterMs } = problem;
-  const [status, words] = codes[code];
+  const { code, hint, allow } = problem;
+  const [status, words] = allCodes[code];
   const body = {
     type: 'about:blank',
     title: STATUS_CODES[status],
@@ -88,9 +100,27 @@ export function problemResponse(problem: Problem, requestId: string): Response {
   const challenge = challengeOf(problem);
   if (challenge !== null) headers.set('WWW-Authenticate', challenge);
   if (allow !== undefined) headers.set('Allow', allow.join(', '));
-  const waitMs = retryAfterMs ?? (status === 503 ? 1000 : null);
-  if (waitMs !== null) headers.set('Retry-After', String(Math.max(1, Math.ceil(waitMs / 1000))));
+  const wait = retryAfterOf(problem);
+  if (wait !== null) headers.set('Retry-After', wait);
   return new Response(`${JSON.stringify(body)}\n`, { status, headers });
+}
+
+/** Whole seconds; null: there is nothing to wait for. */
+function retryAfterOf({ code, retryAfterMs }: Problem): string | null {
+  const waitMs = retryAfterMs ?? (statusOfProblem(code) === 503 ? 1000 : null);
+  return waitMs === null ? null : String(Math.max(1, Math.ceil(waitMs / 1000)));
+}
+
+/** The same for people. */
+export function problemWords(problem: Problem) {
+  const [status, words] = allCodes[problem.code];
+  return {
+    status,
+    title: STATUS_CODES[status] ?? 'Error',
+    detail: problem.detail ?? words,
+    hint: problem.hint ?? null,
+    retryAfter: retryAfterOf(problem),
+  };
 }
 
 /** RFC 6750 §3: a bare challenge tells nothing to a caller who presented nothing. */

@@ -1,12 +1,13 @@
 /** The admin listener: a server of its own. Nothing that comes in on the data listener gets here. */
 import { createServer, type Server } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
-import { type AdminParts, adminApp } from './http-app.ts';
+import type { DashParts } from './dash-app.ts';
+import { adminApp } from './http-app.ts';
 
 const headerBytesMax = 16 * 1024;
 
 /** Not listening yet. */
-export function adminServer(parts: Omit<AdminParts, 'port'>): Server {
+export function adminServer(parts: Omit<DashParts, 'port'>): Server {
   const app = adminApp({ ...parts, port: () => portOf(server) });
   const listener = getRequestListener((request, env) => app.fetch(request, env), {
     overrideGlobalObjects: false,

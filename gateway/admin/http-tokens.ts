@@ -173,6 +173,7 @@ const update = route({
     label: v.optional(said('What people know it by.')),
     origins: v.optional(saidList('The whole list; empty: anywhere.')),
     attributes: v.optional(attributes),
+    scopes: v.optional(saidList('All that it may do, where the type lets choose.')),
     expires_in: v.optional(v.nullable(lasting('From now; null: it never expires.', '90d'))),
   }),
   status: 200,
@@ -180,10 +181,11 @@ const update = route({
   changes: true,
   once: null,
   async handle(call) {
-    const { label, origins, attributes, expires_in: expiresInMs } = call.body;
+    const { label, origins, attributes, scopes, expires_in: expiresInMs } = call.body;
     const request: ChangeRequest = {
       ...(label === undefined ? {} : { label }),
       ...(origins === undefined ? {} : { origins }),
+      ...(scopes === undefined ? {} : { scopes }),
       ...(expiresInMs === undefined ? {} : { expiresInMs }),
       ...(attributes === undefined ? {} : { attributes: new Map(Object.entries(attributes)) }),
     };

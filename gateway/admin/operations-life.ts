@@ -14,10 +14,10 @@ import {
   originsOf,
   typeNamed,
 } from '../../policy/token-input.ts';
-import type { AttributeValue, TokenRecord } from '../../policy/token-types.ts';
+import type { AttributeValue, TokenRecord, TokenType } from '../../policy/token-types.ts';
 import { formatDuration } from '../../policy/units.ts';
 import type { Regenerated, Rotation, TokenChange, TokenPage } from '../../store/token-store.ts';
-import { type Desk, tokenToChange, unknownToken } from './operations.ts';
+import { type Desk, grantable, tokenToChange, unknownToken } from './operations.ts';
 
 type Attributes = ReadonlyMap<string, AttributeValue>;
 
@@ -107,6 +107,8 @@ export type ChangeRequest = {
   /** From now; null: never. */
   readonly expiresInMs?: number | null;
   readonly attributes?: Attributes;
+  /** All of them; only where the type lets choose. */
+  readonly scopes?: readonly string[];
 };
 
 /** Attributes are given whole: what is left out of them is gone. @throws StoreFault */
@@ -132,6 +134,8 @@ function changeOf(desk: Desk, { type: name }: TokenRecord, request: ChangeReques
   const known = request.attributes === undefined ? null : checkAttributes(type.value, request.attributes);
   const attributes = known?.ok === true ? lacksNothing(type.value, known.value) : known;
   if (attributes?.ok === false) return attributes;
+  const scopes = request.scopes === undefined ? null : chosenScopes(desk, type.value, request.scopes);
+  if (scopes?.ok === false) return scopes;
   const { expiresInMs } = request;
   if (typeof expiresInMs === 'number' && !(expiresInMs > 0 && desk.now() + expiresInMs <= 8.64e15)) {
     return complain('a token cannot expire then', null, 'give a time from now, such as 90d');
@@ -140,12 +144,23 @@ function changeOf(desk: Desk, { type: name }: TokenRecord, request: ChangeReques
     ...(label === null ? {} : { label: label.value }),
     ...(origins === null ? {} : { origins: origins.value }),
     ...(attributes === null ? {} : { attributes: attributes.value }),
+    ...(scopes === null ? {} : { scopes: scopes.value }),
     ...(expiresInMs === undefined
       ? {}
       : { expiresAt: expiresInMs === null ? null : desk.now() + expiresInMs }),
   };
   if (Object.keys(change).length > 0) return { ok: true, value: change };
-  return complain('nothing to change', null, 'give a label, origins, attributes or when it expires');
+  return complain('nothing to change', null, 'give a label, origins, attributes, scopes or when it expires');
+}
+
+function chosenScopes(desk: Desk, type: TokenType, asked: readonly string[]): Checked<readonly string[]> {
+  if ('fixed' in type.scopes) {
+    return complain(`the scopes of type ${type.name} are fixed`, null, 'leave them as they are');
+  }
+  const scopes = heldScopes(type, asked);
+  if (!scopes.ok) return scopes;
+  const grant = grantable(desk, { type: type.name, scopes: scopes.value });
+  return grant.ok ? scopes : grant;
 }
 
 /** @throws StoreFault */

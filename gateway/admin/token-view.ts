@@ -71,7 +71,7 @@ export function secretView(
 }
 
 /** In the order in which a request is refused. */
-function stateOf(record: TokenRecord, type: TokenType | undefined, now: number): TokenState {
+export function stateOf(record: TokenRecord, type: TokenType | undefined, now: number): TokenState {
   const { expiresAt, retireAt, notBefore } = record;
   if (record.revokedAt !== null) return 'revoked';
   if (expiresAt !== null && expiresAt <= now) return 'expired';

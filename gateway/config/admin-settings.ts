@@ -11,6 +11,7 @@ import {
 } from '../../policy/config-problem.ts';
 import { parseHost } from '../../policy/path.ts';
 import { type Address, formatAddress, isLoopback, parseAddress } from './address.ts';
+import { operatorsSchema } from './operators.ts';
 
 export type AdminSettings = Address & {
   /** Whether it was written that others than this host may reach it. */
@@ -37,6 +38,7 @@ export const adminSchema = v.pipe(
       ),
       [],
     ),
+    operators: v.optional(operatorsSchema, {}),
   }),
   v.description('The admin listener. Left out: there is none.'),
 );

@@ -111,10 +111,11 @@ function isIn(path: ConfigPath, lists: readonly ConfigProblem[]): boolean {
 }
 
 /** Whether a key is about what only the gateway itself reaches: whoever revokes a token at night may lack it. */
-function isApart([section, , key, part]: ConfigPath, need: Need): boolean {
+function isApart([section, sub, key, part]: ConfigPath, need: Need): boolean {
   if (need === 'shapes' && (section === 'store' || section === 'audit')) return true;
   if (need === 'shapes' && key === 'hash' && part === 'pepper') return true;
   if (section === 'token_types') return key === 'key' && need !== 'keys';
+  if (section === 'admin') return sub === 'operators';
   return section === 'redis' || section === 'upstreams' || section === 'identity';
 }
 

@@ -7,6 +7,7 @@ import type { TriggerKeys, TriggerSigners } from '../trigger.ts';
 import { type Address, formatAddress, parseUpstreamUrl, reachesListener } from './address.ts';
 import { type AdminSettings, adminFlaw } from './admin-settings.ts';
 import { type AuditSettings, resolveAudit } from './audit-settings.ts';
+import { type Operators, resolveOperators } from './operators.ts';
 import { type PepperSettings, resolvePeppers } from './peppers.ts';
 import type { FileConfig } from './schema.ts';
 import { resolveSigningKeys, type SigningKey } from './signing-keys.ts';
@@ -56,6 +57,8 @@ export type Settings = {
   readonly health: Address;
   /** null: there is no admin listener. */
   readonly admin: AdminSettings | null;
+  /** Who may sign in to the dashboard by a password; a reload changes them. */
+  readonly operators: Operators;
   readonly store: StoreSettings;
   readonly audit: AuditSettings;
   readonly redis: RedisSettings | null;
@@ -102,6 +105,11 @@ export function resolveSettings(config: FileConfig, file: string, env: Environme
     },
     health: config.health.address,
     admin: resolveAdmin(at),
+    operators: resolveOperators({
+      admin: config.admin,
+      errors: at.errors,
+      dereference: (path, reference) => dereference(at, path, reference),
+    }),
     store,
     audit: resolveAudit({
       audit: config.audit,

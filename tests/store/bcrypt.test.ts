@@ -2,7 +2,7 @@
 import { hashSync } from 'bcryptjs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { BcryptVerifier, type VerifierOptions } from '../../store/bcrypt-verifier.ts';
-import type { StoreAlert } from '../../store/tokens.ts';
+import type { StoreAlert } from '../../store/tokens-options.ts';
 import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
 import { longestGapMs } from './event-loop.ts';
 import { temporaryFolder } from './temporary-folder.ts';

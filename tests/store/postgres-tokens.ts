@@ -1,6 +1,7 @@
 /** Token stores on a real PostgreSQL; loads no test library, so a child process may use it too. */
 import { type OpenOptions, openPostgres } from '../../store/postgres/open.ts';
-import type { OpenTokens, TokensOptions } from '../../store/tokens.ts';
+import type { OpenTokens } from '../../store/tokens.ts';
+import type { TokensOptions } from '../../store/tokens-options.ts';
 import { createPostgresTokens } from '../../store/tokens-postgres.ts';
 
 export type PostgresChoices = Partial<TokensOptions> &

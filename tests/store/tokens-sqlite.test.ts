@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, renameSync, statSync, truncateSync } from 'n
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { StoreAlert } from '../../store/tokens.ts';
+import type { StoreAlert } from '../../store/tokens-options.ts';
 import { openSqliteTokens, type SqliteTokensOptions } from '../../store/tokens-sqlite.ts';
 import { longestGapMs } from './event-loop.ts';
 import { temporaryFolder } from './temporary-folder.ts';

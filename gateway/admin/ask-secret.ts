@@ -1,0 +1,45 @@
+/** Asks for a line on a terminal that shows nothing of it. */
+import type { ReadStream } from 'node:tty';
+
+const enter = new Set(['\r', '\n']);
+const backspace = new Set(['\u007f', '\b']);
+const end = '\u0004';
+const interrupt = '\u0003';
+
+/** @throws Error where it is broken off. */
+export function askSecret(
+  input: Pick<ReadStream, 'setRawMode' | 'on' | 'off' | 'resume' | 'pause' | 'setEncoding'>,
+  tell: (text: string) => void,
+  question: string,
+): Promise<string> {
+  tell(question);
+  input.setEncoding('utf8');
+  input.setRawMode(true);
+  input.resume();
+  return new Promise((resolve, reject) => {
+    const typed: string[] = [];
+    const leave = () => {
+      input.off('data', read);
+      input.setRawMode(false);
+      input.pause();
+      tell('\n');
+    };
+    const read = (chunk: string | Buffer): void => {
+      for (const key of chunk.toString()) {
+        if (key === interrupt || (key === end && typed.length === 0)) {
+          leave();
+          reject(new Error('nothing was made'));
+          return;
+        }
+        if (enter.has(key) || key === end) {
+          leave();
+          resolve(typed.join(''));
+          return;
+        }
+        if (backspace.has(key)) typed.pop();
+        else if (key >= ' ') typed.push(key);
+      }
+    };
+    input.on('data', read);
+  });
+}

@@ -1,0 +1,52 @@
+/** The page after a token was made: its text, this once, and how to see it work. */
+import { html } from 'hono/html';
+import { adminTypeName } from '../../policy/admin-type.ts';
+import { type CurlLine, curlFor, quoted } from './dash-curl.ts';
+import type { Html, Made, Shown, Visit } from './dash-page.ts';
+import { copyButton, notice } from './dash-parts.ts';
+
+/** @param made what it is called: `Token made`. @param more what else there is to know; null: nothing. */
+export function madePage(title: string, made: Made, visit: Visit, more: Html | null): Shown {
+  const { record, plaintext } = made;
+  const body = html`<div class="narrow">
+<h1>${title}</h1>
+<p class="lead">“${record.label}”, of type ${record.type}.</p>
+${plaintext === null ? gone() : secret(made, plaintext, visit)}
+${more ?? ''}
+<div class="actions"><a class="button plain" href="/tokens/${record.id}">To the token</a><a class="button quiet" href="/tokens">All tokens</a></div>
+</div>`;
+  return { title, body, status: plaintext === null ? 200 : 201 };
+}
+
+function gone(): Html {
+  return notice(
+    'plain',
+    html`<p>This was done already, and the token’s text was shown then. It is kept nowhere. If you do not have it, rotate the token and take the new one.</p>`,
+  );
+}
+
+function secret({ record }: Made, plaintext: string, visit: Visit): Html {
+  const line =
+    record.type === adminTypeName ? adminLine(plaintext, visit) : gateLine(plaintext, record, visit);
+  return html`<section class="secret" aria-label="The new token">
+${notice('good', html`<p><strong>Copy it now.</strong> It is shown this once, and kept nowhere.</p>`)}
+<div class="copyable"><code id="made" class="whole">${plaintext}</code>${copyButton('made', 'the token')}</div>
+</section>
+${line === null ? html`<p class="hint">No row of the config takes it yet.</p>` : tryIt(line)}`;
+}
+
+function gateLine(plaintext: string, record: Made['record'], { config, gate }: Visit): CurlLine | null {
+  return curlFor(config.policy, record, plaintext, gate);
+}
+
+function adminLine(plaintext: string, { here }: Visit): CurlLine {
+  const line = `curl -i -H ${quoted(`Authorization: Bearer ${plaintext}`)} ${quoted(`${here}/v1/whoami`)}`;
+  return { row: 'GET /v1/whoami', line };
+}
+
+function tryIt({ row, line }: CurlLine): Html {
+  return html`<section aria-labelledby="try"><h2 id="try">See it work</h2>
+<p class="hint">Asks ${row}. Behind a proxy, write your own address in its place.</p>
+<div class="copyable"><code id="curl" class="whole">${line}</code>${copyButton('curl', 'the curl line')}</div>
+</section>`;
+}

@@ -1,0 +1,150 @@
+/** All that is known of one token, and what can be done about it. */
+import { html } from 'hono/html';
+import { adminTypeName } from '../../policy/admin-type.ts';
+import { pinSubject } from '../../policy/pin-value.ts';
+import type { TokenRecord } from '../../policy/token-types.ts';
+import type { PinRecord } from '../../store/pin-store.ts';
+import type { Html, Told, Visit } from './dash-page.ts';
+import { may } from './dash-page.ts';
+import { ago, badge, copyButton, notice, tags, time } from './dash-parts.ts';
+import { found, pathOf } from './dash-token-found.ts';
+import { problemOf, Refused } from './http-problem.ts';
+import { showPin } from './operations-pin.ts';
+import { readUsage } from './operations-usage.ts';
+import { type TokenView, viewOf } from './token-view.ts';
+import { type LastUseView, type UsageView, usageView } from './usage-view.ts';
+
+const weekMs = 7 * 86_400_000;
+
+const doneWords: Readonly<Record<string, string>> = {
+  revoked: 'Revoked. The next request with it is refused.',
+  disabled: 'Disabled. Requests with it are refused until it is enabled.',
+  enabled: 'Enabled. Requests with it pass again.',
+  changed: 'Saved. It holds from the next request on.',
+};
+
+export async function tokenPage(visit: Visit): Promise<Told> {
+  const { desk, query } = visit;
+  const record = await found(visit);
+  const view = viewOf(record, desk.policy, desk.now());
+  const usage = await usageOf(visit, record);
+  const pins = may(visit, 'pins:read') ? await pinsOf(visit, record) : [];
+  const done = doneWords[query.get('done') ?? ''];
+  const body = html`<p class="trail"><a href="/tokens">Tokens</a></p>
+<div class="head"><h1>${view.label} ${badge(view.state)}</h1>${may(visit, 'tokens:write') ? buttons(record, view) : ''}</div>
+${done === undefined ? '' : notice('good', html`<p>${done}</p>`)}
+${usage.rotation === null ? '' : rotation(visit, record, usage.rotation)}
+<div class="columns">
+<section aria-labelledby="facts" class="card"><h2 id="facts">What it is</h2>${facts(view)}</section>
+<div>
+<section aria-labelledby="use" class="card"><h2 id="use">Use</h2>${useOf(visit, view, usage)}</section>
+${pins.length === 0 ? '' : pinSection(pins, desk.now())}
+</div>
+</div>`;
+  return { title: view.label, body };
+}
+
+/** @throws Refused; StoreFault */
+async function usageOf({ desk }: Visit, record: TokenRecord): Promise<UsageView> {
+  const request = { id: record.id, sinceMs: weekMs, by: 'route', limit: 10_000 } as const;
+  const usage = await readUsage(desk, request);
+  if (!usage.ok) throw new Refused(problemOf(usage.complaint));
+  return usageView(usage.value, 'route');
+}
+
+function buttons(record: TokenRecord, { state }: TokenView): Html {
+  if (state === 'revoked') return html``;
+  const isAlive = state === 'active' || state === 'not_yet_valid';
+  const link = (action: string, words: string, kind: string) =>
+    html`<a class="button ${kind}" href="${pathOf(record, action)}">${words}</a>`;
+  const canRegenerate = record.type !== adminTypeName && record.attributes.size > 0;
+  return html`<div class="actions">
+${isAlive && record.rotatedTo === null ? link('rotate', 'Rotate', 'main') : ''}
+${link('edit', 'Edit', 'plain')}
+${record.disabledAt === null ? link('disable', 'Disable', 'plain') : link('enable', 'Enable', 'plain')}
+${canRegenerate ? link('regenerate', 'Regenerate', 'plain') : ''}
+${link('revoke', 'Revoke', 'danger-plain')}
+</div>`;
+}
+
+function facts(view: TokenView): Html {
+  const fact = (name: string, value: Html | string) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
+  const attributes = Object.entries(view.attributes);
+  return html`<dl class="facts">
+${fact('Type', view.type)}
+${fact('Starts with', html`<code>${view.preview}</code>`)}
+${fact('Id', html`<span class="copyable"><code id="id">${view.id}</code>${copyButton('id', 'the id')}</span>`)}
+${fact('Scopes', tags(view.scopes, 'none'))}
+${attributes.map(([name, value]) => fact(name, tags([value].flat(), 'none')))}
+${fact('Allowed origins', tags(view.origins, 'anywhere'))}
+${view.external_id === null ? '' : fact('External id', html`<code>${view.external_id}</code>`)}
+${fact('Created', html`${time(view.created_at, '')} by <code>${view.created_by}</code>`)}
+${view.not_before === null ? '' : fact('Valid from', time(view.not_before, ''))}
+${fact('Expires', time(view.expires_at, 'never'))}
+${view.retire_at === null ? '' : fact('Ends after its rotation', time(view.retire_at, ''))}
+${view.rotated_to === null ? '' : fact('Followed by', html`<a href="/tokens/${view.rotated_to}"><code>${view.rotated_to}</code></a>`)}
+${view.disabled_at === null ? '' : fact('Disabled', time(view.disabled_at, ''))}
+${
+  view.revoked_at === null
+    ? ''
+    : fact(
+        'Revoked',
+        html`${time(view.revoked_at, '')} by <code>${view.revoked_by}</code>${view.revoked_reason === null ? '' : html`: ${view.revoked_reason}`}`,
+      )
+}
+</dl>`;
+}
+
+function useOf({ desk }: Visit, view: TokenView, { rows, last_use: last }: UsageView): Html {
+  const now = desk.now();
+  const sum = (key: 'passed' | 'refused' | 'failed') => rows.reduce((total, row) => total + row[key], 0);
+  return html`<dl class="figures">
+<div><dt>Passed</dt><dd>${sum('passed').toLocaleString('en')}</dd></div>
+<div><dt>Refused</dt><dd>${sum('refused').toLocaleString('en')}</dd></div>
+<div><dt>Failed</dt><dd>${sum('failed').toLocaleString('en')}</dd></div>
+</dl>
+<p class="hint">Requests in the last 7 days. Figures are written every few seconds.</p>
+<p>${last === null ? html`Last used: ${ago(view.last_used_at, now, 'never')}.` : lastUse(last, now)}</p>`;
+}
+
+function lastUse({ at, address, route }: LastUseView, now: number): Html {
+  return html`Last used ${ago(at, now, '')}, from <code>${address}</code>, at <code>${route}</code>.`;
+}
+
+/** Who still uses the old one, and whether it can go. */
+function rotation(visit: Visit, record: TokenRecord, evidence: NonNullable<UsageView['rotation']>): Html {
+  const now = visit.desk.now();
+  const { successor, old_last_use: old, new_last_use: next, safe_to_retire: isSafe, because } = evidence;
+  const said = (use: LastUseView | null) => (use === null ? html`not seen yet` : lastUse(use, now));
+  const lives = record.revokedAt === null && (record.retireAt === null || record.retireAt > now);
+  return html`<section aria-labelledby="rotation" class="card ${isSafe ? 'good' : 'wait'}">
+<h2 id="rotation">${isSafe ? 'Safe to retire' : 'Not safe to retire yet'}</h2>
+<p>${because.charAt(0).toUpperCase() + because.slice(1)}.</p>
+<dl class="facts small"><div><dt>This one</dt><dd>${said(old)}</dd></div>
+<div><dt><a href="/tokens/${successor}">Its successor</a></dt><dd>${said(next)}</dd></div></dl>
+${
+  lives && may(visit, 'tokens:write')
+    ? html`<div class="actions"><a class="button ${isSafe ? 'main' : 'plain'}" href="${pathOf(record, 'revoke')}">Retire it now</a></div>`
+    : ''
+}
+</section>`;
+}
+
+/** What is pinned to it, and to what it belongs to. @throws StoreFault */
+async function pinsOf({ desk }: Visit, { id, attributes }: TokenRecord): Promise<readonly PinRecord[]> {
+  const keys = [...desk.policy.bundlePins].flatMap(([pin, owner]) => {
+    const name = owner === '%token' ? 'token' : owner;
+    const values = owner === 'token' ? [id] : [attributes.get(name) ?? []].flat();
+    return values.map((value) => ({ pin, subject: pinSubject(owner, value) }));
+  });
+  const pins = await Promise.all(keys.map((key) => showPin(desk, key)));
+  return pins.flatMap((pin) => (pin.ok ? [pin.value] : []));
+}
+
+function pinSection(pins: readonly PinRecord[], now: number): Html {
+  return html`<section aria-labelledby="pins" class="card"><h2 id="pins">Pins</h2>
+<dl class="facts">${pins.map(
+    ({ pin, subject, value, pinnedAt }) =>
+      html`<div><dt>${pin}</dt><dd><code>${value}</code><br><span class="hint">${subject}, since ${ago(new Date(pinnedAt).toISOString(), now, '')}</span></dd></div>`,
+  )}</dl></section>`;
+}

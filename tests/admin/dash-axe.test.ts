@@ -1,0 +1,123 @@
+/** Every page passes axe (WCAG 2.2 AA and best practices), at phone and desktop width, in light and dark, and fits. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { chromiumPath, launchBrowser } from '../fixtures/browser.ts';
+import { type DashFixture, startDash } from '../fixtures/dash.ts';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const widths = [390, 1280];
+/** In the dark only colours are others, and of axe's rules only this one looks at them. */
+const schemes = [
+  ['light', 'axe.run()'],
+  ['dark', "axe.run({ runOnly: ['color-contrast'] })"],
+] as const;
+/** Where pictures of the pages go, for looking at; unset: none are taken. */
+const pictures = process.env.POSTERN_PICTURES;
+
+type Violation = { readonly id: string; readonly nodes: readonly { readonly html: string }[] };
+
+describe.skipIf(chromiumPath === null)('every page', () => {
+  let dash: DashFixture;
+  let browser: Browser;
+  let page: Page;
+  const ids: Record<string, string> = {};
+  beforeAll(async () => {
+    [dash, browser] = await Promise.all([startDash(), launchBrowser()]);
+    const { tokens } = dash.gateway.running;
+    const shop = await dash.gateway.mint('project', { attributes: { project: 'prj_shop' } });
+    const old = await dash.gateway.mint('user', {
+      scopes: ['events:read'],
+      origins: ['https://app.example'],
+    });
+    const type = dash.gateway.running.config().policy.types.get('user');
+    if (type !== undefined) await tokens.rotate(old.id, type, 3_600_000, 'test');
+    const gone = await dash.gateway.mint('legacy');
+    await tokens.revoke(gone.id, 'test', 'leaked');
+    await tokens.disable((await dash.gateway.mint('user')).id, 'test');
+    await tokens.pins.pinFirst({ pin: 'app', subject: 'project=prj_shop' }, 'com.example.shop', shop.id);
+    const use = { tokenId: shop.id, at: Date.now(), address: '192.0.2.7', route: 'main POST /events' };
+    await tokens.usage.add([], [use]);
+    Object.assign(ids, { shop: shop.id, old: old.id, gone: gone.id });
+    page = await browser.newPage({ reducedMotion: 'reduce' });
+    if (pictures !== undefined) mkdirSync(pictures, { recursive: true });
+  });
+  afterAll(async () => {
+    await browser.close();
+    await dash.gateway.stop();
+  });
+
+  const flaws = async (name: string): Promise<readonly string[]> => {
+    await page.evaluate(axe);
+    const found: string[] = [];
+    for (const width of widths) {
+      await page.setViewportSize({ width, height: 844 });
+      for (const [colorScheme, run] of schemes) {
+        await page.emulateMedia({ colorScheme });
+        if (pictures !== undefined) {
+          await page.screenshot({
+            path: join(pictures, `${name}-${width}-${colorScheme}.png`),
+            fullPage: true,
+          });
+        }
+        const { violations } = (await page.evaluate(run)) as { violations: readonly Violation[] };
+        for (const { id, nodes } of violations)
+          found.push(`${width} ${colorScheme} ${id}: ${nodes[0]?.html}`);
+      }
+      const isTooWide = 'document.documentElement.scrollWidth > document.documentElement.clientWidth';
+      if (await page.evaluate(isTooWide)) found.push(`${width}: scrolls sideways`);
+    }
+    return found;
+  };
+
+  const enter = async () => {
+    const { cookie } = await dash.signIn();
+    const [name = '', value = ''] = cookie.split('=');
+    await page.context().addCookies([{ name, value, url: dash.url }]);
+  };
+
+  test('before anybody is signed in', async () => {
+    await page.goto(`${dash.url}/sign-in?done=out`);
+    expect(await flaws('sign-in')).toEqual([]);
+    await page.getByLabel('Admin token').fill('nothing');
+    await page.getByLabel('Admin token').press('Enter');
+    await page.getByRole('alert').waitFor();
+    expect(await flaws('sign-in-refused')).toEqual([]);
+  });
+
+  test.each([
+    ['list', () => '/tokens?state=active'],
+    ['list-none', () => '/tokens?words=nobody'],
+    ['token', () => `/tokens/${ids.shop}?done=changed`],
+    ['token-rotated', () => `/tokens/${ids.old}`],
+    ['token-revoked', () => `/tokens/${ids.gone}`],
+    ['new', () => '/tokens/new'],
+    ['new-form', () => '/tokens/new?type=user'],
+    ['edit', () => `/tokens/${ids.shop}/edit`],
+    ['rotate', () => `/tokens/${ids.shop}/rotate`],
+    ['regenerate', () => `/tokens/${ids.shop}/regenerate`],
+    ['revoke', () => `/tokens/${ids.shop}/revoke`],
+    ['sessions', () => '/sessions?done=ended'],
+    ['nothing', () => '/nothing'],
+  ])('%s', async (name, path) => {
+    await enter();
+    await page.goto(`${dash.url}${path()}`);
+    expect(await flaws(name)).toEqual([]);
+  });
+
+  test('after a form was sent', async () => {
+    await enter();
+    await page.goto(`${dash.url}/tokens/new?type=user`);
+    await page.getByLabel('Label').fill('made');
+    await page.getByLabel('Allowed origins').fill('not one');
+    await page.getByRole('button', { name: 'Create token' }).click();
+    await page.getByText('Nothing was changed yet').waitFor();
+    expect(await flaws('new-flawed')).toEqual([]);
+    await page.getByLabel('Allowed origins').fill('');
+    await page.getByRole('button', { name: 'Create token' }).click();
+    await page.getByText('Copy it now.').waitFor();
+    expect(await flaws('made')).toEqual([]);
+  });
+});

@@ -1,0 +1,151 @@
+/** Operators' passwords: hashed by a command, checked off the event loop, and never told. */
+import { PassThrough } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import { askSecret } from '../../gateway/admin/ask-secret.ts';
+import { run } from '../../gateway/admin/cli.ts';
+import { createPasswordCheck, createTurns, hashPassword } from '../../gateway/admin/passwords.ts';
+import { type OperatorSettings, phcText } from '../../gateway/config/operators.ts';
+import { password, passwordHash } from '../fixtures/dash.ts';
+
+async function* piped(text: string) {
+  yield Buffer.from(text);
+}
+
+async function told(stdin: AsyncIterable<Buffer>, answers: readonly string[] | null = null) {
+  let [out, err] = ['', ''];
+  const left = [...(answers ?? [])];
+  const terminal = { out: true, err: true, ask: null, askSecret: async () => left.shift() ?? '' };
+  const code = await run(['operator', 'hash'], {
+    env: {},
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    colours: false,
+    now: Date.now,
+    stdin: () => stdin,
+    ...(answers === null ? {} : { terminal }),
+  });
+  return { code, out, err };
+}
+
+const ada: OperatorSettings = { name: 'ada', passwordHash, scopes: ['tokens:read'] };
+const operators = new Map([['ada', ada]]);
+
+describe('postern operator hash', () => {
+  test('prints what the config takes, of a line of stdin or of what is typed twice', async () => {
+    for (const { code, out, err } of [
+      await told(piped(`${password}\n`)),
+      await told(piped(''), [password, password]),
+    ]) {
+      expect([code, err]).toEqual([0, '']);
+      expect(out).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+      expect(out.trim()).toMatch(phcText);
+      const again = new Map([['ada', { ...ada, passwordHash: out.trim() }]]);
+      expect(await createPasswordCheck().check(again, 'ada', password)).toMatchObject({ name: 'ada' });
+    }
+  });
+
+  test('refuses what is short, long, several lines, or not the same twice, and repeats none of it', async () => {
+    for (const { code, out, err } of [
+      await told(piped('elevenchars\n')),
+      await told(piped('x'.repeat(1025))),
+      await told(piped('correct horse\nbattery staple\n')),
+      await told(piped('')),
+      await told(piped(''), [password, `${password}r`]),
+    ]) {
+      expect([code, out]).toEqual([1, '']);
+      expect(err).not.toMatch(/eleven|xxx|horse/);
+    }
+  });
+});
+
+test('a password is typed without being shown, with the keys that people use', async () => {
+  const said: string[] = [];
+  const modes: boolean[] = [];
+  const type = (keys: string) => {
+    const input = Object.assign(new PassThrough(), {
+      setRawMode(mode: boolean) {
+        modes.push(mode);
+        return this;
+      },
+    });
+    const asked = askSecret(input as never, (text) => said.push(text), 'Password: ');
+    input.write(keys);
+    return asked;
+  };
+  expect(await type('sesan\u007f\u007fame\r')).toBe('sesame');
+  expect(await type('pä\u0001ss🔑\n')).toBe('päss🔑');
+  await expect(type('abc\u0003')).rejects.toThrow('nothing was made');
+  await expect(type('\u0004')).rejects.toThrow('nothing was made');
+  expect(said.join('')).toBe('Password: \n'.repeat(4));
+  expect(modes).toEqual([true, false, true, false, true, false, true, false]);
+});
+
+describe('a password', () => {
+  test('opens by its own name alone', async () => {
+    const { check } = createPasswordCheck();
+    expect(await check(operators, 'ada', password)).toBe(ada);
+    for (const [name, word] of [
+      ['ada', `${password} `],
+      ['ada', ''],
+      ['Ada', password],
+      ['bob', password],
+      ['__proto__', password],
+      ['', ''],
+    ] as const) {
+      expect([name, await check(operators, name, word)]).toEqual([name, null]);
+    }
+    expect(await check(new Map(), 'ada', password)).toBeNull();
+  });
+
+  test('is the same in both ways that Unicode spells it', async () => {
+    const hash = await hashPassword('caf\u00e9 caf\u00e9 caf\u00e9');
+    const { check } = createPasswordCheck();
+    const spelled = 'cafe\u0301 cafe\u0301 cafe\u0301';
+    expect(await check(new Map([['ada', { ...ada, passwordHash: hash }]]), 'ada', spelled)).not.toBeNull();
+  });
+
+  test('of a name that nobody has costs what a wrong one does', async () => {
+    const { check } = createPasswordCheck();
+    const cost = async (name: string) => {
+      const started = performance.now();
+      await check(operators, name, 'not the password');
+      return performance.now() - started;
+    };
+    const costs = { ada: [] as number[], bob: [] as number[] };
+    await cost('ada');
+    for (let round = 0; round < 12; round++) {
+      costs.ada.push(await cost('ada'));
+      costs.bob.push(await cost('bob'));
+    }
+    // The least of each: what the machine did beside it only adds.
+    const [known, unknown] = [Math.min(...costs.ada), Math.min(...costs.bob)];
+    expect(unknown / known).toBeGreaterThan(0.5);
+    expect(unknown / known).toBeLessThan(2);
+  });
+});
+
+test('of what comes at once so many run, so many wait, in order, and the rest is told so', async () => {
+  const inTurn = createTurns(2, 3);
+  const log: string[] = [];
+  const ends: (() => void)[] = [];
+  const work = (name: string) => () => {
+    log.push(name);
+    return new Promise<string>((resolve) => ends.push(() => resolve(name)));
+  };
+  const all = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => inTurn(work(name)));
+  expect(await all[5]).toBe('busy');
+  expect(log).toEqual(['a', 'b']);
+  for (let at = 0; at < 5; at++) {
+    ends[at]?.();
+    await all[at];
+    await Promise.resolve();
+  }
+  expect(log).toEqual(['a', 'b', 'c', 'd', 'e']);
+  const failing = inTurn(() => Promise.reject(new Error('no')));
+  await expect(failing).rejects.toThrow('no');
+  expect(await inTurn(async () => 'still')).toBe('still');
+});
