@@ -17,6 +17,7 @@ import {
   bootstrapWatch,
   writeBootstrapToken,
 } from './admin/bootstrap.ts';
+import type { GateWatch } from './admin/dash-watch.ts';
 import { adminServer, closeAdmin } from './admin/http-server.ts';
 import { serveOperations } from './admin/operations-serve.ts';
 import { createRetirer, type Retirer } from './admin/retirer.ts';
@@ -34,6 +35,7 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { openStore } from './open-store.ts';
 import { type Placement, readConfig } from './read-config.ts';
 import { readiness } from './readiness.ts';
+import { createRefusalTally, type RefusalTally } from './refusal-tally.ts';
 import { reloader } from './reload.ts';
 import { createFrontDoor } from './server.ts';
 import { createSigner, type Signer } from './signer.ts';
@@ -104,7 +106,9 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   const bodies = new BodyBudget(options.bodyBudgetBytes);
   const usage = openUsage(tokens, log);
   const tail = new Tail({ now: Date.now });
-  const gate = openGate(() => site, { tokens, limiter, bodies, life, log, metrics, usage, tail });
+  const refusals = createRefusalTally(Date.now);
+  const parts = { tokens, limiter, bodies, life, log, metrics, usage, tail, refusals };
+  const gate = openGate(() => site, parts);
   const reloading = reloader({
     read: () => readConfig(options),
     site: () => site,
@@ -115,15 +119,18 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
     },
     log,
     reloaded: metrics.reloaded,
+    now: Date.now,
   });
   const front = createFrontDoor(gate, {
     ...config.listen,
     headersTimeoutMs: options.headersTimeoutMs,
   });
-  const health = healthListener(() => readiness(gate, reloading), metrics);
+  const ready = () => readiness(gate, reloading);
+  const health = healthListener(ready, metrics);
   await listenOn(front, config.listen);
   await listenOn(health, config.health);
-  const admin = await openAdmin(config, tokens, gate, { log, tail, gateUrl: () => urlOf(front) });
+  const watch = { readiness: ready, configSince: reloading.since, refusals: refusals.byCode };
+  const admin = await openAdmin(config, tokens, gate, { log, tail, watch, gateUrl: () => urlOf(front) });
   const retirer = openRetirer(tokens, gate, log);
   const heads = tellAuditHeads(tokens.audit, log);
   const stop = async (): Promise<void> => {
@@ -180,10 +187,11 @@ type Parts = {
   readonly metrics: Metrics;
   readonly usage: UsageMeter;
   readonly tail: Tail;
+  readonly refusals: RefusalTally;
 };
 
 function openGate(site: () => Site, parts: Parts): Gate {
-  const { tokens, limiter, bodies, life, log, metrics, usage, tail } = parts;
+  const { tokens, limiter, bodies, life, log, metrics, usage, tail, refusals } = parts;
   const writeLog = createAccessLog(log, Date.now);
   const bug = (error: unknown, requestId: string | null): void => {
     const stack = error instanceof Error ? (error.stack ?? error.message) : 'thrown value';
@@ -217,6 +225,7 @@ function openGate(site: () => Site, parts: Parts): Gate {
       writeLog(account);
       usage.note(account);
       tail.note(account);
+      refusals.note(account);
     },
     upstreamSeconds: metrics.upstreamSeconds,
     vigil: new Vigil({
@@ -242,11 +251,18 @@ type OpenAdmin = {
   readonly endTails: () => void;
 };
 
+type AdminRooms = {
+  readonly log: Logger;
+  readonly tail: Tail;
+  readonly watch: GateWatch;
+  readonly gateUrl: () => string;
+};
+
 async function openAdmin(
   { admin, store }: LoadedConfig,
   tokens: OpenTokens,
   { site, now, bug }: Gate,
-  { log, tail, gateUrl }: { readonly log: Logger; readonly tail: Tail; readonly gateUrl: () => string },
+  { log, tail, watch, gateUrl }: AdminRooms,
 ): Promise<OpenAdmin> {
   if (admin === null) return { server: null, bootstrapFile: null, endTails: () => {} };
   const file = bootstrapFile(store);
@@ -259,10 +275,10 @@ async function openAdmin(
   const config = (): LoadedConfig => site().config;
   const policy = () => withAdminType(site().policy);
   const vigil = new Vigil({ tokens, policy, now, bug: (error) => bug(error, null) });
-  const tailReaders = createTailReaders({ tail, vigil });
+  const tailReaders = createTailReaders({ tail, vigil, bug: (error) => bug(error, null) });
   const tries = createFailureBudget(signInTries);
   const parts = { gatekeeper, tokens, now, config, hosts, tailReaders, fault, bug };
-  const server = adminServer({ ...parts, tries, gate: gateUrl });
+  const server = adminServer({ ...parts, tries, gate: gateUrl, watch });
   await listenOn(server, admin);
   const isNew = file !== null && (await writeBootstrapToken(file, tokens, now(), warn));
   return { server, bootstrapFile: isNew ? file : null, endTails: tailReaders.close };

@@ -15,6 +15,8 @@ export type ReloadParts = {
   readonly swap: (next: Site) => void;
   readonly log: Logger;
   readonly reloaded: (ok: boolean) => void;
+  /** Unix ms. */
+  readonly now: () => number;
 };
 
 export type Reloading = {
@@ -22,15 +24,19 @@ export type Reloading = {
   readonly reload: () => Promise<boolean>;
   /** Why the last reload was refused; null: it was not. */
   readonly lastProblem: () => string | null;
+  /** Since when the config in force is so, in Unix ms. */
+  readonly since: () => number;
 };
 
 export function reloader(parts: ReloadParts): Reloading {
   let problem: string | null = null;
+  let since = parts.now();
   let queue: Promise<unknown> = Promise.resolve();
   const attempt = async (): Promise<boolean> => {
     problem = await tryReload(parts);
     parts.reloaded(problem === null);
     const version = parts.site().policy.version;
+    if (problem === null) since = parts.now();
     if (problem === null) parts.log.info({ event: 'config_reloaded', version });
     else parts.log.error({ event: 'config_reload_failed', problem, kept: version });
     return problem === null;
@@ -43,6 +49,7 @@ export function reloader(parts: ReloadParts): Reloading {
       return next;
     },
     lastProblem: () => problem,
+    since: () => since,
   };
 }
 

@@ -2,6 +2,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { AttributeValue } from '../policy/token-types.ts';
 import { builder, type Change, rawChange, type TokensTable } from './schema.ts';
+import { endsWithin, isRotated } from './token-ending.ts';
 import { RECORD_COLUMNS } from './token-rows.ts';
 import type { ListFilter } from './token-store.ts';
 import { notUsedSince } from './token-unused.ts';
@@ -70,7 +71,7 @@ export function isOfType(type: string, attributes: ReadonlyMap<string, Attribute
 
 /** In order of id; `limit` as given. */
 export function selectPage(
-  { type, attributes, unusedSince, after, newestFirst = false }: ListFilter,
+  { type, attributes, unusedSince, ends, rotated, after, newestFirst = false }: ListFilter,
   limit: number,
 ): Change {
   const beyond = (id: RawBuilder<unknown>) => {
@@ -87,7 +88,9 @@ export function selectPage(
     .limit(limit);
   const unused =
     unusedSince === undefined ? page : page.where('revoked_at', 'is', null).where(notUsedSince(unusedSince));
-  return type === undefined ? unused : unused.where(isOfType(type, attributes ?? new Map()));
+  const ending = ends === undefined ? unused : unused.where(endsWithin(ends));
+  const followed = rotated === undefined ? ending : ending.where(isRotated);
+  return type === undefined ? followed : followed.where(isOfType(type, attributes ?? new Map()));
 }
 
 function pairsOf(attributes: ReadonlyMap<string, AttributeValue>): readonly (readonly [string, string])[] {

@@ -133,6 +133,10 @@ export type ListFilter = {
   readonly attributes?: ReadonlyMap<string, AttributeValue>;
   /** Only those that were neither used nor came since then, and are not revoked. Unix ms. */
   readonly unusedSince?: number;
+  /** Only those whose expiry or overlap ends later than `after` and no later than `until`, and that are not revoked. Unix ms. */
+  readonly ends?: { readonly after: number; readonly until: number };
+  /** Only those that have a successor. */
+  readonly rotated?: true;
   /** Opaque cursor from the page before. */
   readonly after?: string;
   /** 1 to 1000. */

@@ -240,11 +240,10 @@ export class Tokens implements OpenTokens {
 
   list(filter: ListFilter): Eventually<TokenPage> {
     const limit = Math.min(1_000, Math.max(1, Math.trunc(filter.limit)));
-    const { after = '', type = null, attributes, unusedSince, newestFirst } = filter;
-    const found =
-      attributes === undefined && unusedSince === undefined && newestFirst !== true
-        ? this.#reads.page(after, type, limit + 1)
-        : this.#reads.rows<RecordRow>(selectPage(filter, limit + 1));
+    const { after = '', type = null, limit: _asked, ...more } = filter;
+    const found = Object.values(more).every((one) => one === undefined || one === false)
+      ? this.#reads.page(after, type, limit + 1)
+      : this.#reads.rows<RecordRow>(selectPage(filter, limit + 1));
     return andThen(found, (rows) => {
       const tokens = rows.slice(0, limit).map(recordOf);
       return { tokens, next: rows.length > limit ? (tokens.at(-1)?.id ?? null) : null };

@@ -1,7 +1,9 @@
 /** The dashboard: pages for people, over the operations the admin API has. Serves what is not under /v1. */
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { html } from 'hono/html';
+import type { AdminScope } from '../../policy/admin-type.ts';
 import { parseHost } from '../../policy/path.ts';
 import type { FailureBudget } from '../../store/failure-budget.ts';
 import { readForm } from './dash-form.ts';
@@ -9,22 +11,33 @@ import { framed, type Seat } from './dash-frame.ts';
 import { createFormOnce, formKey } from './dash-once.ts';
 import type { Making, Shown, Told, Visit } from './dash-page.ts';
 import { findPage } from './dash-pages.ts';
-import { cookieOf, cookieSecret, isFormToken, type SignedIn, whoIsSignedIn } from './dash-session.ts';
+import {
+  cookieOf,
+  cookieSecret,
+  isFormToken,
+  type SignedIn,
+  whoIsSignedIn,
+  whoIsThere,
+} from './dash-session.ts';
 import { admit, pathAfter, signInPage } from './dash-sign-in.ts';
 import { staticAnswer } from './dash-static.ts';
+import type { GateWatch } from './dash-watch.ts';
 import type { AdminParts } from './http-app.ts';
 import { demandScope } from './http-auth.ts';
 import { deskOf } from './http-desk.ts';
 import { problemFrom } from './http-fault.ts';
 import { fieldsNamed, strangerFlaw } from './http-guard.ts';
 import { type Problem, problemWords, Refused } from './http-problem.ts';
+import { tailsFull } from './http-tail.ts';
 import { createPasswordCheck } from './passwords.ts';
+import type { TailFilter } from './tail-filter.ts';
 
 export type DashParts = AdminParts & {
   /** Tries to sign in, by name. */
   readonly tries: FailureBudget;
   /** Where the gate listens: `http://0.0.0.0:8080`. */
   readonly gate: () => string;
+  readonly watch: GateWatch;
 };
 
 const safeHeaders = {
@@ -46,6 +59,7 @@ type Room = DashParts & {
 /** One request, read as far as it can be before anybody is known. */
 type Asked = {
   readonly request: Request;
+  readonly outgoing: ServerResponse;
   readonly rawHeaders: readonly string[];
   readonly peer: string;
   readonly method: 'GET' | 'POST';
@@ -56,16 +70,17 @@ type Asked = {
   readonly isSecure: boolean;
 };
 
+type Ends = { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse };
+
 /** Never rejects. */
-export function createDashboard(
-  parts: DashParts,
-): (request: Request, incoming: IncomingMessage) => Promise<Response> {
+export function createDashboard(parts: DashParts): (request: Request, ends: Ends) => Promise<Response> {
   const room: Room = { ...parts, passwords: createPasswordCheck(), formOnce: createFormOnce() };
-  return async (request, incoming) => {
+  return async (request, ends) => {
     const requestId = randomUUID();
-    const response = await answer(request, incoming, room).catch((error: unknown) =>
+    const response = await answer(request, ends, room).catch((error: unknown) =>
       problemPage(problemFrom(error, requestId, room), null),
     );
+    if (response === RESPONSE_ALREADY_SENT) return response;
     for (const [name, value] of Object.entries(safeHeaders)) response.headers.set(name, value);
     if (!response.headers.has('Cache-Control')) response.headers.set('Cache-Control', 'no-store');
     return response;
@@ -73,8 +88,8 @@ export function createDashboard(
 }
 
 /** @throws Refused */
-async function answer(request: Request, incoming: IncomingMessage, room: Room): Promise<Response> {
-  const asked = readAsked(request, incoming, room);
+async function answer(request: Request, ends: Ends, room: Room): Promise<Response> {
+  const asked = readAsked(request, ends, room);
   const { method, path, query } = asked;
   const asset = method === 'GET' ? staticAnswer(path, request.headers.get('if-none-match')) : null;
   if (asset !== null) return asset;
@@ -98,7 +113,7 @@ async function answer(request: Request, incoming: IncomingMessage, room: Room): 
 }
 
 /** @throws Refused where it must not be answered, whoever asks. */
-function readAsked(request: Request, incoming: IncomingMessage, { port, hosts }: Room): Asked {
+function readAsked(request: Request, { incoming, outgoing }: Ends, { port, hosts }: Room): Asked {
   const { rawHeaders, url = '', method = '', socket } = incoming;
   const stranger = strangerFlaw(rawHeaders, port(), hosts);
   if (stranger !== null) throw new Refused({ code: stranger });
@@ -116,6 +131,7 @@ function readAsked(request: Request, incoming: IncomingMessage, { port, hosts }:
   }
   return {
     request,
+    outgoing,
     rawHeaders,
     peer: socket.remoteAddress ?? '',
     method: plain,
@@ -196,12 +212,13 @@ async function visited(asked: Asked, who: SignedIn, form: URLSearchParams, room:
 }
 
 function visitOf(
-  { query, rawHeaders, path, isSecure }: Asked,
+  asked: Asked,
   { session, operator, formToken }: SignedIn,
   form: URLSearchParams,
   params: Visit['params'],
   room: Room,
 ): Visit {
+  const { query, rawHeaders, path, isSecure } = asked;
   const config = room.config();
   const host = fieldsNamed(rawHeaders, 'host')[0] ?? '';
   const once = ({ request, make, again }: Making) => {
@@ -226,7 +243,29 @@ function visitOf(
     once,
     gate: reachable(room.gate(), host),
     here: `${isSecure ? 'https' : 'http'}://${host}`,
+    listen: (filter, scope) => listen(asked, filter, scope, room),
+    watch: room.watch,
   };
+}
+
+/** @throws Refused */
+function listen(
+  { request, outgoing, secret }: Asked,
+  filter: TailFilter,
+  scope: AdminScope,
+  room: Room,
+): Response {
+  // A HEAD would hold a reader's place and be told nothing.
+  if (request.method !== 'GET') throw new Refused({ code: 'method_not_allowed', allow: ['GET'] });
+  const stands = async () => {
+    const { tokens, now } = room;
+    const { operators } = room.config();
+    const who = secret === null ? null : await whoIsThere(secret, { tokens, operators, now: now() });
+    return who?.operator.scopes.includes(scope) === true;
+  };
+  for (const [name, value] of Object.entries(safeHeaders)) outgoing.setHeader(name, value);
+  if (!room.tailReaders.admit({ stands }, filter, outgoing)) throw new Refused(tailsFull);
+  return RESPONSE_ALREADY_SENT;
 }
 
 /** Whoever listens everywhere can be reached by the name that this dashboard was called by. */

@@ -6,7 +6,9 @@ import type { TokenRecord } from '../../policy/token-types.ts';
 import type { OnceDone } from '../../store/once.ts';
 import type { SessionRecord, SessionStore } from '../../store/session-store.ts';
 import type { LoadedConfig } from '../config/load.ts';
+import type { GateWatch } from './dash-watch.ts';
 import type { Desk } from './operations.ts';
+import type { TailFilter } from './tail-filter.ts';
 
 /** Whatever goes into it that is text is escaped. */
 export type Html = ReturnType<typeof html>;
@@ -58,6 +60,9 @@ export type Visit = {
   readonly gate: string;
   /** Where this dashboard was called. */
   readonly here: string;
+  /** Answers with the live tail, for as long as the session stands and has the scope. @throws Refused */
+  readonly listen: (filter: TailFilter, scope: AdminScope) => Response;
+  readonly watch: GateWatch;
 };
 
 export type Shown = { readonly title: string; readonly body: Html; readonly status?: number };

@@ -1,17 +1,22 @@
 /** Every page of the dashboard, and which of them a request is for. */
+import { homePages } from './dash-home.ts';
+import { livePages } from './dash-live.ts';
 import type { DashPage } from './dash-page.ts';
 import { sessionPages } from './dash-sessions.ts';
 import { tokenChangePages } from './dash-token-change.ts';
 import { tokenMakePages } from './dash-token-make.ts';
 import { tokenPages } from './dash-tokens.ts';
+import { usagePages } from './dash-usage.ts';
 import { matchPath, segmentsOf } from './http-route.ts';
 
 const pages: readonly DashPage[] = [
-  { method: 'GET', path: '/', scope: null, handle: async () => ({ goTo: '/tokens' }) },
+  ...homePages,
   ...tokenMakePages,
   ...tokenChangePages,
   ...tokenPages,
   ...sessionPages,
+  ...usagePages,
+  ...livePages,
 ];
 
 export type FoundPage =

@@ -73,6 +73,13 @@ export function proofOf({ passwordHash }: OperatorSettings): string {
  * @throws StoreFault
  */
 export async function whoIsSignedIn(secret: string, rooms: Rooms): Promise<SignedIn | null> {
+  const who = await whoIsThere(secret, rooms);
+  if (who !== null) await rooms.tokens.sessions.touch(who.session);
+  return who;
+}
+
+/** As `whoIsSignedIn`, for what asks by itself and again: it does not keep a session from ending unseen. @throws StoreFault */
+export async function whoIsThere(secret: string, rooms: Rooms): Promise<SignedIn | null> {
   const { sessions } = rooms.tokens;
   const session = await sessions.find(secret);
   if (session === null) return null;
@@ -81,7 +88,6 @@ export async function whoIsSignedIn(secret: string, rooms: Rooms): Promise<Signe
     await sessions.end(session.id, 'postern');
     return null;
   }
-  await sessions.touch(session);
   return { session, operator, formToken: formTokenOf(secret) };
 }
 

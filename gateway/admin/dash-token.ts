@@ -8,13 +8,12 @@ import type { Html, Told, Visit } from './dash-page.ts';
 import { may } from './dash-page.ts';
 import { ago, badge, copyButton, notice, tags, time } from './dash-parts.ts';
 import { found, pathOf } from './dash-token-found.ts';
+import { tokenUse } from './dash-usage.ts';
 import { problemOf, Refused } from './http-problem.ts';
 import { showPin } from './operations-pin.ts';
 import { readUsage } from './operations-usage.ts';
 import { type TokenView, viewOf } from './token-view.ts';
 import { type LastUseView, type UsageView, usageView } from './usage-view.ts';
-
-const weekMs = 7 * 86_400_000;
 
 const doneWords: Readonly<Record<string, string>> = {
   revoked: 'Revoked. The next request with it is refused.',
@@ -27,26 +26,27 @@ export async function tokenPage(visit: Visit): Promise<Told> {
   const { desk, query } = visit;
   const record = await found(visit);
   const view = viewOf(record, desk.policy, desk.now());
-  const usage = await usageOf(visit, record);
+  const usage = may(visit, 'usage:read') ? await usageOf(visit, record) : null;
+  const use = usage === null ? '' : await tokenUse(visit, record.id);
   const pins = may(visit, 'pins:read') ? await pinsOf(visit, record) : [];
   const done = doneWords[query.get('done') ?? ''];
   const body = html`<p class="trail"><a href="/tokens">Tokens</a></p>
 <div class="head"><h1>${view.label} ${badge(view.state)}</h1>${may(visit, 'tokens:write') ? buttons(record, view) : ''}</div>
 ${done === undefined ? '' : notice('good', html`<p>${done}</p>`)}
-${usage.rotation === null ? '' : rotation(visit, record, usage.rotation)}
+${!usage?.rotation ? '' : rotation(visit, record, usage.rotation)}
 <div class="columns">
 <section aria-labelledby="facts" class="card"><h2 id="facts">What it is</h2>${facts(view)}</section>
 <div>
-<section aria-labelledby="use" class="card"><h2 id="use">Use</h2>${useOf(visit, view, usage)}</section>
+<section aria-labelledby="use" class="card"><h2 id="use">Use</h2>${use}${lastUsed(visit, view, usage)}</section>
 ${pins.length === 0 ? '' : pinSection(pins, desk.now())}
 </div>
 </div>`;
   return { title: view.label, body };
 }
 
-/** @throws Refused; StoreFault */
+/** Where it was last, and whether it is still needed. @throws Refused; StoreFault */
 async function usageOf({ desk }: Visit, record: TokenRecord): Promise<UsageView> {
-  const request = { id: record.id, sinceMs: weekMs, by: 'route', limit: 10_000 } as const;
+  const request = { id: record.id, sinceMs: 60_000, by: 'route', limit: 1 } as const;
   const usage = await readUsage(desk, request);
   if (!usage.ok) throw new Refused(problemOf(usage.complaint));
   return usageView(usage.value, 'route');
@@ -95,16 +95,10 @@ ${
 </dl>`;
 }
 
-function useOf({ desk }: Visit, view: TokenView, { rows, last_use: last }: UsageView): Html {
+function lastUsed({ desk }: Visit, view: TokenView, usage: UsageView | null): Html {
   const now = desk.now();
-  const sum = (key: 'passed' | 'refused' | 'failed') => rows.reduce((total, row) => total + row[key], 0);
-  return html`<dl class="figures">
-<div><dt>Passed</dt><dd>${sum('passed').toLocaleString('en')}</dd></div>
-<div><dt>Refused</dt><dd>${sum('refused').toLocaleString('en')}</dd></div>
-<div><dt>Failed</dt><dd>${sum('failed').toLocaleString('en')}</dd></div>
-</dl>
-<p class="hint">Requests in the last 7 days. Figures are written every few seconds.</p>
-<p>${last === null ? html`Last used: ${ago(view.last_used_at, now, 'never')}.` : lastUse(last, now)}</p>`;
+  const last = usage?.last_use ?? null;
+  return html`<p>${last === null ? html`Last used: ${ago(view.last_used_at, now, 'never')}.` : lastUse(last, now)}</p>`;
 }
 
 function lastUse({ at, address, route }: LastUseView, now: number): Html {

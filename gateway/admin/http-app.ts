@@ -14,9 +14,10 @@ import { strangerFlaw } from './http-guard.ts';
 import { readAs, readJson, readQuery } from './http-input.ts';
 import { createOnceGuard, readOnceKey } from './http-once.ts';
 import { openApiDocument } from './http-openapi.ts';
-import { type Problem, problemOf, problemResponse, Refused } from './http-problem.ts';
+import { problemOf, problemResponse, Refused } from './http-problem.ts';
 import type { AdminRoute, Call, View } from './http-route.ts';
 import { adminRoutes, documentPath, findRoute } from './http-routes.ts';
+import { tailsFull } from './http-tail.ts';
 import type { TailFilter } from './tail-filter.ts';
 import type { TailReaders } from './tail-readers.ts';
 
@@ -41,7 +42,7 @@ export function adminApp(parts: DashParts): Hono<{ Bindings: Bindings }> {
   const document = JSON.stringify(openApiDocument(adminRoutes));
   const dashboard = createDashboard(parts);
   app.all('*', async (c) => {
-    if (!/^\/v1(?:[/?]|$)/.test(c.env.incoming.url ?? '')) return dashboard(c.req.raw, c.env.incoming);
+    if (!/^\/v1(?:[/?]|$)/.test(c.env.incoming.url ?? '')) return dashboard(c.req.raw, c.env);
     const response = await answer(c.req.raw, c.env, document, room);
     if (response === RESPONSE_ALREADY_SENT) return response;
     response.headers.set('Cache-Control', 'no-store');
@@ -86,7 +87,8 @@ async function serve(
   const callIn = (manner: Manner): Call<unknown, unknown> => {
     const config = parts.config();
     const listen = (filter: TailFilter): void => {
-      if (!parts.tailReaders.admit(operator.record.id, filter, outgoing)) throw new Refused(tailsFull);
+      if (!parts.tailReaders.admit({ tokenId: operator.record.id }, filter, outgoing))
+        throw new Refused(tailsFull);
     };
     return { desk: deskOf(parts, config, operator, manner), config, operator, params, query, body, listen };
   };
@@ -105,8 +107,6 @@ async function serve(
   if (isReplayed) response.headers.set('Idempotent-Replayed', 'true');
   return response;
 }
-
-const tailsFull: Problem = { code: 'tails_full', hint: 'end one of the others, or read the access log' };
 
 function replayOf(
   { once }: AdminRoute,

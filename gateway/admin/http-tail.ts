@@ -3,9 +3,15 @@ import * as v from 'valibot';
 import { text, wording } from '../../policy/config-fields.ts';
 import { type Checked, complain } from '../../policy/token-input.ts';
 import { said, textOrNull, texts, time } from './http-fields.ts';
+import type { Problem } from './http-problem.ts';
 import { route } from './http-route.ts';
 import { type Desk, showToken } from './operations.ts';
 import { parseStatus, type StatusRange, type TailFilter } from './tail-filter.ts';
+
+export const tailsFull: Problem = {
+  code: 'tails_full',
+  hint: 'end one of the others, or read the access log',
+};
 
 const yesOrNo = v.pipe(
   v.picklist(['true', 'false'], wording('', 'write true or false')),
@@ -56,7 +62,7 @@ const tail = route({
   },
 });
 
-type Asked = {
+export type TailAsked = {
   readonly token?: string | undefined;
   readonly row?: string | null | undefined;
   readonly refusals: boolean;
@@ -64,9 +70,9 @@ type Asked = {
 };
 
 /** Whom nobody knows would never be heard of, and look as if all were quiet. */
-async function filterOf(
+export async function filterOf(
   desk: Desk,
-  { token, row = null, refusals: onlyRefusals, status = null }: Asked,
+  { token, row = null, refusals: onlyRefusals, status = null }: TailAsked,
 ): Promise<Checked<TailFilter>> {
   const record = token === undefined ? null : await showToken(desk, token);
   if (record?.ok === false) return record;

@@ -1,16 +1,21 @@
 /**
- * Who reads the live tail: Server-Sent Events (WHATWG HTML §9.2) for as long as the reader takes them and its token lives.
+ * Who reads the live tail: Server-Sent Events (WHATWG HTML §9.2) for as long as the reader takes them and may be here.
  * Memory is bounded: a slow reader loses decisions and is told how many.
  */
 import type { ServerResponse } from 'node:http';
+import { StoreFault } from '../../store/fault.ts';
 import type { Account } from '../access-log.ts';
+import { cutConnection } from '../connection.ts';
 import type { Listener, Tail } from '../tail.ts';
 import type { Vigil } from '../vigil.ts';
 import type { TailFilter } from './tail-filter.ts';
 
+/** By what right somebody reads: a token, or whatever else stands until it says that it does not. */
+export type TailRight = { readonly tokenId: string } | { readonly stands: () => Promise<boolean> };
+
 export type TailReaders = {
   /** @returns false: as many read as may. */
-  readonly admit: (tokenId: string, filter: TailFilter, res: ServerResponse) => boolean;
+  readonly admit: (right: TailRight, filter: TailFilter, res: ServerResponse) => boolean;
   /** Says goodbye to all, and lets nobody in any more. */
   readonly close: () => void;
 };
@@ -19,6 +24,8 @@ export type TailReadersOptions = {
   readonly tail: Tail;
   /** Cuts readers whose token is revoked, expired or disabled. */
   readonly vigil: Pick<Vigil, 'begin' | 'end' | 'close'>;
+  /** For what should never be thrown. */
+  readonly bug: (error: unknown) => void;
   readonly readersMax?: number;
   /** How long a reader may hear nothing at all. */
   readonly beatMs?: number;
@@ -35,15 +42,15 @@ export function createTailReaders(options: TailReadersOptions): TailReaders {
   const open = new Set<TailReader>();
   let isClosed = false;
   return {
-    admit(tokenId, filter, res) {
+    admit(right, filter, res) {
       if (isClosed || open.size >= readersMax) return false;
       const reader = new TailReader(filter, res, options);
-      const watch = vigil.begin(tokenId, res);
+      const endWatch = watched(right, res, options);
       open.add(reader);
       tail.listen(reader);
       res.once('close', () => {
         tail.leave(reader);
-        vigil.end(watch);
+        endWatch();
         open.delete(reader);
       });
       return true;
@@ -55,6 +62,32 @@ export function createTailReaders(options: TailReadersOptions): TailReaders {
       vigil.close();
     },
   };
+}
+
+/** How often is asked whether a right that is no token stands. */
+const standsEveryMs = 500;
+
+/** Cuts the answer when the right is gone. @returns what ends the watch. */
+function watched(right: TailRight, res: ServerResponse, { vigil, bug }: TailReadersOptions): () => void {
+  if ('tokenId' in right) {
+    const watch = vigil.begin(right.tokenId, res);
+    return () => vigil.end(watch);
+  }
+  let isAsking = false;
+  const ask = async (): Promise<void> => {
+    if (isAsking) return;
+    isAsking = true;
+    try {
+      if (!(await right.stands())) cutConnection(res);
+    } catch (error) {
+      // A store that cannot tell lets it go on until it can, as the vigil does.
+      if (!(error instanceof StoreFault)) bug(error);
+    } finally {
+      isAsking = false;
+    }
+  };
+  const timer = setInterval(() => void ask(), standsEveryMs).unref();
+  return () => clearInterval(timer);
 }
 
 class TailReader implements Listener {

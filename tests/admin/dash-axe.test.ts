@@ -40,6 +40,17 @@ describe.skipIf(chromiumPath === null)('every page', () => {
     await tokens.pins.pinFirst({ pin: 'app', subject: 'project=prj_shop' }, 'com.example.shop', shop.id);
     const use = { tokenId: shop.id, at: Date.now(), address: '192.0.2.7', route: 'main POST /events' };
     await tokens.usage.add([], [use]);
+    const hour = Math.floor(Date.now() / 3_600_000) * 3_600_000;
+    const counts = Array.from({ length: 50 }, (_, i) => ({
+      tokenId: i % 3 === 0 ? '' : shop.id,
+      minuteMs: i < 40 ? hour - i * 7_200_000 : Math.floor(Date.now() / 60_000) * 60_000 - i * 60_000,
+      route: i % 3 === 0 ? '' : 'main POST /events',
+      passed: i % 3 === 0 ? 0 : 40 + ((i * 37) % 90),
+      refused: i % 4 === 0 ? i : 0,
+      failed: i % 7 === 0 ? 3 : 0,
+    }));
+    await tokens.usage.add(counts, []);
+    await fetch(`${dash.gateway.url}/events`);
     Object.assign(ids, { shop: shop.id, old: old.id, gone: gone.id });
     page = await browser.newPage({ reducedMotion: 'reduce' });
     if (pictures !== undefined) mkdirSync(pictures, { recursive: true });
@@ -100,6 +111,12 @@ describe.skipIf(chromiumPath === null)('every page', () => {
     ['regenerate', () => `/tokens/${ids.shop}/regenerate`],
     ['revoke', () => `/tokens/${ids.shop}/revoke`],
     ['sessions', () => '/sessions?done=ended'],
+    ['home', () => '/'],
+    ['usage', () => '/usage'],
+    ['usage-30d', () => '/usage?last=30d'],
+    ['unused', () => '/usage/unused'],
+    ['live', () => '/live?refusals=true'],
+    ['live-flawed', () => '/live?row=nothing'],
     ['nothing', () => '/nothing'],
   ])('%s', async (name, path) => {
     await enter();

@@ -38,6 +38,7 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
     await page.getByLabel('Name').fill('ada');
     await page.getByLabel('Password').fill(password);
     await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await page.getByRole('link', { name: 'Tokens', exact: true }).click();
     await page.waitForURL('**/tokens');
     return { page, said };
   };
@@ -162,6 +163,8 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
     const enterKey = () => Promise.all([page.waitForEvent('load'), page.keyboard.press('Enter')]);
     await to('Admin token');
     await page.keyboard.type(token);
+    await enterKey();
+    await to('Tokens');
     await enterKey();
     await page.waitForURL('**/tokens');
     await page.keyboard.press('Tab');

@@ -33,11 +33,11 @@ async function stage(options: Partial<TailReadersOptions> = {}) {
   };
   const tokens = { byIds: () => [tokenOf()], touch: () => {} };
   const vigil = new Vigil({ tokens, policy: () => policyOf([typeOf()]), now: Date.now, bug });
-  const readers = createTailReaders({ tail, vigil, ...options });
+  const readers = createTailReaders({ tail, vigil, bug, ...options });
   const answers: ServerResponse[] = [];
   const server = createServer((_req, res) => {
     answers.push(res);
-    if (!readers.admit('tok_1', everything, res)) res.writeHead(503).end();
+    if (!readers.admit({ tokenId: 'tok_1' }, everything, res)) res.writeHead(503).end();
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => {
