@@ -67,7 +67,7 @@ ${
 <tbody>${refusals.map(
         ([code, count]) =>
           html`<tr><th scope="row"><code>${code}</code></th><td>${count.toLocaleString('en')}</td></tr>`,
-      )}</tbody></table><p class="hint">By this gateway, since it started at most.</p>`
+      )}</tbody></table><p class="hint">Counted by this gateway since it started.</p>`
 }
 ${may(visit, 'tail:read') ? html`<p><a href="/live?refusals=true">Watch refusals live</a></p>` : ''}</section>`;
 }
@@ -87,7 +87,7 @@ ${
         .slice(0, shownMax)
         .map(
           ({ record, endsAt }) =>
-            html`<li><a href="${pathOf(record)}">${record.label}</a> <span class="faint">${record.type}${record.rotatedTo === null ? '' : ', rotated'}</span> <span class="when">${ago(isoOf(endsAt), now, '')}</span></li>`,
+            html`<li class="soon-one"><a href="${pathOf(record)}">${record.label}</a> <span class="faint">${record.type}${record.rotatedTo === null ? '' : ', rotated'}</span> <span class="when">${ago(isoOf(endsAt), now, '')}</span></li>`,
         )}</ul>`
 }
 ${more > 0 ? html`<p class="hint">And ${more.toLocaleString('en')}${isMore ? ' at least' : ''} more.</p>` : ''}</section>`;
@@ -99,7 +99,7 @@ async function retirableCard({ desk }: Visit): Promise<Html> {
   return html`<section class="card good" aria-labelledby="retirable"><h2 id="retirable">Safe to retire</h2>
 <ul class="soon">${rotated.map(
     ({ old, verdict }) =>
-      html`<li><a href="${pathOf(old)}">${old.label}</a> <span class="faint">${verdict.because}</span></li>`,
+      html`<li class="soon-one"><a href="${pathOf(old)}">${old.label}</a> <span class="faint">${verdict.because}</span></li>`,
   )}</ul></section>`;
 }
 

@@ -57,5 +57,5 @@ function watching(visit: Visit, { token, row, refusals }: TailAsked): Html {
     html`<p>This page takes JavaScript. Without it, <code>postern tail</code> shows the same in a terminal.</p>`,
   )}</noscript>
 <p class="live-state" id="live-state" role="status"></p>
-<ol class="live" id="live" data-stream="/live/stream${query.size === 0 ? '' : `?${query}`}" data-tokens="${may(visit, 'tokens:read') ? 'linked' : 'named'}" aria-label="Decisions, the newest first"></ol>`;
+<ol class="live" id="live" hidden data-stream="/live/stream${query.size === 0 ? '' : `?${query}`}" data-tokens="${may(visit, 'tokens:read') ? 'linked' : 'named'}" aria-label="Decisions, the newest first"></ol>`;
 }

@@ -33,9 +33,9 @@ function windowOf({ query }: Visit): Window {
 
 /** @param here the page's path. */
 function windowLinks(here: string, chosen: Window): Html {
-  return html`<nav class="switch" aria-label="How far back"><ul>${windows.map(
+  return html`<nav aria-label="How far back"><ul class="switch-list">${windows.map(
     (one) =>
-      html`<li><a href="${here}?last=${one.name}"${one === chosen ? html` aria-current="true"` : ''}>${one.words}</a></li>`,
+      html`<li><a class="switch-one" href="${here}?last=${one.name}"${one === chosen ? html` aria-current="true"` : ''}>${one.words}</a></li>`,
   )}</ul></nav>`;
 }
 

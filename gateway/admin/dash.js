@@ -96,6 +96,7 @@ function watchLive(list) {
     if (persisted) location.reload();
   });
 
+  list.hidden = false;
   pause.parentElement.hidden = false;
   pause.addEventListener('click', () => {
     isPaused = !isPaused;
@@ -111,7 +112,7 @@ function lineOf(
   isLinked,
 ) {
   const line = document.createElement('li');
-  line.className = code !== null ? 'refused' : status >= 500 || status === 0 ? 'failed' : 'passed';
+  line.className = `decision ${code !== null ? 'refused' : status >= 500 || status === 0 ? 'failed' : 'passed'}`;
   const add = (parent, name, text, kind) => {
     const element = document.createElement(name);
     element.textContent = text;
@@ -123,10 +124,10 @@ function lineOf(
   add(line, 'span', `${status === 0 ? 'cut' : status}`, 'status');
   add(line, 'code', row ?? `${method}, no row`, 'row');
   const who = add(line, 'span', '', 'by');
-  if (token === null) add(who, 'span', 'no token', 'faint');
+  if (token === null) add(who, 'span', 'no token', 'dim');
   else if (isLinked) add(who, 'a', token).href = `/tokens/${encodeURIComponent(token)}`;
   else add(who, 'code', token);
-  add(who, 'span', `${address}, ${Math.round(ms * 10) / 10} ms`, 'faint');
+  add(who, 'span', `${address}, ${Math.round(ms * 10) / 10} ms`, 'dim');
   if (code !== null) add(line, 'span', reason === null ? code : `${code}: ${reason}`, 'why');
   return line;
 }

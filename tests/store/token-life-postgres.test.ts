@@ -7,6 +7,7 @@ import { openPostgresTokens } from './postgres-tokens.ts';
 import { describeRetirements } from './retirements.suite.ts';
 import { describeTokenChanges } from './token-changes.suite.ts';
 import type { CreateDatabase } from './token-database.ts';
+import { describeEndingTokens } from './token-ending.suite.ts';
 import { describeTokenEnds } from './token-ends.suite.ts';
 import { describeTokenLearning } from './token-learning.suite.ts';
 import { describeTokenLife } from './token-life.suite.ts';
@@ -27,6 +28,7 @@ describeTokenLearning('PostgreSQL', onPostgres);
 describeTokenEnds('PostgreSQL', onPostgres);
 describeTokenOnce('PostgreSQL', onPostgres);
 describeUnusedTokens('PostgreSQL', onPostgres);
+describeEndingTokens('PostgreSQL', onPostgres);
 describeRetirements('PostgreSQL', onPostgres);
 
 test('a rotation that meets a revoke under way waits for it, and makes no successor of a dead token', async () => {

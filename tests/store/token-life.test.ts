@@ -10,6 +10,7 @@ import { describeRetirements } from './retirements.suite.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { describeTokenChanges } from './token-changes.suite.ts';
 import type { CreateDatabase } from './token-database.ts';
+import { describeEndingTokens } from './token-ending.suite.ts';
 import { describeTokenEnds } from './token-ends.suite.ts';
 import { describeTokenLearning } from './token-learning.suite.ts';
 import { describeTokenLife } from './token-life.suite.ts';
@@ -28,6 +29,7 @@ describeTokenLearning('SQLite', onSqlite);
 describeTokenEnds('SQLite', onSqlite);
 describeTokenOnce('SQLite', onSqlite);
 describeUnusedTokens('SQLite', onSqlite);
+describeEndingTokens('SQLite', onSqlite);
 describeRetirements('SQLite', onSqlite);
 
 test('tokens of an older file are found by their attributes once it is open', async () => {
