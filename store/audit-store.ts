@@ -14,6 +14,9 @@ export type AuditAction =
   | 'token.learn'
   /** An upstream made or ended tokens and we could not follow: ours may be out of date. */
   | 'token.observe_failed'
+  /** Nobody did anything: something was noticed. */
+  | 'alert.raised'
+  | 'alert.acknowledge'
   | 'probe.activate'
   | 'probe.deactivate'
   | 'pin.first_use'

@@ -1,7 +1,9 @@
 /** What is kept beside the tokens, in the same database. */
+import type { AlertStore } from './alert-store.ts';
 import type { AuditStore } from './audit-store.ts';
 import type { PinStore } from './pin-store.ts';
 import type { ProbeStore } from './probe-store.ts';
+import type { SightingStore } from './sighting-store.ts';
 import type { UsageStore } from './usage-store.ts';
 
 export type Companions = {
@@ -9,4 +11,6 @@ export type Companions = {
   readonly probes: ProbeStore;
   readonly audit: AuditStore;
   readonly usage: UsageStore;
+  readonly alerts: AlertStore;
+  readonly sightings: SightingStore;
 };

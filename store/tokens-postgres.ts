@@ -1,5 +1,6 @@
 /** Tokens in one PostgreSQL primary: each request's row is read after the request came, for many requests at once. */
 import { sql } from 'kysely';
+import { createAlerts } from './alerts.ts';
 import { createPostgresAudit } from './audit-postgres.ts';
 import { createAuditRows } from './audit-rows.ts';
 import { StoreFault } from './fault.ts';
@@ -11,6 +12,7 @@ import type { PostgresLink } from './postgres/link.ts';
 import { createTokenReads } from './postgres/token-reads.ts';
 import { createProbes } from './probes.ts';
 import type { Change, Statement } from './schema.ts';
+import { createSightings } from './sightings.ts';
 import { type OpenTokens, Tokens, type TokensOptions } from './tokens.ts';
 import type { Uses } from './tokens-database.ts';
 import { createUsage } from './usage.ts';
@@ -28,9 +30,10 @@ const alone = (number: number): Statement => ({
   parameters: [number],
 });
 
-/** Any numbers, as long as they are ours: "Life" and "Prob". Whoever switches probes on and off keeps no token from its end. */
+/** Any numbers, as long as they are ours: "Life", "Prob" and "Aler". Whoever switches probes on and off keeps no token from its end. */
 const TOKENS_ALONE = alone(0x4c696665);
 const PROBES_ALONE = alone(0x50726f62);
+const ALERTS_ALONE = alone(0x416c6572);
 
 /** Pins and audit are in the same database, on the same connections. */
 /** The lock lets one in at a time anyway; those that wait for it must leave connections for a revoke. */
@@ -65,11 +68,14 @@ export function createPostgresTokens(options: PostgresTokensOptions): OpenTokens
       write: rehearse,
       pins: createPostgresPins({ ...database, link: dryLink(link) }),
       probes: createProbes({ ...rooms, write: rehearse, writeAlone: rehearse }),
+      alerts: createAlerts({ ...rooms, write: rehearse, writeAlone: rehearse }),
     },
     pins: createPostgresPins(database),
     probes: createProbes({ ...rooms, writeAlone: inLineFor(PROBES_ALONE) }),
     audit: createPostgresAudit(database),
     usage: createUsage(rooms),
+    alerts: createAlerts({ ...rooms, writeAlone: inLineFor(ALERTS_ALONE) }),
+    sightings: createSightings(rooms),
     writeUses: async (uses) => {
       await link.write([markAllUsed(uses)]);
     },

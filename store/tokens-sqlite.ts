@@ -1,5 +1,6 @@
 /** Tokens in one SQLite file: read on the event loop per request, written by the writer thread. */
 import type { TokenRecord } from '../policy/token-types.ts';
+import { createAlerts } from './alerts.ts';
 import { createAuditRows } from './audit-rows.ts';
 import { openSqliteAudit } from './audit-sqlite.ts';
 import { type Connection, createIfMissing, inspectDatabase, openReader, openReadonly } from './database.ts';
@@ -9,6 +10,7 @@ import { openSqlitePins, type SqlitePinStore } from './pins-sqlite.ts';
 import { createProbes } from './probes.ts';
 import { type SameFile, watchSameFile } from './same-file.ts';
 import { type Change, type Statement, statementOf } from './schema.ts';
+import { createSightings } from './sightings.ts';
 import { prepareReads } from './token-reads.ts';
 import type { ListFilter, TokenPage } from './token-store.ts';
 import { type OpenTokens, Tokens, type TokensOptions } from './tokens.ts';
@@ -123,12 +125,15 @@ function databaseOf(
       write: rehearseChanges,
       pins: openSqlitePins({ ...link, write: rehearse }),
       probes: createProbes({ ...rooms, write: rehearseChanges, writeAlone: rehearseChanges }),
+      alerts: createAlerts({ ...rooms, write: rehearseChanges, writeAlone: rehearseChanges }),
     },
     ...rooms,
     known: null,
     pins: openSqlitePins(link),
     probes: createProbes(rooms),
     usage: createUsage(rooms),
+    alerts: createAlerts(rooms),
+    sightings: createSightings(rooms),
     audit: openSqliteAudit(link),
 
     health() {

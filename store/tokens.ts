@@ -60,6 +60,7 @@ export type DryStore = {
   readonly tokens: TokenWrites;
   readonly pins: Companions['pins'];
   readonly probes: Companions['probes'];
+  readonly alerts: Companions['alerts'];
 };
 
 export interface OpenTokens extends TokenStore, Companions {
@@ -79,6 +80,8 @@ export class Tokens implements OpenTokens {
   readonly probes: Companions['probes'];
   readonly audit: Companions['audit'];
   readonly usage: Companions['usage'];
+  readonly alerts: Companions['alerts'];
+  readonly sightings: Companions['sightings'];
   readonly create: TokenWrites['create'];
   readonly revoke: TokenWrites['revoke'];
   readonly rotate: TokenWrites['rotate'];
@@ -115,6 +118,8 @@ export class Tokens implements OpenTokens {
     this.probes = database.probes;
     this.audit = database.audit;
     this.usage = database.usage;
+    this.alerts = database.alerts;
+    this.sightings = database.sightings;
     this.#nextId = createTokenIds(options.now);
     this.#digests = new TokenDigests(options.peppers ?? new Map());
     this.#redigest = createRedigest({
@@ -138,9 +143,9 @@ export class Tokens implements OpenTokens {
       disable: this.disable,
       enable: this.enable,
     } = createTokenWrites(writing));
-    const { write: rehearse, pins, probes } = dry;
+    const { write: rehearse, pins, probes, alerts } = dry;
     const tokens = createTokenWrites({ ...writing, write: rehearse, writeAlone: rehearse });
-    this.dry = { tokens, pins, probes };
+    this.dry = { tokens, pins, probes, alerts };
     this.once = createOnce(writing, reads);
     ({ learn: this.learn, endAll: this.endAll } = createTokenLearning({
       now: options.now,

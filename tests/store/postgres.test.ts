@@ -33,6 +33,7 @@ describe('the schema', () => {
       '0004-activations',
       '0005-idempotency',
       '0006-usage',
+      '0008-alerts',
     ];
     expect(ledger).toEqual(names.map((name) => ({ name })));
   });
