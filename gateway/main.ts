@@ -18,6 +18,7 @@ import {
 } from './admin/bootstrap.ts';
 import { adminServer, closeAdmin } from './admin/http-server.ts';
 import { serveOperations } from './admin/operations-serve.ts';
+import { type Alerting, createAlerting } from './alerting.ts';
 import { BodyBudget } from './body-buffer.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { drain } from './drain.ts';
@@ -52,6 +53,8 @@ export type ServeOptions = Placement & {
   readonly upstreamVisitsMax?: number;
   /** What bodies that are read whole may hold together; default 64 MiB. */
   readonly bodyBudgetBytes?: number;
+  /** How often is judged whether there is something to tell; default 20 s. */
+  readonly alertEveryMs?: number;
 };
 
 export type Running = {
@@ -99,7 +102,14 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   let site = buildSite(config, makers, null, signer);
   const bodies = new BodyBudget(options.bodyBudgetBytes);
   const usage = openUsage(tokens, log);
-  const gate = openGate(() => site, { tokens, limiter, bodies, life, log, metrics, usage });
+  const alerting = createAlerting({
+    alerts: tokens.alerts,
+    sightings: tokens.sightings,
+    settings: () => site.config.alerts,
+    flushUsage: usage.flush,
+    ...{ now: Date.now, log, metrics, everyMs: options.alertEveryMs },
+  });
+  const gate = openGate(() => site, { tokens, limiter, bodies, life, log, metrics, usage, alerting });
   const reloading = reloader({
     read: () => readConfig(options),
     site: () => site,
@@ -123,6 +133,7 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
     await drain({ server: front, life, times: site.config.listen, log });
     gate.vigil.close();
     await usage.close();
+    await alerting.close();
     await closeServer(health);
     // The last to go: who looks after a drain can do so until it is over.
     if (admin.server !== null) await closeAdmin(admin.server);
@@ -170,10 +181,11 @@ type Parts = {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly usage: UsageMeter;
+  readonly alerting: Alerting;
 };
 
 function openGate(site: () => Site, parts: Parts): Gate {
-  const { tokens, limiter, bodies, life, log, metrics, usage } = parts;
+  const { tokens, limiter, bodies, life, log, metrics, usage, alerting } = parts;
   const writeLog = createAccessLog(log, Date.now);
   const bug = (error: unknown, requestId: string | null): void => {
     const stack = error instanceof Error ? (error.stack ?? error.message) : 'thrown value';
@@ -197,15 +209,17 @@ function openGate(site: () => Site, parts: Parts): Gate {
       probes: tokens.probes,
       audit: tokens.audit,
       usage: tokens.usage,
+      alerts: tokens.alerts,
       now: Date.now,
     }),
     bodies,
     life,
     now: Date.now,
-    account: (account) => {
+    account: (account, origin, bundle) => {
       metrics.count(account);
       writeLog(account);
       usage.note(account);
+      if (site().config.alerts !== null) alerting.note(account, origin, bundle);
     },
     upstreamSeconds: metrics.upstreamSeconds,
     vigil: new Vigil({

@@ -16,6 +16,8 @@ export const adminScopes = [
   'probes:read',
   'probes:write',
   'audit:read',
+  'alerts:read',
+  'alerts:write',
   'config:read',
 ] as const;
 

@@ -34,10 +34,11 @@ export async function atDesk<T>(
   try {
     const tokens = await openStore(store, { peppers, now: shell.now, readonly: access === 'read' });
     try {
-      const { pins, probes, audit, usage } = tokens;
+      const { pins, probes, audit, usage, alerts } = tokens;
+      const stores = { tokens, pins, probes, audit, usage, alerts };
       const { now } = shell;
       const actor = { by, holds: null };
-      return await work({ policy, triggerSigners, tokens, pins, probes, audit, usage, now, ...actor });
+      return await work({ policy, triggerSigners, ...stores, now, ...actor });
     } finally {
       await tokens.close();
     }

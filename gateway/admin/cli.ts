@@ -2,6 +2,7 @@
 import { createInterface } from 'node:readline/promises';
 import { Command, CommanderError } from 'commander';
 import { formatProblem } from '../config/problems.ts';
+import { addAlerts } from './cli-alerts.ts';
 import { addAudit } from './cli-audit.ts';
 import { addCheck } from './cli-check.ts';
 import { addDiff } from './cli-diff.ts';
@@ -53,6 +54,7 @@ function commands(shell: Shell): Command {
   addPin(program, shell);
   addProbe(program, shell);
   addUsage(program, shell);
+  addAlerts(program, shell);
   addAudit(program, shell);
   addScan(program, shell);
   addMcp(program, shell);

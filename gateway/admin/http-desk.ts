@@ -23,13 +23,14 @@ export function deskOf(
   { record, scopes }: Operator,
   manner: Manner,
 ): Desk {
-  const { pins, probes } = manner === 'dry' ? tokens.dry : tokens;
+  const { pins, probes, alerts } = manner === 'dry' ? tokens.dry : tokens;
   return {
     tokens: deskTokens(tokens, writesOf(tokens, manner)),
     pins,
     probes,
     audit: tokens.audit,
     usage: tokens.usage,
+    alerts,
     now,
     policy: withAdminType(policy),
     triggerSigners,

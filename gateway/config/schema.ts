@@ -20,6 +20,7 @@ import { policyEntries } from '../../policy/config-schema.ts';
 import type { Network } from '../../policy/types.ts';
 import { parseAddress } from './address.ts';
 import { adminSchema } from './admin-settings.ts';
+import { alertsSchema } from './alert-settings.ts';
 
 const fromEnvironment = closed({ env: plain('The name of an environment variable; missing is an error.') });
 const fromElsewhere = v.pipe(
@@ -219,6 +220,7 @@ export const fileSchema = closed({
     {},
   ),
   admin: v.optional(adminSchema),
+  alerts: v.optional(alertsSchema),
   store: v.optional(storeSchema, {}),
   redis: v.optional(redisSchema),
   upstreams: v.optional(named('The services behind the gate.', upstreamSchema), {}),

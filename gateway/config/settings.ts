@@ -6,6 +6,7 @@ import type { Network } from '../../policy/types.ts';
 import type { TriggerKeys, TriggerSigners } from '../trigger.ts';
 import { type Address, formatAddress, parseUpstreamUrl, reachesListener } from './address.ts';
 import { type AdminSettings, adminFlaw } from './admin-settings.ts';
+import { type AlertSettings, resolveAlerts } from './alert-settings.ts';
 import { type PepperSettings, resolvePeppers } from './peppers.ts';
 import type { FileConfig } from './schema.ts';
 import { resolveSigningKeys, type SigningKey } from './signing-keys.ts';
@@ -55,6 +56,8 @@ export type Settings = {
   readonly health: Address;
   /** null: there is no admin listener. */
   readonly admin: AdminSettings | null;
+  /** null: nothing is watched. */
+  readonly alerts: AlertSettings | null;
   readonly store: StoreSettings;
   readonly redis: RedisSettings | null;
   readonly upstreams: ReadonlyMap<string, UpstreamSettings>;
@@ -100,6 +103,10 @@ export function resolveSettings(config: FileConfig, file: string, env: Environme
     },
     health: config.health.address,
     admin: resolveAdmin(at),
+    alerts: resolveAlerts(config.alerts, {
+      ...at,
+      dereference: (path, reference) => dereference(at, path, reference),
+    }),
     store,
     redis: resolveRedis(at),
     upstreams: resolveUpstreams(at),

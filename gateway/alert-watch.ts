@@ -1,0 +1,152 @@
+/** Judges, every few seconds, what the store has counted and seen, and raises what is to be told. No request is near it. */
+import { type Past, pastSpan, spikeFrom, unseenOf, usualOf } from '../policy/alert-rules.ts';
+import type { AlertKind, AlertRecord, AlertRules, SpikeRule } from '../policy/alert-types.ts';
+import type { AlertStore, NewAlert } from '../store/alert-store.ts';
+import type { BusyMinute, Newcomer, SightingStore } from '../store/sighting-store.ts';
+
+export type AlertWatchOptions = {
+  readonly alerts: Pick<AlertStore, 'raise'>;
+  readonly sightings: Pick<SightingStore, 'busy' | 'pasts' | 'newcomers' | 'judged' | 'postpone'>;
+  /** Unix ms. */
+  readonly now: () => number;
+  readonly onRaised: (alert: AlertRecord) => void;
+};
+
+export interface AlertWatch {
+  /** All there is to judge now. Any number of processes may: each thing is told once. @throws StoreFault */
+  judge(rules: AlertRules): Promise<void>;
+}
+
+const minuteMs = 60_000;
+/** From how many requests on a minute was a spike holds for so long, before the past is read again. */
+const thresholdMs = 1_800_000;
+const thresholdsMax = 20_000;
+/** What was told, here or by another process, is not asked to be told again for so long. */
+const toldMs = 60_000;
+const newcomersAtOnce = 500;
+/** In one round; more wait for the next. */
+const newcomerRounds = 40;
+const shownMax = 5;
+
+export function createAlertWatch({ alerts, sightings, now, onRaised }: AlertWatchOptions): AlertWatch {
+  /** By subject, as last read: steady use is held against it without reading the past again. */
+  const thresholds = new Map<
+    string,
+    { readonly from: number; readonly untilMs: number; readonly rule: SpikeRule }
+  >();
+  const told = new Map<string, number>();
+
+  /** false: it was told within its quiet time. */
+  const raise = async (alert: NewAlert): Promise<boolean> => {
+    const key = `${alert.kind}\n${alert.subject}`;
+    if ((told.get(key) ?? 0) > now()) return false;
+    const raised = await alerts.raise(alert);
+    if (told.size >= thresholdsMax) told.clear();
+    told.set(key, now() + Math.min(toldMs, alert.quietMs));
+    if (raised !== null) onRaised(raised);
+    return raised !== null;
+  };
+
+  const judgeSpikes = async (minutes: readonly BusyMinute[], rule: SpikeRule, rules: AlertRules) => {
+    const doubtful = minutes.filter((minute) => {
+      const known = thresholds.get(keyOf(minute));
+      const holds = known !== undefined && known.untilMs > now() && known.rule === rule;
+      return minute.passed >= rule.perMinute && !(holds && minute.passed < known.from);
+    });
+    for (const [minuteMs, group] of byMinute(doubtful)) {
+      const pasts = await sightings.pasts(group, minuteMs, pastSpan);
+      for (const [index, minute] of group.entries()) {
+        const past = pasts[index];
+        if (past === undefined) continue;
+        const from = spikeFrom(rule, past, rules.learnMs, now());
+        if (thresholds.size >= thresholdsMax) thresholds.clear();
+        thresholds.set(keyOf(minute), { from, untilMs: now() + untilKnownAnew(past, rules, now()), rule });
+        if (minute.passed >= from) await raise(spikeAlert(minute, past, rules));
+      }
+    }
+  };
+
+  const judgeRefusals = async (minutes: readonly BusyMinute[], rules: AlertRules) => {
+    const { refusals, quietMs } = rules;
+    if (refusals === null) return;
+    for (const { by, subject, minuteMs, refused } of minutes) {
+      if (by === 'bundle' || refused < refusals[by]) continue;
+      const detail = { refused, minute: timeOf(minuteMs), from: refusals[by] };
+      const tokenId = by === 'token' ? subject : null;
+      await raise({ kind: `refusals.${by}`, subject, tokenId, detail, quietMs });
+    }
+  };
+
+  const judgeNewcomer = async (newcomer: Newcomer, { unseen, learnMs, quietMs }: AlertRules) => {
+    const { kind, tokenId, known, places } = newcomer;
+    const values = unseen.includes(kind) ? unseenOf(newcomer, learnMs) : [];
+    if (values.length > 0) {
+      const detail = {
+        // null: none was sent.
+        values: values.slice(0, shownMax).map((value) => (value === '' ? null : value)),
+        ...(values.length > shownMax ? { more: values.length - shownMax } : {}),
+        known: known - places.length,
+      };
+      const isTold = await raise({ kind: `unseen.${kind}`, subject: tokenId, tokenId, detail, quietMs });
+      // Nothing is lost: it is told with what else comes until then.
+      if (!isTold) return sightings.postpone(newcomer, now() + quietMs);
+    }
+    return sightings.judged(newcomer);
+  };
+
+  return {
+    async judge(rules) {
+      const { spike, refusals } = rules;
+      const never = Number.POSITIVE_INFINITY;
+      const from = {
+        passed: spike?.perMinute ?? never,
+        refusedOfToken: refusals?.token ?? never,
+        refusedOfNetwork: refusals?.network ?? never,
+      };
+      // The minute that runs counts too: it can only become more.
+      const minutes = await sightings.busy(now() - 2 * minuteMs, from);
+      if (spike !== null) await judgeSpikes(minutes, spike, rules);
+      await judgeRefusals(minutes, rules);
+      for (let round = 0; round < newcomerRounds; round++) {
+        const newcomers = await sightings.newcomers(newcomersAtOnce);
+        for (const one of newcomers) await judgeNewcomer(one, rules);
+        if (newcomers.length === 0) return;
+      }
+    },
+  };
+}
+
+function keyOf({ by, subject }: BusyMinute): string {
+  return `${by}\n${subject}`;
+}
+
+/** What is still learned is looked at again once it has been. */
+function untilKnownAnew({ since }: Past, { learnMs }: AlertRules, now: number): number {
+  const learnedInMs = since === null ? 0 : since + learnMs - now;
+  return learnedInMs > 0 ? Math.min(learnedInMs, thresholdMs) : thresholdMs;
+}
+
+function byMinute(minutes: readonly BusyMinute[]): ReadonlyMap<number, readonly BusyMinute[]> {
+  const groups = new Map<number, BusyMinute[]>();
+  for (const minute of minutes) {
+    const group = groups.get(minute.minuteMs);
+    if (group === undefined) groups.set(minute.minuteMs, [minute]);
+    else group.push(minute);
+  }
+  return groups;
+}
+
+function spikeAlert(
+  { by, subject, minuteMs, passed }: BusyMinute,
+  past: Past,
+  { quietMs }: AlertRules,
+): NewAlert {
+  const kind: AlertKind = by === 'token' ? 'spike.token' : 'spike.bundle';
+  const usual = Math.round(usualOf(past) * 100) / 100;
+  const detail = { requests: passed, minute: timeOf(minuteMs), usual, busiest: past.peak };
+  return { kind, subject, tokenId: by === 'token' ? subject : null, detail, quietMs };
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,172 @@
+/**
+ * Notes where tokens are used, and counts what usage does not: requests by bundle id, and refusals of nobody known by
+ * network. Bounded, whatever callers send; a request never waits for it.
+ */
+import { networkOf } from '../policy/address.ts';
+import { placesMax } from '../policy/alert-rules.ts';
+import type { Sighting, SightingStore, Tally, TallyKind } from '../store/sighting-store.ts';
+import type { Account } from './access-log.ts';
+
+export type SightingMeterOptions = {
+  readonly sightings: Pick<SightingStore, 'add'>;
+  /** Unix ms. */
+  readonly now: () => number;
+  /** Tokens whose places are remembered; beyond them all are forgotten, and noted anew. */
+  readonly tokensMax?: number;
+  /** Bundle ids, and addresses, counted apart in a minute; those beyond are counted together. */
+  readonly countedMax?: number;
+};
+
+export interface SightingMeter {
+  /**
+   * No I/O.
+   *
+   * @param bundle the bundle id that was sent; null: none was, and one could have been; undefined: nobody looked.
+   */
+  note(account: Account, origin: string | null, bundle: string | null | undefined): void;
+  /** Writes what was noted. @throws StoreFault; what it held is kept for the next. */
+  flush(): Promise<void>;
+}
+
+/** The last place of a token, and all of them. */
+type Places = {
+  address: string;
+  origin: string | null;
+  bundle: string | null | undefined;
+  readonly addresses: Set<string>;
+  readonly values: {
+    readonly bundle: Set<string>;
+    readonly origin: Set<string>;
+    readonly network: Set<string>;
+  };
+};
+
+type Minute = { readonly startMs: number; readonly bundles: Counts; readonly addresses: Counts };
+type Counts = Map<string, { count: number }>;
+
+const tokensMaxDefault = 10_000;
+const countedMaxDefault = 10_000;
+/** One more than makes a token one that is used anywhere. */
+const valuesMax = placesMax + 1;
+/** Of a token, to spare the question which network each is in. */
+const addressesMax = 256;
+const pendingMax = 20_000;
+const minutesMax = 3;
+/** So often each place is noted as seen again. */
+const rememberMs = 3_600_000;
+const minuteMs = 60_000;
+/** Those that are not told apart. */
+const others = '';
+/** No Origin or bundle id was sent. */
+const none = '';
+
+export function createSightingMeter(options: SightingMeterOptions): SightingMeter {
+  const { sightings, now, tokensMax = tokensMaxDefault, countedMax = countedMaxDefault } = options;
+  const tokens = new Map<string, Places>();
+  let rememberedAt = now();
+  let pending: Sighting[] = [];
+  let current = minuteAt(now());
+  let done: Minute[] = [];
+
+  const look = (tokenId: string, kind: Sighting['kind'], values: Set<string>, value: string, at: number) => {
+    if (values.size >= valuesMax || values.has(value) || pending.length >= pendingMax) return;
+    values.add(value);
+    pending.push({ tokenId, kind, value, at });
+  };
+
+  const placesOf = (tokenId: string): Places => {
+    if (tokens.size >= tokensMax) tokens.clear();
+    const values = { bundle: new Set<string>(), origin: new Set<string>(), network: new Set<string>() };
+    const places = { address: '', origin: null, bundle: undefined, addresses: new Set<string>(), values };
+    tokens.set(tokenId, places);
+    return places;
+  };
+
+  const lookAround = (
+    tokenId: string,
+    places: Places,
+    address: string,
+    origin: string | null,
+    bundle: string | null | undefined,
+    at: number,
+  ): void => {
+    const { values, addresses } = places;
+    places.address = address;
+    places.origin = origin;
+    places.bundle = bundle;
+    if (values.network.size < valuesMax && !addresses.has(address)) {
+      if (addresses.size < addressesMax) addresses.add(address);
+      look(tokenId, 'network', values.network, networkOf(address), at);
+    }
+    look(tokenId, 'origin', values.origin, origin ?? none, at);
+    if (bundle !== undefined) look(tokenId, 'bundle', values.bundle, bundle ?? none, at);
+  };
+
+  const note: SightingMeter['note'] = ({ tokenId, code, status, address }, origin, bundle) => {
+    const at = now();
+    if (at - current.startMs >= minuteMs || at < current.startMs) turn(at);
+    if (tokenId === null) {
+      if (code !== null && status < 500) bump(current.addresses, address, countedMax);
+      return;
+    }
+    if (code !== null) return;
+    const known = tokens.get(tokenId);
+    if (known === undefined) lookAround(tokenId, placesOf(tokenId), address, origin, bundle, at);
+    else if (known.address !== address || known.origin !== origin || known.bundle !== bundle) {
+      lookAround(tokenId, known, address, origin, bundle, at);
+    }
+    if (typeof bundle === 'string') bump(current.bundles, bundle, countedMax);
+  };
+
+  const turn = (at: number): void => {
+    if (current.bundles.size > 0 || current.addresses.size > 0) done.push(current);
+    // Bounded: a store that is away for long costs the oldest minutes, not memory.
+    done = done.slice(-minutesMax);
+    current = minuteAt(at);
+  };
+
+  const flush = async (): Promise<void> => {
+    const at = now();
+    turn(at);
+    if (at - rememberedAt >= rememberMs) {
+      rememberedAt = at;
+      tokens.clear();
+    }
+    const [minutes, places] = [done, pending];
+    if (minutes.length === 0 && places.length === 0) return;
+    done = [];
+    pending = [];
+    try {
+      await sightings.add(places, minutes.flatMap(talliesOf), valuesMax);
+    } catch (error) {
+      done = [...minutes, ...done].slice(-minutesMax);
+      pending = [...places, ...pending].slice(0, pendingMax);
+      throw error;
+    }
+  };
+
+  return { note, flush };
+}
+
+function minuteAt(at: number): Minute {
+  return { startMs: Math.floor(at / minuteMs) * minuteMs, bundles: new Map(), addresses: new Map() };
+}
+
+function bump(counts: Counts, key: string, max: number): void {
+  const known = counts.get(key);
+  if (known !== undefined) known.count++;
+  else if (counts.size < max || key === others) counts.set(key, { count: 1 });
+  else bump(counts, others, max);
+}
+
+function talliesOf({ startMs, bundles, addresses }: Minute): readonly Tally[] {
+  const networks: Counts = new Map();
+  for (const [address, { count }] of addresses) {
+    const network = networkOf(address);
+    const before = networks.get(network)?.count ?? 0;
+    networks.set(network, { count: before + count });
+  }
+  const tallied = (kind: TallyKind, counts: Counts) =>
+    [...counts].map(([subject, { count }]): Tally => ({ kind, subject, minuteMs: startMs, count }));
+  return [...tallied('bundle', bundles), ...tallied('network', networks)];
+}
