@@ -37,6 +37,9 @@ export function addAlerts(program: Command, shell: Shell): void {
     .command('ack')
     .description('say that an alert was seen to')
     .argument('<id>', 'alr_…')
+    .addOption(configOption())
+    .option('--json', 'print the record')
+    // `alerts` has these options too, and takes them wherever they stand.
     .action((id: string, _own: unknown, command: Command) =>
       acknowledge(id, command.optsWithGlobals<Common>(), shell),
     );

@@ -213,6 +213,7 @@ test('an import that cannot be written fails as a whole, and not behind its own 
     probes,
     audit,
     usage,
+    alerts,
     triggerSigners: new Map(),
     now: Date.now,
     by: 'cli',
