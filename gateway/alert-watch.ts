@@ -78,14 +78,14 @@ export function createAlertWatch({ alerts, sightings, now, onRaised }: AlertWatc
   };
 
   const judgeNewcomer = async (newcomer: Newcomer, { unseen, learnMs, quietMs }: AlertRules) => {
-    const { kind, tokenId, known, places } = newcomer;
+    const { kind, tokenId, known } = newcomer;
     const values = unseen.includes(kind) ? unseenOf(newcomer, learnMs) : [];
     if (values.length > 0) {
       const detail = {
         // null: none was sent.
         values: values.slice(0, shownMax).map((value) => (value === '' ? null : value)),
         ...(values.length > shownMax ? { more: values.length - shownMax } : {}),
-        known: known - places.length,
+        known: known - values.length,
       };
       const isTold = await raise({ kind: `unseen.${kind}`, subject: tokenId, tokenId, detail, quietMs });
       // Nothing is lost: it is told with what else comes until then.
