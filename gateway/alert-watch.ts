@@ -1,6 +1,6 @@
 /** Judges, every few seconds, what the store has counted and seen, and raises what is to be told. No request is near it. */
 import { type Past, pastSpan, spikeFrom, unseenOf, usualOf } from '../policy/alert-rules.ts';
-import type { AlertKind, AlertRecord, AlertRules, SpikeRule } from '../policy/alert-types.ts';
+import type { AlertKind, AlertRecord, AlertRules, RefusalRule, SpikeRule } from '../policy/alert-types.ts';
 import type { AlertStore, NewAlert } from '../store/alert-store.ts';
 import type { BusyMinute, Newcomer, SightingStore } from '../store/sighting-store.ts';
 
@@ -18,9 +18,9 @@ export interface AlertWatch {
 }
 
 const minuteMs = 60_000;
-/** From how many requests on a minute was a spike holds for so long, before the past is read again. */
+/** How long what was read of the past is believed. */
 const thresholdMs = 1_800_000;
-const thresholdsMax = 20_000;
+const rememberedMax = 20_000;
 /** What was told, here or by another process, is not asked to be told again for so long. */
 const toldMs = 60_000;
 const newcomersAtOnce = 500;
@@ -29,71 +29,17 @@ const newcomerRounds = 40;
 const shownMax = 5;
 
 export function createAlertWatch({ alerts, sightings, now, onRaised }: AlertWatchOptions): AlertWatch {
-  /** By subject, as last read: steady use is held against it without reading the past again. */
-  const thresholds = new Map<
-    string,
-    { readonly from: number; readonly untilMs: number; readonly rule: SpikeRule }
-  >();
   const told = new Map<string, number>();
-
-  /** false: it was told within its quiet time. */
-  const raise = async (alert: NewAlert): Promise<boolean> => {
+  const raise: Raise = async (alert) => {
     const key = `${alert.kind}\n${alert.subject}`;
     if ((told.get(key) ?? 0) > now()) return false;
     const raised = await alerts.raise(alert);
-    if (told.size >= thresholdsMax) told.clear();
+    if (told.size >= rememberedMax) told.clear();
     told.set(key, now() + Math.min(toldMs, alert.quietMs));
     if (raised !== null) onRaised(raised);
     return raised !== null;
   };
-
-  const judgeSpikes = async (minutes: readonly BusyMinute[], rule: SpikeRule, rules: AlertRules) => {
-    const doubtful = minutes.filter((minute) => {
-      const known = thresholds.get(keyOf(minute));
-      const holds = known !== undefined && known.untilMs > now() && known.rule === rule;
-      return minute.passed >= rule.perMinute && !(holds && minute.passed < known.from);
-    });
-    for (const [minuteMs, group] of byMinute(doubtful)) {
-      const pasts = await sightings.pasts(group, minuteMs, pastSpan);
-      for (const [index, minute] of group.entries()) {
-        const past = pasts[index];
-        if (past === undefined) continue;
-        const from = spikeFrom(rule, past, rules.learnMs, now());
-        if (thresholds.size >= thresholdsMax) thresholds.clear();
-        thresholds.set(keyOf(minute), { from, untilMs: now() + untilKnownAnew(past, rules, now()), rule });
-        if (minute.passed >= from) await raise(spikeAlert(minute, past, rules));
-      }
-    }
-  };
-
-  const judgeRefusals = async (minutes: readonly BusyMinute[], rules: AlertRules) => {
-    const { refusals, quietMs } = rules;
-    if (refusals === null) return;
-    for (const { by, subject, minuteMs, refused } of minutes) {
-      if (by === 'bundle' || refused < refusals[by]) continue;
-      const detail = { refused, minute: timeOf(minuteMs), from: refusals[by] };
-      const tokenId = by === 'token' ? subject : null;
-      await raise({ kind: `refusals.${by}`, subject, tokenId, detail, quietMs });
-    }
-  };
-
-  const judgeNewcomer = async (newcomer: Newcomer, { unseen, learnMs, quietMs }: AlertRules) => {
-    const { kind, tokenId, known } = newcomer;
-    const values = unseen.includes(kind) ? unseenOf(newcomer, learnMs) : [];
-    if (values.length > 0) {
-      const detail = {
-        // null: none was sent.
-        values: values.slice(0, shownMax).map((value) => (value === '' ? null : value)),
-        ...(values.length > shownMax ? { more: values.length - shownMax } : {}),
-        known: known - values.length,
-      };
-      const isTold = await raise({ kind: `unseen.${kind}`, subject: tokenId, tokenId, detail, quietMs });
-      // Nothing is lost: it is told with what else comes until then.
-      if (!isTold) return sightings.postpone(newcomer, now() + quietMs);
-    }
-    return sightings.judged(newcomer);
-  };
-
+  const room: Room = { sightings, now, raise, thresholds: new Map() };
   return {
     async judge(rules) {
       const { spike, refusals } = rules;
@@ -105,15 +51,90 @@ export function createAlertWatch({ alerts, sightings, now, onRaised }: AlertWatc
       };
       // The minute that runs counts too: it can only become more.
       const minutes = await sightings.busy(now() - 2 * minuteMs, from);
-      if (spike !== null) await judgeSpikes(minutes, spike, rules);
-      await judgeRefusals(minutes, rules);
+      if (spike !== null) await judgeSpikes(room, minutes, spike, rules);
+      if (refusals !== null) await judgeRefusals(room, minutes, refusals, rules);
       for (let round = 0; round < newcomerRounds; round++) {
         const newcomers = await sightings.newcomers(newcomersAtOnce);
-        for (const one of newcomers) await judgeNewcomer(one, rules);
+        for (const one of newcomers) await judgeNewcomer(room, one, rules);
         if (newcomers.length === 0) return;
       }
     },
   };
+}
+
+/** false: it was told within its quiet time. */
+type Raise = (alert: NewAlert) => Promise<boolean>;
+
+/** From how many requests on a minute is a spike, until it is to be read anew. */
+type Threshold = { readonly from: number; readonly untilMs: number; readonly rule: SpikeRule };
+
+type Room = Pick<AlertWatchOptions, 'sightings' | 'now'> & {
+  readonly raise: Raise;
+  /** By subject: steady use is held against it without reading the past again. */
+  readonly thresholds: Map<string, Threshold>;
+};
+
+async function judgeSpikes(
+  { sightings, now, raise, thresholds }: Room,
+  minutes: readonly BusyMinute[],
+  rule: SpikeRule,
+  rules: AlertRules,
+): Promise<void> {
+  const doubtful = minutes.filter((minute) => {
+    const known = thresholds.get(keyOf(minute));
+    const holds = known !== undefined && known.untilMs > now() && known.rule === rule;
+    return minute.passed >= rule.perMinute && !(holds && minute.passed < known.from);
+  });
+  for (const [at, group] of byMinute(doubtful)) {
+    const pasts = await sightings.pasts(group, at, pastSpan);
+    for (const [index, minute] of group.entries()) {
+      const past = pasts[index];
+      if (past === undefined) continue;
+      const from = spikeFrom(rule, past, rules.learnMs, now());
+      if (thresholds.size >= rememberedMax) thresholds.clear();
+      thresholds.set(keyOf(minute), { from, untilMs: now() + holdsForMs(past, rules, now()), rule });
+      if (minute.passed >= from) await raise(spikeAlert(minute, past, rules));
+    }
+  }
+}
+
+async function judgeRefusals(
+  { raise }: Room,
+  minutes: readonly BusyMinute[],
+  from: RefusalRule,
+  { quietMs }: AlertRules,
+): Promise<void> {
+  for (const { by, subject, minuteMs, refused } of minutes) {
+    if (by === 'bundle' || refused < from[by]) continue;
+    const detail = { refused, minute: timeOf(minuteMs), from: from[by] };
+    await raise({
+      kind: `refusals.${by}`,
+      subject,
+      tokenId: by === 'token' ? subject : null,
+      detail,
+      quietMs,
+    });
+  }
+}
+
+async function judgeNewcomer(
+  { sightings, now, raise }: Room,
+  newcomer: Newcomer,
+  { unseen, learnMs, quietMs }: AlertRules,
+): Promise<void> {
+  const { kind, tokenId, known } = newcomer;
+  const values = unseen.includes(kind) ? unseenOf(newcomer, learnMs) : [];
+  if (values.length === 0) return sightings.judged(newcomer);
+  const detail = {
+    // null: none was sent.
+    values: values.slice(0, shownMax).map((value) => (value === '' ? null : value)),
+    ...(values.length > shownMax ? { more: values.length - shownMax } : {}),
+    known: known - values.length,
+  };
+  const isTold = await raise({ kind: `unseen.${kind}`, subject: tokenId, tokenId, detail, quietMs });
+  if (isTold) return sightings.judged(newcomer);
+  // Nothing is lost: it is told with what else comes until then.
+  return sightings.postpone(newcomer, now() + quietMs);
 }
 
 function keyOf({ by, subject }: BusyMinute): string {
@@ -121,7 +142,7 @@ function keyOf({ by, subject }: BusyMinute): string {
 }
 
 /** What is still learned is looked at again once it has been. */
-function untilKnownAnew({ since }: Past, { learnMs }: AlertRules, now: number): number {
+function holdsForMs({ since }: Past, { learnMs }: AlertRules, now: number): number {
   const learnedInMs = since === null ? 0 : since + learnMs - now;
   return learnedInMs > 0 ? Math.min(learnedInMs, thresholdMs) : thresholdMs;
 }

@@ -24,13 +24,13 @@ import type { LoadedConfig } from './config/load.ts';
 import { drain } from './drain.ts';
 import { faultOf } from './fault.ts';
 import type { Gate } from './gate.ts';
-import type { Readiness } from './health.ts';
 import { Life } from './life.ts';
 import { closeServer, healthListener, listenOn, urlOf } from './listeners.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { openStore } from './open-store.ts';
 import { type Placement, readConfig } from './read-config.ts';
-import { type Reloading, reloader } from './reload.ts';
+import { readiness } from './readiness.ts';
+import { reloader } from './reload.ts';
 import { createFrontDoor } from './server.ts';
 import { createSigner, type Signer } from './signer.ts';
 import { createSigningKey } from './signing-key-file.ts';
@@ -102,13 +102,7 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   let site = buildSite(config, makers, null, signer);
   const bodies = new BodyBudget(options.bodyBudgetBytes);
   const usage = openUsage(tokens, log);
-  const alerting = createAlerting({
-    alerts: tokens.alerts,
-    sightings: tokens.sightings,
-    settings: () => site.config.alerts,
-    flushUsage: usage.flush,
-    ...{ now: Date.now, log, metrics, everyMs: options.alertEveryMs },
-  });
+  const alerting = openAlerting(() => site.config, { tokens, usage, log, metrics }, options.alertEveryMs);
   const gate = openGate(() => site, { tokens, limiter, bodies, life, log, metrics, usage, alerting });
   const reloading = reloader({
     read: () => readConfig(options),
@@ -171,6 +165,17 @@ function openUsage({ usage }: OpenTokens, log: Logger): UsageMeter {
     now: Date.now,
     onFailure: (error) => log.error({ event: 'usage_not_written', reason: faultOf(error).reason }),
   });
+}
+
+function openAlerting(
+  config: () => LoadedConfig,
+  { tokens, usage, log, metrics }: Pick<Parts, 'tokens' | 'usage' | 'log' | 'metrics'>,
+  everyMs: number | undefined,
+): Alerting {
+  const { alerts, sightings } = tokens;
+  const settings = () => config().alerts;
+  const flushUsage = usage.flush;
+  return createAlerting({ alerts, sightings, settings, flushUsage, now: Date.now, log, metrics, everyMs });
 }
 
 type Parts = {
@@ -325,21 +330,4 @@ async function untilCounted(limiter: Limiter): Promise<void> {
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-/** A lost Redis is said but does not make us unready: each limit has its own word for that. */
-function readiness({ tokens, limiter, life, site }: Gate, reloading: Reloading): Readiness {
-  const store = tokens.health();
-  const counter = limiter.health();
-  const { redis } = site().config;
-  return {
-    ready: life.phase === 'serving' && store.ok && (counter.ok || redis?.required !== true),
-    config: site().policy.version,
-    checks: {
-      life: { ok: life.phase === 'serving', reason: life.phase === 'serving' ? null : life.phase },
-      store,
-      limiter: { ok: counter.ok, reason: counter.reason },
-      reload: { ok: reloading.lastProblem() === null, reason: reloading.lastProblem() },
-    },
-  };
 }

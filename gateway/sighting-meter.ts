@@ -3,9 +3,9 @@
  * network. Bounded, whatever callers send; a request never waits for it.
  */
 import { networkOf } from '../policy/address.ts';
-import { placesMax } from '../policy/alert-rules.ts';
-import type { Sighting, SightingStore, Tally, TallyKind } from '../store/sighting-store.ts';
+import type { SightingStore, Tally, TallyKind } from '../store/sighting-store.ts';
 import type { Account } from './access-log.ts';
+import { PlacesSeen, placesNoted } from './places-seen.ts';
 
 export type SightingMeterOptions = {
   readonly sightings: Pick<SightingStore, 'add'>;
@@ -28,79 +28,24 @@ export interface SightingMeter {
   flush(): Promise<void>;
 }
 
-/** The last place of a token, and all of them. */
-type Places = {
-  address: string;
-  origin: string | null;
-  bundle: string | null | undefined;
-  readonly addresses: Set<string>;
-  readonly values: {
-    readonly bundle: Set<string>;
-    readonly origin: Set<string>;
-    readonly network: Set<string>;
-  };
-};
-
 type Minute = { readonly startMs: number; readonly bundles: Counts; readonly addresses: Counts };
 type Counts = Map<string, { count: number }>;
 
 const tokensMaxDefault = 10_000;
 const countedMaxDefault = 10_000;
-/** One more than makes a token one that is used anywhere. */
-const valuesMax = placesMax + 1;
-/** Of a token, to spare the question which network each is in. */
-const addressesMax = 256;
-const pendingMax = 20_000;
 const minutesMax = 3;
 /** So often each place is noted as seen again. */
 const rememberMs = 3_600_000;
 const minuteMs = 60_000;
 /** Those that are not told apart. */
 const others = '';
-/** No Origin or bundle id was sent. */
-const none = '';
 
 export function createSightingMeter(options: SightingMeterOptions): SightingMeter {
   const { sightings, now, tokensMax = tokensMaxDefault, countedMax = countedMaxDefault } = options;
-  const tokens = new Map<string, Places>();
+  const places = new PlacesSeen(tokensMax);
   let rememberedAt = now();
-  let pending: Sighting[] = [];
   let current = minuteAt(now());
   let done: Minute[] = [];
-
-  const look = (tokenId: string, kind: Sighting['kind'], values: Set<string>, value: string, at: number) => {
-    if (values.size >= valuesMax || values.has(value) || pending.length >= pendingMax) return;
-    values.add(value);
-    pending.push({ tokenId, kind, value, at });
-  };
-
-  const placesOf = (tokenId: string): Places => {
-    if (tokens.size >= tokensMax) tokens.clear();
-    const values = { bundle: new Set<string>(), origin: new Set<string>(), network: new Set<string>() };
-    const places = { address: '', origin: null, bundle: undefined, addresses: new Set<string>(), values };
-    tokens.set(tokenId, places);
-    return places;
-  };
-
-  const lookAround = (
-    tokenId: string,
-    places: Places,
-    address: string,
-    origin: string | null,
-    bundle: string | null | undefined,
-    at: number,
-  ): void => {
-    const { values, addresses } = places;
-    places.address = address;
-    places.origin = origin;
-    places.bundle = bundle;
-    if (values.network.size < valuesMax && !addresses.has(address)) {
-      if (addresses.size < addressesMax) addresses.add(address);
-      look(tokenId, 'network', values.network, networkOf(address), at);
-    }
-    look(tokenId, 'origin', values.origin, origin ?? none, at);
-    if (bundle !== undefined) look(tokenId, 'bundle', values.bundle, bundle ?? none, at);
-  };
 
   const note: SightingMeter['note'] = ({ tokenId, code, status, address }, origin, bundle) => {
     const at = now();
@@ -110,11 +55,7 @@ export function createSightingMeter(options: SightingMeterOptions): SightingMete
       return;
     }
     if (code !== null) return;
-    const known = tokens.get(tokenId);
-    if (known === undefined) lookAround(tokenId, placesOf(tokenId), address, origin, bundle, at);
-    else if (known.address !== address || known.origin !== origin || known.bundle !== bundle) {
-      lookAround(tokenId, known, address, origin, bundle, at);
-    }
+    places.note(tokenId, address, origin, bundle, at);
     if (typeof bundle === 'string') bump(current.bundles, bundle, countedMax);
   };
 
@@ -130,17 +71,17 @@ export function createSightingMeter(options: SightingMeterOptions): SightingMete
     turn(at);
     if (at - rememberedAt >= rememberMs) {
       rememberedAt = at;
-      tokens.clear();
+      places.forget();
     }
-    const [minutes, places] = [done, pending];
-    if (minutes.length === 0 && places.length === 0) return;
+    const minutes = done;
+    const seen = places.take();
+    if (minutes.length === 0 && seen.length === 0) return;
     done = [];
-    pending = [];
     try {
-      await sightings.add(places, minutes.flatMap(talliesOf), valuesMax);
+      await sightings.add(seen, minutes.flatMap(talliesOf), placesNoted);
     } catch (error) {
       done = [...minutes, ...done].slice(-minutesMax);
-      pending = [...places, ...pending].slice(0, pendingMax);
+      places.putBack(seen);
       throw error;
     }
   };

@@ -163,8 +163,7 @@ export async function walk(
 
   const pins = claim.pins.length === 0 ? noPins : await askPins(head, claim, reading, rooms, trace);
   if (!pins.ok) return refuse(itemised(pins.denial, claim, reading), route, states);
-  noteWatched(footing, pins.value.monitored);
-  if (pins.value !== noPinsAsked) footing.bundle = pins.value.sent;
+  notePins(footing, pins.value);
 
   const annotations = readAnnotations(head, facts.query, route, rooms, trace);
   const permit = admit(claim, states, reading, pins.value.evidence, annotations);
@@ -232,6 +231,11 @@ async function watchLimits(
 
 function noteWatched(footing: Footing, codes: readonly DenialCode[]): void {
   if (codes.length > 0) footing.monitored = [...(footing.monitored ?? []), ...codes];
+}
+
+function notePins(footing: Footing, asked: AskedPins): void {
+  noteWatched(footing, asked.monitored);
+  if (asked !== noPinsAsked) footing.bundle = asked.sent;
 }
 
 const noPinsAsked: AskedPins = { evidence: [], monitored: [], sent: null };

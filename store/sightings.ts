@@ -4,7 +4,15 @@ import type { PlaceKind } from '../policy/alert-types.ts';
 import { chunksOf } from './chunks.ts';
 import { keptText } from './kept-text.ts';
 import type { Change } from './schema.ts';
-import type { Counted, Newcomer, Sighting, SightingStore, Tally, TallyKind } from './sighting-store.ts';
+import type {
+  BusyMinute,
+  Counted,
+  Newcomer,
+  Sighting,
+  SightingStore,
+  Tally,
+  TallyKind,
+} from './sighting-store.ts';
 import {
   addPlace,
   addTallies,
@@ -43,8 +51,6 @@ const ASKED_AT_ONCE = 10;
 type Row = Readonly<Record<string, string | number | null>>;
 
 export function createSightings({ now, write }: SightingRooms): SightingStore {
-  const ask = async (query: Change): Promise<readonly Row[]> => rowsOf((await write([query]))[0]);
-
   return {
     async add(sightings, tallies, placesMax) {
       const places = inOrder(sightings.map(withKeptValue), ({ tokenId, kind, value }) => [
@@ -60,10 +66,9 @@ export function createSightings({ now, write }: SightingRooms): SightingStore {
     },
 
     async newcomers(limit) {
-      const rows = (await ask(selectDuePlaces(now(), limit))) as unknown as readonly PlaceRow[];
-      const found = groupsOf(rows);
+      const [due] = await write([selectDuePlaces(now(), limit)]);
       const newcomers: Newcomer[] = [];
-      for (const part of chunksOf(found)) {
+      for (const part of chunksOf(groupsOf(rowsOf(due) as unknown as readonly PlaceRow[]))) {
         const known = await write(part.map(selectKnown));
         for (const [index, one] of part.entries()) {
           const [row] = rowsOf(known[index]);
@@ -86,20 +91,7 @@ export function createSightings({ now, write }: SightingRooms): SightingStore {
         selectBusyTokens(sinceMs, from),
         selectBusyTallies(sinceMs, from),
       ]);
-      const atMs = (row: Row) => Number(row.start) * 1000;
-      return [
-        ...rowsOf(ofTokens).map((row) => {
-          const counts = { passed: Number(row.passed), refused: Number(row.refused) };
-          return { by: 'token' as const, subject: String(row.subject), minuteMs: atMs(row), ...counts };
-        }),
-        ...rowsOf(ofTallies).map((row) => {
-          const isNetwork = row.kind === 'network';
-          const counts = isNetwork
-            ? { passed: 0, refused: Number(row.count) }
-            : { passed: Number(row.count), refused: 0 };
-          return { by: row.kind as TallyKind, subject: String(row.subject), minuteMs: atMs(row), ...counts };
-        }),
-      ];
+      return [...rowsOf(ofTokens).map(minuteOfToken), ...rowsOf(ofTallies).map(minuteOfTally)];
     },
 
     async pasts(counted, minuteMs, span) {
@@ -121,6 +113,18 @@ export function createSightings({ now, write }: SightingRooms): SightingStore {
       ]);
     },
   };
+}
+
+function minuteOfToken({ subject, start, passed, refused }: Row): BusyMinute {
+  const counts = { passed: Number(passed), refused: Number(refused) };
+  return { by: 'token', subject: String(subject), minuteMs: Number(start) * 1000, ...counts };
+}
+
+function minuteOfTally({ kind, subject, start, count }: Row): BusyMinute {
+  const by = kind as TallyKind;
+  const counts =
+    by === 'network' ? { passed: 0, refused: Number(count) } : { passed: Number(count), refused: 0 };
+  return { by, subject: String(subject), minuteMs: Number(start) * 1000, ...counts };
 }
 
 function questionsOf(

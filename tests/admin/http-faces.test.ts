@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: answers are what they are asked to be.
 /** Command line and API: the same scenario by either face, and the same JSON. */
 import { expect, onTestFinished, test } from 'vitest';
+import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
 import { startAdmin, wholeConfig } from '../fixtures/admin.ts';
 import { Terminal } from './terminal.ts';
 
@@ -93,6 +94,31 @@ test('pins and the audit are shown alike', async () => {
   both(await cli('pin reset app project=prj_a'), await api(`POST ${at}/reset`, {}));
   both(await cli('pin list'), await api('GET /v1/pins'));
   both(await cli('audit list --subject project=prj_a'), await api('GET /v1/audit?subject=project%3Dprj_a'));
+});
+
+test('alerts are shown alike', async () => {
+  const admin = await startAdmin();
+  onTestFinished(() => admin.gateway.stop());
+  const terminal = new Terminal(wholeConfig);
+  await terminal.run('token', 'create', '--type', 'user', '--label', 'x');
+  const beside = await openSqliteTokens({ path: terminal.path('data/postern.db'), now: Date.now });
+  const alert = { kind: 'refusals.network', subject: '10.0.0.0/24', tokenId: null, quietMs: 0 } as const;
+  const [one, other] = await Promise.all(
+    [beside, admin.gateway.running.tokens].map(({ alerts }) =>
+      alerts.raise({ ...alert, detail: { refused: 7 } }),
+    ),
+  );
+  await beside.close();
+  const [byCli, byApi] = [
+    await terminal.json('alerts', '--open'),
+    await admin.ask('GET /v1/alerts?open=true'),
+  ];
+  const delivery = (value: unknown) =>
+    alike(JSON.parse(JSON.stringify(value).replaceAll(/alr_[0-9A-Z]{26}/g, 'alr_')));
+  expect(delivery(byApi.json)).toEqual(delivery(byCli));
+  const acknowledged = await terminal.json('alerts', 'ack', one?.id ?? '');
+  const byRoute = await admin.ask(`POST /v1/alerts/${other?.id}/acknowledge`, { body: {} });
+  expect(delivery(byRoute.json)).toEqual(delivery(acknowledged));
 });
 
 test('probes are shown alike', async () => {
