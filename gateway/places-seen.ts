@@ -7,24 +7,26 @@ import type { Sighting } from '../store/sighting-store.ts';
 /** Places of a kind that are told of a token: one more than makes it one that is used anywhere. */
 export const placesNoted = placesMax + 1;
 
-/** Of a token, to spare the question which network each is in. */
-const addressesMax = 256;
+/** Of all tokens, to spare the question which network each is in. */
+const addressesMax = 20_000;
 const pendingMax = 20_000;
 /** No Origin or bundle id was sent. */
 const none = '';
 
+/** One value as it is, more in a set: most tokens have one of each kind, and there are many tokens. */
+type Values = string | Set<string> | undefined;
+
 /** The last place of a token, and all of them. */
 type Places = {
   address: string;
-  origin: string | null;
-  bundle: string | null | undefined;
-  readonly addresses: Set<string>;
-  readonly values: Readonly<Record<PlaceKind, Set<string>>>;
-};
+  lastOrigin: string | null;
+  lastBundle: string | null | undefined;
+} & Record<PlaceKind, Values>;
 
 export class PlacesSeen {
   readonly #tokensMax: number;
   readonly #tokens = new Map<string, Places>();
+  readonly #networks = new Map<string, string>();
   #pending: Sighting[] = [];
 
   /** @param tokensMax whose places are remembered; beyond them all are forgotten. */
@@ -40,18 +42,55 @@ export class PlacesSeen {
     bundle: string | null | undefined,
     at: number,
   ): void {
-    const places = this.#tokens.get(tokenId) ?? this.#placesOf(tokenId);
-    if (places.address === address && places.origin === origin && places.bundle === bundle) return;
-    places.address = address;
-    places.origin = origin;
-    places.bundle = bundle;
-    const { addresses, values } = places;
-    if (values.network.size < placesNoted && !addresses.has(address)) {
-      if (addresses.size < addressesMax) addresses.add(address);
-      this.#look(tokenId, 'network', values.network, networkOf(address), at);
+    const places = this.#tokens.get(tokenId);
+    if (places === undefined) this.#first(tokenId, address, origin, bundle, at);
+    else if (places.address !== address || places.lastOrigin !== origin || places.lastBundle !== bundle) {
+      places.address = address;
+      places.lastOrigin = origin;
+      places.lastBundle = bundle;
+      this.#look(tokenId, places, address, at);
     }
-    this.#look(tokenId, 'origin', values.origin, origin ?? none, at);
-    if (bundle !== undefined) this.#look(tokenId, 'bundle', values.bundle, bundle ?? none, at);
+  }
+
+  #first(
+    tokenId: string,
+    address: string,
+    lastOrigin: string | null,
+    lastBundle: string | null | undefined,
+    at: number,
+  ): void {
+    if (this.#tokens.size >= this.#tokensMax) this.#tokens.clear();
+    const nothing = { bundle: undefined, origin: undefined, network: undefined };
+    const places: Places = { address, lastOrigin, lastBundle, ...nothing };
+    this.#tokens.set(tokenId, places);
+    this.#look(tokenId, places, address, at);
+  }
+
+  #look(tokenId: string, places: Places, address: string, at: number): void {
+    const { lastOrigin, lastBundle } = places;
+    this.#see(tokenId, places, 'network', this.#networkOf(address), at);
+    this.#see(tokenId, places, 'origin', lastOrigin ?? none, at);
+    if (lastBundle !== undefined) this.#see(tokenId, places, 'bundle', lastBundle ?? none, at);
+  }
+
+  #see(tokenId: string, places: Places, kind: PlaceKind, value: string, at: number): void {
+    const values = places[kind];
+    if (values === value) return;
+    if (typeof values === 'object' && (values.size >= placesNoted || values.has(value))) return;
+    if (this.#pending.length >= pendingMax) return;
+    if (values === undefined) places[kind] = value;
+    else if (typeof values === 'string') places[kind] = new Set([values, value]);
+    else values.add(value);
+    this.#pending.push({ tokenId, kind, value, at });
+  }
+
+  #networkOf(address: string): string {
+    const known = this.#networks.get(address);
+    if (known !== undefined) return known;
+    if (this.#networks.size >= addressesMax) this.#networks.clear();
+    const network = networkOf(address);
+    this.#networks.set(address, network);
+    return network;
   }
 
   /** What is new since the last time. */
@@ -68,20 +107,5 @@ export class PlacesSeen {
 
   forget(): void {
     this.#tokens.clear();
-  }
-
-  #placesOf(tokenId: string): Places {
-    if (this.#tokens.size >= this.#tokensMax) this.#tokens.clear();
-    const values = { bundle: new Set<string>(), origin: new Set<string>(), network: new Set<string>() };
-    // No address is '\0', so the first request is somewhere new.
-    const places = { address: '\0', origin: null, bundle: undefined, addresses: new Set<string>(), values };
-    this.#tokens.set(tokenId, places);
-    return places;
-  }
-
-  #look(tokenId: string, kind: PlaceKind, values: Set<string>, value: string, at: number): void {
-    if (values.size >= placesNoted || values.has(value) || this.#pending.length >= pendingMax) return;
-    values.add(value);
-    this.#pending.push({ tokenId, kind, value, at });
   }
 }

@@ -31,7 +31,7 @@ export interface SightingMeter {
 type Minute = { readonly startMs: number; readonly bundles: Counts; readonly addresses: Counts };
 type Counts = Map<string, { count: number }>;
 
-const tokensMaxDefault = 10_000;
+const tokensMaxDefault = 50_000;
 const countedMaxDefault = 10_000;
 const minutesMax = 3;
 /** So often each place is noted as seen again. */

@@ -118,3 +118,17 @@ test.each([
 ])('%s is in the network %s', (address, network) => {
   expect(networkOf(address)).toBe(network);
 });
+
+test('an address is in one network however it is spelled, and its neighbours are too', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: 8, maxLength: 8 }), (groups) => {
+      fc.pre(!groups.slice(0, 3).every((group) => group === 0));
+      const hex = groups.map((group) => group.toString(16));
+      const long = hex.map((group) => group.padStart(4, '0').toUpperCase()).join(':');
+      const network = `${hex.slice(0, 3).join(':')}::/48`;
+      expect([networkOf(hex.join(':')), networkOf(long)]).toEqual([network, network]);
+      expect(networkOf(`${hex.slice(0, 3).join(':')}:ffff::1`)).toBe(network);
+    }),
+    fuzz(200),
+  );
+});
