@@ -23,7 +23,7 @@ const thresholdMs = 1_800_000;
 const rememberedMax = 20_000;
 /** What was told, here or by another process, is not asked to be told again for so long. */
 const toldMs = 60_000;
-const newcomersAtOnce = 500;
+const newcomersAtOnce = 100;
 /** In one round; more wait for the next. */
 const newcomerRounds = 40;
 const shownMax = 5;
@@ -55,8 +55,8 @@ export function createAlertWatch({ alerts, sightings, now, onRaised }: AlertWatc
       if (refusals !== null) await judgeRefusals(room, minutes, refusals, rules);
       for (let round = 0; round < newcomerRounds; round++) {
         const newcomers = await sightings.newcomers(newcomersAtOnce);
-        for (const one of newcomers) await judgeNewcomer(room, one, rules);
         if (newcomers.length === 0) return;
+        await judgeNewcomers(room, newcomers, rules);
       }
     },
   };
@@ -117,24 +117,38 @@ async function judgeRefusals(
   }
 }
 
-async function judgeNewcomer(
+async function judgeNewcomers(
   { sightings, now, raise }: Room,
-  newcomer: Newcomer,
-  { unseen, learnMs, quietMs }: AlertRules,
+  newcomers: readonly Newcomer[],
+  rules: AlertRules,
 ): Promise<void> {
+  const judged: Newcomer[] = [];
+  const quiet: Newcomer[] = [];
+  try {
+    for (const newcomer of newcomers) {
+      const alert = unseenAlert(newcomer, rules);
+      const isDone = alert === null || (await raise(alert));
+      (isDone ? judged : quiet).push(newcomer);
+    }
+  } finally {
+    await sightings.judged(judged);
+  }
+  // Nothing is lost: they are told with what else comes until then.
+  await sightings.postpone(quiet, now() + rules.quietMs);
+}
+
+/** null: there is nothing to tell of them. */
+function unseenAlert(newcomer: Newcomer, { unseen, learnMs, quietMs }: AlertRules): NewAlert | null {
   const { kind, tokenId, known } = newcomer;
   const values = unseen.includes(kind) ? unseenOf(newcomer, learnMs) : [];
-  if (values.length === 0) return sightings.judged(newcomer);
+  if (values.length === 0) return null;
   const detail = {
     // null: none was sent.
     values: values.slice(0, shownMax).map((value) => (value === '' ? null : value)),
     ...(values.length > shownMax ? { more: values.length - shownMax } : {}),
     known: known - values.length,
   };
-  const isTold = await raise({ kind: `unseen.${kind}`, subject: tokenId, tokenId, detail, quietMs });
-  if (isTold) return sightings.judged(newcomer);
-  // Nothing is lost: it is told with what else comes until then.
-  return sightings.postpone(newcomer, now() + quietMs);
+  return { kind: `unseen.${kind}`, subject: tokenId, tokenId, detail, quietMs };
 }
 
 function keyOf({ by, subject }: BusyMinute): string {

@@ -71,7 +71,7 @@ export function markPlaces({ tokenId, kind, places }: Newcomer, dueAt: number | 
     .where('due_at', 'is not', null);
 }
 
-const busiestMax = 1000;
+const busiestMax = 5000;
 
 export function selectBusyTokens(sinceMs: number, { passed, refusedOfToken }: BusyFrom): Change {
   return rawChange(sql`

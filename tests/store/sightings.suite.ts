@@ -42,7 +42,7 @@ export function describeSightingStore(name: string, createDatabase: () => Promis
         ['network', 1, NOW, 1],
         ['origin', 2, NOW, 2],
       ]);
-      for (const one of found) await sightings.judged(one);
+      await sightings.judged(found);
       clock.now += DAY;
       const later = { at: clock.now };
       await sightings.add([seen('a', later), seen('', later)], [], 50);
@@ -56,7 +56,7 @@ export function describeSightingStore(name: string, createDatabase: () => Promis
       await sightings.add([seen('a')], [], 50);
       const [one] = await sightings.newcomers(10);
       if (one === undefined) return expect.unreachable('nobody is new');
-      await sightings.postpone(one, NOW + HOUR);
+      await sightings.postpone([one], NOW + HOUR);
       expect(await sightings.newcomers(10)).toEqual([]);
       clock.now += HOUR;
       await sightings.add([seen('b', { at: clock.now })], [], 50);
@@ -89,7 +89,7 @@ export function describeSightingStore(name: string, createDatabase: () => Promis
       const [one] = await sightings.newcomers(10);
       expect(one?.places).toHaveLength(1);
       expect(one?.places[0]?.value).toMatch(/^'\ufffdé+$/);
-      if (one !== undefined) await sightings.judged(one);
+      if (one !== undefined) await sightings.judged([one]);
       expect(await sightings.newcomers(10)).toEqual([]);
     });
 
