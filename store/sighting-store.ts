@@ -53,8 +53,8 @@ export type BusyFrom = {
 
 export interface SightingStore {
   /**
-   * Adds to what is there, by any number of processes. A token that has `placesMax` places of a kind gets no more of it,
-   * but for the few that several add at once.
+   * Adds to what is there, by any number of processes. A token that has `placesMax` places of a kind gets no more of it;
+   * those that come at once do not know of each other.
    *
    * @throws StoreFault
    */

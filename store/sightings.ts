@@ -14,7 +14,7 @@ import type {
   TallyKind,
 } from './sighting-store.ts';
 import {
-  addPlace,
+  addPlaces,
   addTallies,
   forgetPlaces,
   forgetTallies,
@@ -54,12 +54,7 @@ type Row = Readonly<Record<string, string | number | null>>;
 export function createSightings({ now, write }: SightingRooms): SightingStore {
   return {
     async add(sightings, tallies, placesMax) {
-      const places = inOrder(sightings.map(withKeptValue), ({ tokenId, kind, value }) => [
-        tokenId,
-        kind,
-        value,
-      ]);
-      for (const part of partsOf(places)) await write(part.map((one) => addPlace(one, placesMax)));
+      for (const part of partsOf(eachOnce(sightings))) await write([addPlaces(part, placesMax)]);
       const batch = Object.values(bucketSeconds).flatMap((seconds) =>
         chunksOf(inBuckets(tallies, seconds)).map((part) => addTallies(part, seconds)),
       );
@@ -158,8 +153,15 @@ function partsOf<T>(items: readonly T[], size = AT_ONCE): readonly (readonly T[]
   return Array.from({ length: count }, (_, part) => items.slice(part * size, (part + 1) * size));
 }
 
-function withKeptValue(sighting: Sighting): Sighting {
-  return { ...sighting, value: keptText(sighting.value) };
+/** The first of each. */
+function eachOnce(sightings: readonly Sighting[]): readonly Sighting[] {
+  const places = new Map<string, Sighting>();
+  for (const sighting of sightings) {
+    const value = keptText(sighting.value);
+    const key = `${sighting.tokenId}\n${sighting.kind}\n${value}`;
+    if (!places.has(key)) places.set(key, { ...sighting, value });
+  }
+  return inOrder([...places.values()], ({ tokenId, kind, value }) => [tokenId, kind, value]);
 }
 
 /** Of one token and kind together. */
