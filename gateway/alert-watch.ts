@@ -27,6 +27,8 @@ const newcomersAtOnce = 100;
 /** In one round; more wait for the next. */
 const newcomerRounds = 40;
 const shownMax = 5;
+/** Bursts of more networks than this at a time are one. */
+const networksApart = 20;
 
 export function createAlertWatch({ alerts, sightings, now, onRaised }: AlertWatchOptions): AlertWatch {
   const told = new Map<string, number>();
@@ -104,8 +106,12 @@ async function judgeRefusals(
   from: RefusalRule,
   { quietMs }: AlertRules,
 ): Promise<void> {
-  for (const { by, subject, minuteMs, refused } of minutes) {
-    if (by === 'bundle' || refused < from[by]) continue;
+  const bursts = minutes.filter(({ by, refused }) => by !== 'bundle' && refused >= from[by]);
+  const networks = bursts.filter(({ by }) => by === 'network');
+  const isMany = new Set(networks.map(({ subject }) => subject)).size > networksApart;
+  if (isMany) await raise(manyNetworks(networks, quietMs));
+  for (const { by, subject, minuteMs, refused } of bursts) {
+    if (by === 'bundle' || (isMany && by === 'network')) continue;
     const detail = { refused, minute: timeOf(minuteMs), from: from[by] };
     await raise({
       kind: `refusals.${by}`,
@@ -115,6 +121,15 @@ async function judgeRefusals(
       quietMs,
     });
   }
+}
+
+/** Whoever has a thousand networks gets one alert for them. */
+function manyNetworks(minutes: readonly BusyMinute[], quietMs: number): NewAlert {
+  const networks = new Set(minutes.map(({ subject }) => subject)).size;
+  const refused = minutes.reduce((sum, minute) => sum + minute.refused, 0);
+  const [{ minuteMs } = { minuteMs: 0 }] = minutes;
+  const detail = { refused, minute: timeOf(minuteMs), networks };
+  return { kind: 'refusals.network', subject: 'many networks', tokenId: null, detail, quietMs };
 }
 
 async function judgeNewcomers(

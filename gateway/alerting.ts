@@ -1,6 +1,6 @@
 /** The alerts of one process: what is noted of requests, judged every few seconds, and brought to the webhook. */
 import type { Logger } from 'pino';
-import type { AlertKind } from '../policy/alert-types.ts';
+import type { AlertKind, AlertRecord } from '../policy/alert-types.ts';
 import type { AlertStore } from '../store/alert-store.ts';
 import type { SightingStore } from '../store/sighting-store.ts';
 import { createCourier, type Delivery } from './alert-courier.ts';
@@ -62,9 +62,9 @@ export function createAlerting(options: AlertingOptions): Alerting {
     alerts,
     sightings,
     now,
-    onRaised: ({ id, kind, subject, tokenId, detail }) => {
+    onRaised: ({ id, kind, tokenId, detail }) => {
       metrics.alertRaised(kind);
-      log.warn({ event: 'alert', id, kind, subject, tokenId, detail });
+      log.warn({ event: 'alert', id, kind, tokenId, ...figuresOf(detail) });
       void courier.run();
     },
   });
@@ -109,4 +109,9 @@ export function createAlerting(options: AlertingOptions): Alerting {
       await ended;
     },
   };
+}
+
+/** What callers sent stays out of the log. */
+function figuresOf(detail: AlertRecord['detail']): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(detail).filter(([, value]) => typeof value === 'number'));
 }
