@@ -7,6 +7,7 @@ import type { IncomingMessage } from 'node:http';
 import { isHidden } from '../policy/denial.ts';
 import { styleOf } from '../policy/host-style.ts';
 import type { Denial, LimitState, Permit, Policy, RequestFacts, Route, RowSet } from '../policy/types.ts';
+import type { Account } from './access-log.ts';
 import { type Answer, type Field, writeResponse } from './answer.ts';
 import { BodyBuffer, CallerLeft } from './body-buffer.ts';
 import { isGone } from './connection.ts';
@@ -78,7 +79,7 @@ export async function exchange(visit: Visit, gate: Gate): Promise<void> {
     life.end();
   }
   const { token, unverified, monitored } = footing;
-  gate.account({
+  const account: Account = {
     requestId: facts.requestId,
     method: facts.method,
     route: (routeOf(ruling) ?? footing.route)?.id ?? null,
@@ -92,7 +93,8 @@ export async function exchange(visit: Visit, gate: Gate): Promise<void> {
     aborted: ending.aborted ?? false,
     ...(unverified !== undefined && { unverified: true }),
     ...(monitored && { monitored }),
-  });
+  };
+  gate.account(account, facts.origin, footing.bundle);
 }
 
 function roomsOf(site: Site, gate: Gate, visit: Visit, hold: Hold, footing: Footing): Rooms {

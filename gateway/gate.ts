@@ -27,7 +27,8 @@ export type Gate = {
   readonly life: Life;
   readonly vigil: Vigil;
   readonly now: () => number;
-  readonly account: (account: Account) => void;
+  /** `origin` and `bundle` as they were sent, for counting, never for the log; undefined: nobody looked. */
+  readonly account: (account: Account, origin: string | null, bundle: string | null | undefined) => void;
   readonly upstreamSeconds: (upstream: string, seconds: number) => void;
   readonly bug: (error: unknown, requestId: string | null) => void;
 };

@@ -21,6 +21,7 @@ import { adminServer, closeAdmin } from './admin/http-server.ts';
 import { serveOperations } from './admin/operations-serve.ts';
 import { createRetirer, type Retirer } from './admin/retirer.ts';
 import { createTailReaders } from './admin/tail-readers.ts';
+import { type Alerting, createAlerting } from './alerting.ts';
 import { tellAuditHeads } from './audit-heads.ts';
 import { BodyBudget } from './body-buffer.ts';
 import type { LoadedConfig } from './config/load.ts';
@@ -57,6 +58,8 @@ export type ServeOptions = Placement & {
   readonly upstreamVisitsMax?: number;
   /** What bodies that are read whole may hold together; default 64 MiB. */
   readonly bodyBudgetBytes?: number;
+  /** How often is judged whether there is something to tell; default 20 s. */
+  readonly alertEveryMs?: number;
 };
 
 export type Running = {
@@ -104,7 +107,8 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   const bodies = new BodyBudget(options.bodyBudgetBytes);
   const usage = openUsage(tokens, log);
   const tail = new Tail({ now: Date.now });
-  const gate = openGate(() => site, { tokens, limiter, bodies, life, log, metrics, usage, tail });
+  const alerting = openAlerting(() => site.config, { tokens, usage, log, metrics }, options.alertEveryMs);
+  const gate = openGate(() => site, { tokens, limiter, bodies, life, log, metrics, usage, tail, alerting });
   const reloading = reloader({
     read: () => readConfig(options),
     site: () => site,
@@ -130,6 +134,7 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
     await drain({ server: front, life, times: site.config.listen, log });
     gate.vigil.close();
     await Promise.all([usage.close(), retirer.close()]);
+    await alerting.close();
     await closeServer(health);
     // The last to go: who looks after a drain can do so until it is over.
     admin.endTails();
@@ -171,6 +176,17 @@ function openUsage({ usage }: OpenTokens, log: Logger): UsageMeter {
   });
 }
 
+function openAlerting(
+  config: () => LoadedConfig,
+  { tokens, usage, log, metrics }: Pick<Parts, 'tokens' | 'usage' | 'log' | 'metrics'>,
+  everyMs: number | undefined,
+): Alerting {
+  const { alerts, sightings } = tokens;
+  const settings = () => config().alerts;
+  const flushUsage = usage.flush;
+  return createAlerting({ alerts, sightings, settings, flushUsage, now: Date.now, log, metrics, everyMs });
+}
+
 type Parts = {
   readonly tokens: OpenTokens;
   readonly limiter: Limiter;
@@ -180,10 +196,11 @@ type Parts = {
   readonly metrics: Metrics;
   readonly usage: UsageMeter;
   readonly tail: Tail;
+  readonly alerting: Alerting;
 };
 
 function openGate(site: () => Site, parts: Parts): Gate {
-  const { tokens, limiter, bodies, life, log, metrics, usage, tail } = parts;
+  const { tokens, limiter, bodies, life, log, metrics, usage, tail, alerting } = parts;
   const writeLog = createAccessLog(log, Date.now);
   const bug = (error: unknown, requestId: string | null): void => {
     const stack = error instanceof Error ? (error.stack ?? error.message) : 'thrown value';
@@ -207,16 +224,18 @@ function openGate(site: () => Site, parts: Parts): Gate {
       probes: tokens.probes,
       audit: tokens.audit,
       usage: tokens.usage,
+      alerts: tokens.alerts,
       now: Date.now,
     }),
     bodies,
     life,
     now: Date.now,
-    account: (account) => {
+    account: (account, origin, bundle) => {
       metrics.count(account);
       writeLog(account);
       usage.note(account);
       tail.note(account);
+      if (site().config.alerts !== null) alerting.note(account, origin, bundle);
     },
     upstreamSeconds: metrics.upstreamSeconds,
     vigil: new Vigil({

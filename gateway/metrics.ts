@@ -1,6 +1,8 @@
 /** Prometheus metrics. Labels are names of the config and codes of ours: a caller cannot add a series. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { AlertKind } from '../policy/alert-types.ts';
 import type { Account } from './access-log.ts';
+import type { Delivery } from './alert-courier.ts';
 
 export type Gauges = {
   readonly inFlight: () => number;
@@ -16,6 +18,8 @@ export type Metrics = {
   readonly upstreamSeconds: (upstream: string, seconds: number) => void;
   readonly reloaded: (ok: boolean) => void;
   readonly limiterChanged: (ok: boolean) => void;
+  readonly alertRaised: (kind: AlertKind) => void;
+  readonly alertSent: (outcome: Delivery['outcome']) => void;
   readonly text: () => Promise<string>;
   readonly contentType: string;
 };
@@ -60,6 +64,18 @@ export function createMetrics(gauges: Gauges): Metrics {
     labelNames: ['state'],
     registers: [register],
   });
+  const alerts = new Counter({
+    name: 'postern_alerts_total',
+    help: 'Alerts that this process raised, by kind.',
+    labelNames: ['kind'],
+    registers: [register],
+  });
+  const deliveries = new Counter({
+    name: 'postern_alert_deliveries_total',
+    help: 'Attempts to bring an alert to the webhook, by outcome.',
+    labelNames: ['outcome'],
+    registers: [register],
+  });
   openGauges(register, gauges);
   return {
     count: ({ route, tokenType, code, status, monitored }) => {
@@ -70,6 +86,8 @@ export function createMetrics(gauges: Gauges): Metrics {
     upstreamSeconds: (name, seconds) => upstream.labels(name).observe(seconds),
     reloaded: (ok) => reloads.labels(ok ? 'ok' : 'failed').inc(),
     limiterChanged: (ok) => limiter.labels(ok ? 'up' : 'down').inc(),
+    alertRaised: (kind) => alerts.labels(kind).inc(),
+    alertSent: (outcome) => deliveries.labels(outcome).inc(),
     text: () => register.metrics(),
     contentType: register.contentType,
   };

@@ -1,4 +1,4 @@
-/** What `/readyz` says of a gateway, and why. */
+/** Whether the gate can do its work, and what is wrong where it cannot: what /readyz says. */
 import type { Gate } from './gate.ts';
 import type { Readiness } from './health.ts';
 import type { Reloading } from './reload.ts';

@@ -19,6 +19,9 @@ export type AuditAction =
   /** Somebody signed in to the dashboard. */
   | 'session.open'
   | 'session.end'
+  /** Nobody did anything: something was noticed. */
+  | 'alert.raised'
+  | 'alert.acknowledge'
   | 'probe.activate'
   | 'probe.deactivate'
   | 'pin.first_use'

@@ -57,6 +57,8 @@ export class Tokens implements OpenTokens {
   readonly usage: Companions['usage'];
   readonly retirements: Companions['retirements'];
   readonly sessions: Companions['sessions'];
+  readonly alerts: Companions['alerts'];
+  readonly sightings: Companions['sightings'];
   readonly create: TokenWrites['create'];
   readonly revoke: TokenWrites['revoke'];
   readonly rotate: TokenWrites['rotate'];
@@ -96,6 +98,8 @@ export class Tokens implements OpenTokens {
     this.usage = database.usage;
     this.retirements = database.retirements;
     this.sessions = database.sessions;
+    this.alerts = database.alerts;
+    this.sightings = database.sightings;
     this.#nextId = createTokenIds(options.now);
     this.#digests = new TokenDigests(options.peppers ?? new Map());
     this.#redigest = createRedigest({
@@ -120,9 +124,9 @@ export class Tokens implements OpenTokens {
       enable: this.enable,
       purge: this.purge,
     } = createTokenWrites(writing));
-    const { write: rehearse, pins, probes, audit } = dry;
+    const { write: rehearse, pins, probes, audit, alerts } = dry;
     const tokens = createTokenWrites({ ...writing, write: rehearse, writeAlone: rehearse });
-    this.dry = { tokens, pins, probes, audit };
+    this.dry = { tokens, pins, probes, audit, alerts };
     this.once = createOnce(writing, reads);
     ({ learn: this.learn, endAll: this.endAll } = createTokenLearning({
       now: options.now,

@@ -39,9 +39,9 @@ export async function atDesk<T>(
     const tokens = await openStore(store, { peppers, audit: sealing, now, readonly });
     try {
       const { usage } = tokens;
-      const { pins, probes, audit } = isDry ? tokens.dry : tokens;
+      const { pins, probes, audit, alerts } = isDry ? tokens.dry : tokens;
       const actor = { by, holds: null };
-      const desk = { policy, triggerSigners, pins, probes, audit, usage, now, ...actor };
+      const desk = { policy, triggerSigners, pins, probes, audit, usage, alerts, now, ...actor };
       return await work({ ...desk, tokens: isDry ? dryTokens(tokens) : tokens });
     } finally {
       await tokens.close();

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline/promises';
 import { Command, CommanderError } from 'commander';
 import { formatProblem } from '../config/problems.ts';
 import { askSecret } from './ask-secret.ts';
+import { addAlerts } from './cli-alerts.ts';
 import { addAudit } from './cli-audit.ts';
 import { addCheck } from './cli-check.ts';
 import { addDiff } from './cli-diff.ts';
@@ -58,6 +59,7 @@ function commands(shell: Shell): Command {
   addProbe(program, shell);
   addUsage(program, shell);
   addTail(program, shell);
+  addAlerts(program, shell);
   addAudit(program, shell);
   addScan(program, shell);
   addMcp(program, shell);

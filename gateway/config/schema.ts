@@ -20,6 +20,7 @@ import { policyEntries } from '../../policy/config-schema.ts';
 import type { Network } from '../../policy/types.ts';
 import { parseAddress } from './address.ts';
 import { adminSchema } from './admin-settings.ts';
+import { alertsSchema } from './alert-settings.ts';
 import { auditSchema } from './audit-settings.ts';
 
 const fromEnvironment = closed({ env: plain('The name of an environment variable; missing is an error.') });
@@ -225,6 +226,7 @@ export const fileSchema = closed({
   redis: v.optional(redisSchema),
   upstreams: v.optional(named('The services behind the gate.', upstreamSchema), {}),
   ...policyEntries,
+  alerts: v.optional(alertsSchema),
 });
 
 /** As the schema hands it on: units read, defaults in place, secrets and names not yet resolved. */

@@ -6,6 +6,7 @@ import type { Network } from '../../policy/types.ts';
 import type { TriggerKeys, TriggerSigners } from '../trigger.ts';
 import { type Address, formatAddress, parseUpstreamUrl, reachesListener } from './address.ts';
 import { type AdminSettings, adminFlaw } from './admin-settings.ts';
+import { type AlertSettings, resolveAlerts } from './alert-settings.ts';
 import { type AuditSettings, resolveAudit } from './audit-settings.ts';
 import { type Operators, resolveOperators } from './operators.ts';
 import { type PepperSettings, resolvePeppers } from './peppers.ts';
@@ -59,6 +60,8 @@ export type Settings = {
   readonly admin: AdminSettings | null;
   /** Who may sign in to the dashboard by a password; a reload changes them. */
   readonly operators: Operators;
+  /** null: nothing is watched. */
+  readonly alerts: AlertSettings | null;
   readonly store: StoreSettings;
   readonly audit: AuditSettings;
   readonly redis: RedisSettings | null;
@@ -108,6 +111,10 @@ export function resolveSettings(config: FileConfig, file: string, env: Environme
     operators: resolveOperators({
       admin: config.admin,
       errors: at.errors,
+      dereference: (path, reference) => dereference(at, path, reference),
+    }),
+    alerts: resolveAlerts(config.alerts, {
+      ...at,
       dereference: (path, reference) => dereference(at, path, reference),
     }),
     store,

@@ -205,7 +205,7 @@ test('an import that cannot be written fails as a whole, and not behind its own 
   const loading = loadConfigText(pinConfig, 'gateway.config.yaml', {});
   if (!loading.ok) expect.fail('the config does not load');
   const { policy } = loading.config;
-  const { pins, probes, audit, usage } = store;
+  const { pins, probes, audit, usage, alerts } = store;
   const desk = {
     policy,
     tokens: store,
@@ -213,6 +213,7 @@ test('an import that cannot be written fails as a whole, and not behind its own 
     probes,
     audit,
     usage,
+    alerts,
     triggerSigners: new Map(),
     now: Date.now,
     by: 'cli',

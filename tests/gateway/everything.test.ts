@@ -15,6 +15,7 @@ const env = {
   AUDIT_KEY: 'a'.repeat(40),
   SESSION_PEPPER: 'p'.repeat(40),
   PROBE_KEY: 'k'.repeat(40),
+  ALERT_SECRET: 'a'.repeat(40),
   SIGNING_KEY: String(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })),
 };
 
