@@ -239,11 +239,11 @@ async function openAdmin(
   const warn = (trouble: BootstrapTrouble): void => log.warn(trouble);
   const failures = createFailureBudget(adminFailures);
   const gatekeeper = { tokens, failures, now, onUse: bootstrapWatch(file, warn) };
-  const { hosts } = admin;
+  const { hosts, mcp } = admin;
   const fault = ({ code, message: reason }: StoreFault, requestId: string): void =>
     log.error({ event: 'admin_store_fault', requestId, code, reason });
   const config = (): LoadedConfig => site().config;
-  const server = adminServer({ gatekeeper, tokens, now, config, hosts, fault, bug });
+  const server = adminServer({ gatekeeper, tokens, now, config, hosts, mcp, fault, bug });
   await listenOn(server, admin);
   const isNew = file !== null && (await writeBootstrapToken(file, tokens, now(), warn));
   return { server, bootstrapFile: isNew ? file : null };

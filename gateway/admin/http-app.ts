@@ -8,8 +8,9 @@ import type { OnceDone } from '../../store/once.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { authenticate, demandScope, type Gatekeeper } from './http-auth.ts';
 import { type DeskParts, deskOf, type Manner } from './http-desk.ts';
-import { strangerFlaw } from './http-guard.ts';
+import { reachedAt, strangerFlaw } from './http-guard.ts';
 import { readAs, readJson, readQuery } from './http-input.ts';
+import { createMcpDoor, isForMcp, type McpDoor } from './http-mcp.ts';
 import { createOnceGuard, readOnceKey } from './http-once.ts';
 import { openApiDocument } from './http-openapi.ts';
 import { type Problem, problemOf, problemResponse, Refused } from './http-problem.ts';
@@ -23,19 +24,25 @@ export type AdminParts = DeskParts & {
   /** Where the listener is. */
   readonly port: () => number;
   readonly hosts: readonly string[];
+  /** Whether programs that speak MCP are answered. */
+  readonly mcp: boolean;
   /** Told why the store could not answer, for the log. */
   readonly fault: (fault: StoreFault, requestId: string) => void;
   /** Told of what nobody expected, for the log. */
   readonly bug: (error: unknown, requestId: string) => void;
 };
 
-type Room = AdminParts & { readonly once: ReturnType<typeof createOnceGuard> };
+type Room = Omit<AdminParts, 'mcp'> & {
+  readonly once: ReturnType<typeof createOnceGuard>;
+  /** null: the config does not ask for it. */
+  readonly mcp: McpDoor | null;
+};
 
 type Bindings = { readonly incoming: IncomingMessage };
 
 export function adminApp(parts: AdminParts): Hono<{ Bindings: Bindings }> {
   const app = new Hono<{ Bindings: Bindings }>();
-  const room = { ...parts, once: createOnceGuard() };
+  const room = { ...parts, once: createOnceGuard(), mcp: parts.mcp ? createMcpDoor(parts) : null };
   const document = JSON.stringify(openApiDocument(adminRoutes));
   app.all('*', async (c) => {
     const response = await answer(c.req.raw, c.env.incoming, document, room);
@@ -55,13 +62,13 @@ async function answer(
 ): Promise<Response> {
   const requestId = randomUUID();
   try {
-    return await serve(request, incoming, document, parts);
+    return await serve(request, incoming, document, requestId, parts);
   } catch (error) {
     return problemResponse(problemFrom(error, requestId, parts), requestId);
   }
 }
 
-function problemFrom(error: unknown, requestId: string, { fault, bug }: AdminParts): Problem {
+function problemFrom(error: unknown, requestId: string, { fault, bug }: Room): Problem {
   if (error instanceof Refused) return error.problem;
   if (error instanceof StoreFault) {
     const { retryAfterMs } = error;
@@ -76,6 +83,7 @@ async function serve(
   request: Request,
   { rawHeaders, url = '', method = '', socket }: IncomingMessage,
   document: string,
+  requestId: string,
   parts: Room,
 ): Promise<Response> {
   const stranger = strangerFlaw(rawHeaders, parts.port(), parts.hosts);
@@ -84,6 +92,12 @@ async function serve(
   if (!path.startsWith('/')) throw new Refused({ code: 'request_malformed' });
   if (method === 'GET' && path === documentPath) return json(200, document);
   const operator = await authenticate(rawHeaders, socket.remoteAddress ?? '', parts.gatekeeper);
+  if (isForMcp(path)) {
+    if (parts.mcp === null)
+      throw new Refused({ code: 'route_not_found', hint: 'write admin: { mcp: true }' });
+    const at = reachedAt(rawHeaders, parts.hosts);
+    return parts.mcp({ request, path, search, operator, requestId, at });
+  }
   const found = findRoute(method, path);
   if (found.kind === 'nothing') throw new Refused({ code: 'route_not_found' });
   if (found.kind === 'wrong_method') throw new Refused({ code: 'method_not_allowed', allow: found.allow });

@@ -134,8 +134,8 @@ function checkListenersApart(at: Resolution): void {
 
 function resolveAdmin({ config, errors }: Resolution): AdminSettings | null {
   if (config.admin === undefined) return null;
-  const { address, public: isPublic, hosts } = config.admin;
-  const admin = { ...address, public: isPublic, hosts };
+  const { address, public: isPublic, hosts, mcp } = config.admin;
+  const admin = { ...address, public: isPublic, hosts, mcp };
   const flaw = adminFlaw(admin);
   if (flaw !== null) errors.push(flaw);
   return admin;
