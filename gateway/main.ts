@@ -34,6 +34,7 @@ import { createFrontDoor } from './server.ts';
 import { createSigner, type Signer } from './signer.ts';
 import { createSigningKey } from './signing-key-file.ts';
 import { buildSite, type Site, type SiteMakers } from './site.ts';
+import { openTracing, type Tracing } from './tracing.ts';
 import { openUpstream } from './upstream.ts';
 import { createUsageMeter, type UsageMeter } from './usage-meter.ts';
 import { Vigil } from './vigil.ts';
@@ -99,7 +100,8 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   let site = buildSite(config, makers, null, signer);
   const bodies = new BodyBudget(options.bodyBudgetBytes);
   const usage = openUsage(tokens, log);
-  const gate = openGate(() => site, { tokens, limiter, bodies, life, log, metrics, usage });
+  const tracing = await openTracing(config.traces, log, metrics.tracesExported);
+  const gate = openGate(() => site, { tokens, limiter, bodies, life, log, metrics, usage, tracing });
   const reloading = reloader({
     read: () => readConfig(options),
     site: () => site,
@@ -122,7 +124,7 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   const stop = async (): Promise<void> => {
     await drain({ server: front, life, times: site.config.listen, log });
     gate.vigil.close();
-    await usage.close();
+    await Promise.all([usage.close(), tracing?.close()]);
     await closeServer(health);
     // The last to go: who looks after a drain can do so until it is over.
     if (admin.server !== null) await closeAdmin(admin.server);
@@ -170,10 +172,11 @@ type Parts = {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly usage: UsageMeter;
+  readonly tracing: Tracing | null;
 };
 
 function openGate(site: () => Site, parts: Parts): Gate {
-  const { tokens, limiter, bodies, life, log, metrics, usage } = parts;
+  const { tokens, limiter, bodies, life, log, metrics, usage, tracing } = parts;
   const writeLog = createAccessLog(log, Date.now);
   const bug = (error: unknown, requestId: string | null): void => {
     const stack = error instanceof Error ? (error.stack ?? error.message) : 'thrown value';
@@ -208,6 +211,7 @@ function openGate(site: () => Site, parts: Parts): Gate {
       usage.note(account);
     },
     upstreamSeconds: metrics.upstreamSeconds,
+    tracing,
     vigil: new Vigil({
       tokens,
       policy: () => site().policy,

@@ -16,6 +16,7 @@ export type Metrics = {
   readonly upstreamSeconds: (upstream: string, seconds: number) => void;
   readonly reloaded: (ok: boolean) => void;
   readonly limiterChanged: (ok: boolean) => void;
+  readonly tracesExported: (ok: boolean, spans: number) => void;
   readonly text: () => Promise<string>;
   readonly contentType: string;
 };
@@ -60,6 +61,12 @@ export function createMetrics(gauges: Gauges): Metrics {
     labelNames: ['state'],
     registers: [register],
   });
+  const spans = new Counter({
+    name: 'postern_trace_spans_total',
+    help: 'Spans that a collector took, or that were lost on the way.',
+    labelNames: ['outcome'],
+    registers: [register],
+  });
   openGauges(register, gauges);
   return {
     count: ({ route, tokenType, code, status, monitored }) => {
@@ -70,6 +77,7 @@ export function createMetrics(gauges: Gauges): Metrics {
     upstreamSeconds: (name, seconds) => upstream.labels(name).observe(seconds),
     reloaded: (ok) => reloads.labels(ok ? 'ok' : 'failed').inc(),
     limiterChanged: (ok) => limiter.labels(ok ? 'up' : 'down').inc(),
+    tracesExported: (ok, count) => spans.labels(ok ? 'exported' : 'lost').inc(count),
     text: () => register.metrics(),
     contentType: register.contentType,
   };

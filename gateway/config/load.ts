@@ -114,7 +114,7 @@ function isIn(path: ConfigPath, lists: readonly ConfigProblem[]): boolean {
 function isApart([section, , key, part]: ConfigPath, need: Need): boolean {
   if (need === 'shapes' && (section === 'store' || (key === 'hash' && part === 'pepper'))) return true;
   if (section === 'token_types') return key === 'key' && need !== 'keys';
-  return section === 'redis' || section === 'upstreams' || section === 'identity';
+  return ['redis', 'upstreams', 'identity', 'telemetry'].includes(String(section));
 }
 
 type Judgement = {

@@ -12,6 +12,7 @@ const file = fileURLToPath(new URL('../../docs/examples/everything.yaml', import
 const env = {
   DATABASE_URL: 'postgres://127.0.0.1/postern',
   REDIS_URL: 'redis://127.0.0.1:6379',
+  OTLP_AUTH: 'Bearer of-a-collector',
   SESSION_PEPPER: 'p'.repeat(40),
   PROBE_KEY: 'k'.repeat(40),
   SIGNING_KEY: String(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })),

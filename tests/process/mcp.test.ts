@@ -140,6 +140,9 @@ describe('what speaks MCP', () => {
     for (const stderr of [gateway.stderr(), listed.stderr]) {
       expect(loadedBy(stderr).length).toBeGreaterThan(50);
       expect(loadedBy(stderr).filter((name) => speaks.test(name))).toEqual([]);
+      // Nor what traces, where nothing is traced.
+      const traces = /^(?:@opentelemetry\/(?!api$).*|trace-export\.ts)$/;
+      expect(loadedBy(stderr).filter((name) => traces.test(name))).toEqual([]);
     }
     const mcp = await runPostern(['mcp', '--config', file.path], process.execPath, env);
     expect(mcp.code).toBe(0);
