@@ -23,13 +23,14 @@ import type { LoadedConfig } from './config/load.ts';
 import { drain } from './drain.ts';
 import { faultOf } from './fault.ts';
 import type { Gate } from './gate.ts';
-import type { Readiness } from './health.ts';
+import { gaugesOf } from './gauges.ts';
 import { Life } from './life.ts';
 import { closeServer, healthListener, listenOn, urlOf } from './listeners.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { openStore } from './open-store.ts';
 import { type Placement, readConfig } from './read-config.ts';
-import { type Reloading, reloader } from './reload.ts';
+import { readiness } from './readiness.ts';
+import { reloader } from './reload.ts';
 import { createFrontDoor } from './server.ts';
 import { createSigner, type Signer } from './signer.ts';
 import { createSigningKey } from './signing-key-file.ts';
@@ -84,21 +85,19 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   const signer = await openSigner(config);
   const tokens = await openTokens(config, options, log);
   const life = new Life();
-  const metrics: Metrics = createMetrics({
-    inFlight: () => life.inFlight,
-    verifierDepth: () => tokens.verifierDepth(),
-    limiterUp: () => limiter.health().ok,
-    targets: () =>
-      [...site.upstreams.values()].flatMap(({ settings, targets }) =>
-        targets.all.map((target) => [settings.name, target.origin, targets.isIn(target)] as const),
-      ),
-    storeUp: () => tokens.health().reason === null,
-  });
+  const bodies = new BodyBudget(options.bodyBudgetBytes);
+  const metrics: Metrics = createMetrics(
+    gaugesOf({
+      ...{ life, tokens, bodies },
+      limiter: () => limiter,
+      site: () => site,
+      configOk: () => reloading.lastProblem() === null,
+    }),
+  );
   const limiter = openLimiter(config, log, metrics);
   if (config.redis?.required === true) await untilCounted(limiter);
   const makers = siteMakers(options, log);
   let site = buildSite(config, makers, null, signer);
-  const bodies = new BodyBudget(options.bodyBudgetBytes);
   const usage = openUsage(tokens, log);
   const tracing = await openTracing(config.traces, log, metrics.tracesExported);
   const gate = openGate(() => site, { tokens, limiter, bodies, life, log, metrics, usage, tracing });
@@ -297,6 +296,7 @@ function openLimiter(config: LoadedConfig, log: Logger, metrics: Metrics): Limit
   return createRedisLimiter({
     url: config.redis.url,
     instances: config.redis.instances,
+    onCall: (_answer, seconds) => metrics.limiterSeconds(seconds),
     onStateChange: (ok, reason) => {
       metrics.limiterChanged(ok);
       if (ok) log.info({ event: 'redis_up' });
@@ -315,21 +315,4 @@ async function untilCounted(limiter: Limiter): Promise<void> {
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-/** A lost Redis is said but does not make us unready: each limit has its own word for that. */
-function readiness({ tokens, limiter, life, site }: Gate, reloading: Reloading): Readiness {
-  const store = tokens.health();
-  const counter = limiter.health();
-  const { redis } = site().config;
-  return {
-    ready: life.phase === 'serving' && store.ok && (counter.ok || redis?.required !== true),
-    config: site().policy.version,
-    checks: {
-      life: { ok: life.phase === 'serving', reason: life.phase === 'serving' ? null : life.phase },
-      store,
-      limiter: { ok: counter.ok, reason: counter.reason },
-      reload: { ok: reloading.lastProblem() === null, reason: reloading.lastProblem() },
-    },
-  };
 }

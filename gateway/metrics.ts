@@ -5,10 +5,15 @@ import type { Account } from './access-log.ts';
 export type Gauges = {
   readonly inFlight: () => number;
   readonly verifierDepth: () => number;
+  readonly bcrypt: () => { readonly compared: number; readonly spared: number };
+  readonly assertions: () => { readonly signed: number; readonly kept: number };
+  readonly bodyBytes: () => number;
   readonly limiterUp: () => boolean;
   /** Each url of each upstream, and whether it takes its share of requests. */
   readonly targets: () => readonly (readonly [upstream: string, url: string, isIn: boolean])[];
   readonly storeUp: () => boolean;
+  /** Whether the last reload was taken. */
+  readonly configOk: () => boolean;
 };
 
 export type Metrics = {
@@ -16,6 +21,7 @@ export type Metrics = {
   readonly upstreamSeconds: (upstream: string, seconds: number) => void;
   readonly reloaded: (ok: boolean) => void;
   readonly limiterChanged: (ok: boolean) => void;
+  readonly limiterSeconds: (seconds: number) => void;
   readonly tracesExported: (ok: boolean, spans: number) => void;
   readonly text: () => Promise<string>;
   readonly contentType: string;
@@ -40,13 +46,6 @@ export function createMetrics(gauges: Gauges): Metrics {
     name: 'postern_monitored_total',
     help: 'What mode: monitor would have refused, by code and row.',
     labelNames: ['code', 'route'],
-    registers: [register],
-  });
-  const upstream = new Histogram({
-    name: 'postern_upstream_seconds',
-    help: 'From dispatch to the end of the answer.',
-    labelNames: ['upstream'],
-    buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
     registers: [register],
   });
   const reloads = new Counter({
@@ -74,7 +73,7 @@ export function createMetrics(gauges: Gauges): Metrics {
       tallies.set(key, (tallies.get(key) ?? 0) + 1);
       for (const would of monitored ?? []) watched.labels(would, route ?? 'none').inc();
     },
-    upstreamSeconds: (name, seconds) => upstream.labels(name).observe(seconds),
+    ...openTimes(register),
     reloaded: (ok) => reloads.labels(ok ? 'ok' : 'failed').inc(),
     limiterChanged: (ok) => limiter.labels(ok ? 'up' : 'down').inc(),
     tracesExported: (ok, count) => spans.labels(ok ? 'exported' : 'lost').inc(count),
@@ -83,9 +82,57 @@ export function createMetrics(gauges: Gauges): Metrics {
   };
 }
 
+function openTimes(register: Registry): Pick<Metrics, 'upstreamSeconds' | 'limiterSeconds'> {
+  const upstream = new Histogram({
+    name: 'postern_upstream_seconds',
+    help: 'From dispatch to the end of the answer.',
+    labelNames: ['upstream'],
+    buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
+    registers: [register],
+  });
+  const limiter = new Histogram({
+    name: 'postern_limiter_seconds',
+    help: 'Round trips to Redis that counted, each for all requests that waited for it.',
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05],
+    registers: [register],
+  });
+  /** To look one up by its labels costs more than to add to it. */
+  const byUpstream = new Map<string, Histogram.Internal<'upstream'>>();
+  return {
+    upstreamSeconds: (name, seconds) => {
+      let known = byUpstream.get(name);
+      if (known === undefined) {
+        known = upstream.labels(name);
+        byUpstream.set(name, known);
+      }
+      known.observe(seconds);
+    },
+    limiterSeconds: (seconds) => limiter.observe(seconds),
+  };
+}
+
 function openGauges(register: Registry, gauges: Gauges): void {
   gauge(register, 'postern_in_flight', 'Requests being handled.', gauges.inFlight);
   gauge(register, 'postern_bcrypt_queue', 'Bcrypt checks waiting or running.', gauges.verifierDepth);
+  counter(
+    register,
+    'postern_bcrypt_total',
+    'Bcrypt comparisons, and requests that were spared one, for their token had been compared before.',
+    gauges.bcrypt,
+  );
+  counter(
+    register,
+    'postern_assertions_total',
+    'Signed statements: made for a request, or kept from an earlier one.',
+    gauges.assertions,
+  );
+  gauge(register, 'postern_body_bytes', 'Held by bodies that are read whole.', gauges.bodyBytes);
+  gauge(
+    register,
+    'postern_config_ok',
+    '1: the last reload was taken; 0: an older config is in force.',
+    () => +gauges.configOk(),
+  );
   gauge(
     register,
     'postern_limiter_up',
@@ -112,6 +159,25 @@ function gauge(register: Registry, name: string, help: string, read: () => numbe
     registers: [register],
     collect() {
       this.set(read());
+    },
+  });
+}
+
+/** Counted elsewhere; by outcome. */
+function counter(
+  register: Registry,
+  name: string,
+  help: string,
+  read: () => Readonly<Record<string, number>>,
+): void {
+  new Counter({
+    name,
+    help,
+    labelNames: ['outcome'],
+    registers: [register],
+    collect() {
+      this.reset();
+      for (const [outcome, count] of Object.entries(read())) this.labels(outcome).inc(count);
     },
   });
 }
