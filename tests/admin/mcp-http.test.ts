@@ -1,6 +1,10 @@
 /** MCP on the admin listener, by the official client: who may do what, what is in the audit, and where secrets go. */
 import { request } from 'node:http';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { reachedAt } from '../../gateway/admin/http-guard.ts';
+import { createSecretShelf } from '../../gateway/admin/secret-shelf.ts';
+import { adminScopes } from '../../policy/admin-type.ts';
 import { type AdminFixture, startAdmin } from '../fixtures/admin.ts';
 import { mcpOver } from '../fixtures/mcp.ts';
 import { tracesOf } from '../fixtures/secrets.ts';
@@ -227,6 +231,72 @@ describe('each message', () => {
     );
     const firsts = answers.map(({ json }) => json.result.tools[0].name);
     expect(firsts).toEqual(Array(4).fill(['list_pins', 'list_audit', 'explain_request']).flat());
+  });
+});
+
+test('no tool does more than the scopes held and the url let it', async () => {
+  const areas: Record<string, string> = {
+    tokens: 'tokens',
+    token: 'tokens',
+    pins: 'pins',
+    pin: 'pins',
+    audit: 'audit',
+  };
+  const areaOf = (name: string) =>
+    areas[name.split('_').at(-1) ?? ''] ??
+    (name.includes('probe') ? 'probes' : name === 'token_usage' ? 'tokens' : 'config');
+  const levels = ['read', 'propose', 'apply'];
+  const cases = fc.tuple(
+    fc.subarray([...adminScopes], { minLength: 1 }),
+    fc.subarray(levels, { minLength: 1 }),
+  );
+  const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
+  await fc.assert(
+    fc.asyncProperty(cases, async ([scopes, allow]) => {
+      const { token } = await admin.mint(...scopes);
+      const { json } = await admin.ask(`POST /mcp?allow=${allow.join(',')}`, {
+        ...{ token, body: list },
+        headers: { Accept: 'application/json, text/event-stream' },
+      });
+      for (const { name, annotations } of json.result.tools) {
+        const [reads, writes] = [`${areaOf(name)}:read`, `${areaOf(name)}:write`].map((one) =>
+          scopes.includes(one as 'pins:read'),
+        );
+        if (annotations.readOnlyHint === false)
+          expect([writes, allow.includes('apply')], name).toEqual([true, true]);
+        else if (changing.test(name))
+          expect([reads || writes, allow.includes('propose')], name).toEqual([true, true]);
+        else expect([reads, allow.includes('read')], name).toEqual([true, true]);
+      }
+    }),
+    { numRuns: 40 },
+  );
+});
+
+describe('a link to a secret', () => {
+  test('is gone when it was used, when its time is over, and where too many wait', async () => {
+    const shelf = createSecretShelf(30, 2);
+    const [one, two] = [shelf.reserve('tok_1'), shelf.reserve('tok_1')];
+    expect(shelf.reserve('tok_2')).toBeNull();
+    one?.put('first');
+    expect(shelf.take('tok_1', two?.id ?? '')).toBeNull();
+    expect(shelf.take('tok_2', one?.id ?? '')).toBeNull();
+    expect(shelf.take('tok_1', one?.id ?? '')).toBe('first');
+    expect(shelf.take('tok_1', one?.id ?? '')).toBeNull();
+    two?.free();
+    const late = shelf.reserve('tok_1');
+    late?.put('late');
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(shelf.take('tok_1', late?.id ?? '')).toBeNull();
+  });
+
+  test('is https behind a name that a proxy has, unless it says otherwise', () => {
+    const hosts = ['gate.example'];
+    expect(reachedAt(['Host', '127.0.0.1:8081'], hosts)).toBe('http://127.0.0.1:8081');
+    expect(reachedAt(['Host', 'Gate.example'], hosts)).toBe('https://gate.example');
+    expect(reachedAt(['Host', 'gate.example:81', 'X-Forwarded-Proto', 'http'], hosts)).toBe(
+      'http://gate.example:81',
+    );
   });
 });
 
