@@ -1,7 +1,7 @@
 /** MCP on the admin listener, by the official client: who may do what, what is in the audit, and where secrets go. */
 import { request } from 'node:http';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { reachedAt } from '../../gateway/admin/http-guard.ts';
 import { createSecretShelf } from '../../gateway/admin/secret-shelf.ts';
 import { adminScopes } from '../../policy/admin-type.ts';
@@ -274,7 +274,9 @@ test('no tool does more than the scopes held and the url let it', async () => {
 });
 
 describe('a link to a secret', () => {
-  test('is gone when it was used, when its time is over, and where too many wait', async () => {
+  test('is gone when it was used, when its time is over, and where too many wait', () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
     const shelf = createSecretShelf(30, 2);
     const [one, two] = [shelf.reserve('tok_1'), shelf.reserve('tok_1')];
     expect(shelf.reserve('tok_2')).toBeNull();
@@ -286,7 +288,7 @@ describe('a link to a secret', () => {
     two?.free();
     const late = shelf.reserve('tok_1');
     late?.put('late');
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    vi.advanceTimersByTime(30);
     expect(shelf.take('tok_1', late?.id ?? '')).toBeNull();
   });
 

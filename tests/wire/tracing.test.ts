@@ -1,14 +1,17 @@
 /** Traces, by a real collector: what spans say, who decides, what upstreams are told, and what no span ever holds. */
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { WebSocket } from 'ws';
 import { readTraceContext, stampTraceContext } from '../../gateway/trace-context.ts';
 import { type CollectorFixture, startCollector } from '../fixtures/collector.ts';
 import { type GatewayFixture, startTestGateway } from '../fixtures/gateway.ts';
 import { tracesOf } from '../fixtures/secrets.ts';
 import { startUpstream, type UpstreamFixture } from '../fixtures/upstream.ts';
+import { startSocketUpstream } from '../streaming/socket-gateway.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'postern-traces-'));
 const keyFile = join(folder, 'key');
@@ -28,13 +31,21 @@ afterAll(() => {
 
 const rules = (url = `url: ${upstream.url}`) => `
 upstreams: { app: { ${url} } }
-token_types: { user: { prefix: usr_, scopes: [items:read] } }
+token_types:
+  user: { prefix: usr_, scopes: [items:read] }
+  made: { prefix: mad_, scopes: [items:read], attributes: { shop: required } }
 scopes: { items:read: Read items }
 apis:
   main:
     to: app
     routes:
-      GET /items/{id}: { allow: { user: items:read } }
+      GET /items/{id}: { allow: { user: items:read, made: items:read } }
+      GET /socket: { allow: public, websocket: true }
+      POST /s/{shop}:
+        allow: { user: any_scope }
+        serve: token.create
+        with: { type: made, attributes: { shop: "{shop}" } }
+        confirm: { to: app, request: "GET /shops/{shop}" }
       POST /items: { allow: public }
 `;
 
@@ -156,6 +167,40 @@ describe('a request that is traced', () => {
     expect(calls.map(({ attributes }) => attributes['server.port']).sort()).toEqual([1, 2]);
     expect(calls.every(({ parentSpanId }) => parentSpanId === broken?.spanId)).toBe(true);
     expect(calls.every(({ attributes }) => attributes['error.type'] === 'upstream_unreachable')).toBe(true);
+  });
+});
+
+describe('an upstream that is asked in another way', () => {
+  test('to confirm, has a span below the request that it is asked for, and hears of it', async () => {
+    const { spans, seen } = await told({}, async (gateway) => {
+      const { token } = await gateway.mint('user');
+      const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', ...said() };
+      const body = '{"label":"x"}';
+      expect((await fetch(`${gateway.url}/s/a`, { method: 'POST', headers, body })).status).toBe(201);
+    });
+    const [call, request] = spans;
+    expect([call?.parentSpanId, call?.kind, request?.name]).toEqual([
+      request?.spanId,
+      3,
+      'main POST /s/{shop}',
+    ]);
+    expect(call?.attributes).toMatchObject({ 'http.response.status_code': 200 });
+    expect(seen[0]?.headers.traceparent).toBe(`00-${request?.traceId}-${call?.spanId}-01`);
+  });
+
+  test('as a WebSocket, has one that ends with it', async () => {
+    const sockets = await startSocketUpstream();
+    onTestFinished(() => sockets.stop());
+    const { spans } = await told({ url: `url: ${sockets.url}` }, async (gateway) => {
+      const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/socket`);
+      await once(socket, 'open');
+      socket.close();
+      await once(socket, 'close');
+    });
+    const [call, request] = spans;
+    expect(call?.attributes).toMatchObject({ 'http.response.status_code': 101 });
+    expect(request?.attributes).toMatchObject({ 'http.response.status_code': 101 });
+    expect(sockets.seen[0]?.headers.traceparent).toBe(`00-${request?.traceId}-${call?.spanId}-01`);
   });
 });
 
