@@ -131,7 +131,6 @@ function requestTrace(
   const attributes: Attributes = {
     'http.request.method': method,
     'url.scheme': hops?.proto ?? 'http',
-    'server.address': facts.host,
     'network.protocol.version': head.httpVersion,
     'postern.request_id': facts.requestId,
   };
