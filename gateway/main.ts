@@ -1,26 +1,15 @@
-/** The process: the only place that opens things. Config → stores → gate → listeners → drain. */
-import type { Server } from 'node:http';
 import type { Logger } from 'pino';
-import { withAdminType } from '../policy/admin-type.ts';
 import { createAssertionCache } from '../store/assertion-cache.ts';
 import type { VerifierOptions } from '../store/bcrypt-verifier.ts';
 import { createFailureBudget } from '../store/failure-budget.ts';
-import type { StoreFault } from '../store/fault.ts';
 import type { Limiter } from '../store/limiter.ts';
 import { createMemoryLimiter } from '../store/limiter-memory.ts';
 import { createRedisLimiter } from '../store/limiter-redis.ts';
 import type { OpenTokens } from '../store/tokens.ts';
 import { createAccessLog } from './access-log.ts';
-import {
-  type BootstrapTrouble,
-  bootstrapFile,
-  bootstrapWatch,
-  writeBootstrapToken,
-} from './admin/bootstrap.ts';
-import { adminServer, closeAdmin } from './admin/http-server.ts';
+import { openAdmin } from './admin/open-admin.ts';
 import { serveOperations } from './admin/operations-serve.ts';
-import { createRetirer, type Retirer } from './admin/retirer.ts';
-import { createTailReaders } from './admin/tail-readers.ts';
+import { createRetirer } from './admin/retirer.ts';
 import { type Alerting, createAlerting } from './alerting.ts';
 import { tellAuditHeads } from './audit-heads.ts';
 import { BodyBudget } from './body-buffer.ts';
@@ -28,6 +17,7 @@ import type { LoadedConfig } from './config/load.ts';
 import { drain } from './drain.ts';
 import { faultOf } from './fault.ts';
 import type { Gate } from './gate.ts';
+import { gaugesOf } from './gauges.ts';
 import { Life } from './life.ts';
 import { closeServer, healthListener, listenOn, urlOf } from './listeners.ts';
 import { openLog } from './log.ts';
@@ -41,6 +31,7 @@ import { createSigner, type Signer } from './signer.ts';
 import { createSigningKey } from './signing-key-file.ts';
 import { buildSite, type Site, type SiteMakers } from './site.ts';
 import { Tail } from './tail.ts';
+import { openTracing, type Tracing } from './tracing.ts';
 import { openUpstream } from './upstream.ts';
 import { createUsageMeter, type UsageMeter } from './usage-meter.ts';
 import { Vigil } from './vigil.ts';
@@ -90,25 +81,25 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   const signer = await openSigner(config);
   const tokens = await openTokens(config, options, log);
   const life = new Life();
-  const metrics: Metrics = createMetrics({
-    inFlight: () => life.inFlight,
-    verifierDepth: () => tokens.verifierDepth(),
-    limiterUp: () => limiter.health().ok,
-    targets: () =>
-      [...site.upstreams.values()].flatMap(({ settings, targets }) =>
-        targets.all.map((target) => [settings.name, target.origin, targets.isIn(target)] as const),
-      ),
-    storeUp: () => tokens.health().reason === null,
-  });
+  const bodies = new BodyBudget(options.bodyBudgetBytes);
+  const metrics: Metrics = createMetrics(
+    gaugesOf({
+      ...{ life, tokens, bodies },
+      limiter: () => limiter,
+      site: () => site,
+      configOk: () => reloading.lastProblem() === null,
+    }),
+  );
   const limiter = openLimiter(config, log, metrics);
   if (config.redis?.required === true) await untilCounted(limiter);
   const makers = siteMakers(options, log);
   let site = buildSite(config, makers, null, signer);
-  const bodies = new BodyBudget(options.bodyBudgetBytes);
   const usage = openUsage(tokens, log);
   const tail = new Tail({ now: Date.now });
   const alerting = openAlerting(() => site.config, { tokens, usage, log, metrics }, options.alertEveryMs);
-  const gate = openGate(() => site, { tokens, limiter, bodies, life, log, metrics, usage, tail, alerting });
+  const tracing = await openTracing(config.traces, log, metrics.tracesExported);
+  const parts = { tokens, limiter, bodies, life, log, metrics, usage, tail, alerting, tracing };
+  const gate = openGate(() => site, parts);
   const reloading = reloader({
     read: () => readConfig(options),
     site: () => site,
@@ -120,33 +111,30 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
     log,
     reloaded: metrics.reloaded,
   });
-  const front = createFrontDoor(gate, {
-    ...config.listen,
-    headersTimeoutMs: options.headersTimeoutMs,
-  });
+  const { headersTimeoutMs } = options;
+  const front = createFrontDoor(gate, { ...config.listen, headersTimeoutMs });
   const health = healthListener(() => readiness(gate, reloading), metrics);
   await listenOn(front, config.listen);
   await listenOn(health, config.health);
-  const admin = await openAdmin(config, tokens, gate, { log, tail, gateUrl: () => urlOf(front) });
-  const retirer = openRetirer(tokens, gate, log);
-  const heads = tellAuditHeads(tokens.audit, log);
+  const around = { log, tail, gateUrl: () => urlOf(front), createFailures: createFailureBudget };
+  const admin = await openAdmin(config, tokens, gate, around);
+  const endUpkeep = openUpkeep(tokens, gate, log);
   const stop = async (): Promise<void> => {
     await drain({ server: front, life, times: site.config.listen, log });
     gate.vigil.close();
-    await Promise.all([usage.close(), retirer.close()]);
+    await Promise.all([usage.close(), tracing?.close()]);
     await alerting.close();
     await closeServer(health);
     // The last to go: who looks after a drain can do so until it is over.
-    admin.endTails();
-    if (admin.server !== null) await closeAdmin(admin.server);
-    await heads.close();
-    await Promise.all([tokens.close(), limiter.close()]);
+    await admin.close();
+    await endUpkeep();
+    await Promise.all([tokens, limiter].map((one) => one.close()));
     await Promise.all([...site.upstreams.values()].map((upstream) => upstream.destroy()));
   };
   return {
     listen: urlOf(front),
     health: urlOf(health),
-    admin: admin.server === null ? null : urlOf(admin.server),
+    admin: admin.url,
     bootstrapFile: admin.bootstrapFile,
     tokens,
     config: () => site.config,
@@ -197,10 +185,11 @@ type Parts = {
   readonly usage: UsageMeter;
   readonly tail: Tail;
   readonly alerting: Alerting;
+  readonly tracing: Tracing | null;
 };
 
 function openGate(site: () => Site, parts: Parts): Gate {
-  const { tokens, limiter, bodies, life, log, metrics, usage, tail, alerting } = parts;
+  const { tokens, limiter, bodies, life, log, metrics, usage, tail, alerting, tracing } = parts;
   const writeLog = createAccessLog(log, Date.now);
   const bug = (error: unknown, requestId: string | null): void => {
     const stack = error instanceof Error ? (error.stack ?? error.message) : 'thrown value';
@@ -238,6 +227,7 @@ function openGate(site: () => Site, parts: Parts): Gate {
       if (site().config.alerts !== null) alerting.note(account, origin, bundle);
     },
     upstreamSeconds: metrics.upstreamSeconds,
+    tracing,
     vigil: new Vigil({
       tokens,
       policy: () => site().policy,
@@ -248,53 +238,20 @@ function openGate(site: () => Site, parts: Parts): Gate {
   };
 }
 
-/** Bad admin tokens, or bad passwords, an address may send in a minute. */
-const adminFailures = { quota: 20, windowMs: 60_000 };
-/** Tries to sign in by one name, wherever they come from. */
-const signInTries = { quota: 10, windowMs: 60_000 };
-
-type OpenAdmin = {
-  /** null: the config has no admin listener. */
-  readonly server: Server | null;
-  /** Only where it was made at this start. */
-  readonly bootstrapFile: string | null;
-  readonly endTails: () => void;
-};
-
-async function openAdmin(
-  { admin, store }: LoadedConfig,
-  tokens: OpenTokens,
-  { site, now, bug }: Gate,
-  { log, tail, gateUrl }: { readonly log: Logger; readonly tail: Tail; readonly gateUrl: () => string },
-): Promise<OpenAdmin> {
-  if (admin === null) return { server: null, bootstrapFile: null, endTails: () => {} };
-  const file = bootstrapFile(store);
-  const warn = (trouble: BootstrapTrouble): void => log.warn(trouble);
-  const failures = createFailureBudget(adminFailures);
-  const gatekeeper = { tokens, failures, now, onUse: bootstrapWatch(file, warn) };
-  const { hosts } = admin;
-  const fault = ({ code, message: reason }: StoreFault, requestId: string): void =>
-    log.error({ event: 'admin_store_fault', requestId, code, reason });
-  const config = (): LoadedConfig => site().config;
-  const policy = () => withAdminType(site().policy);
-  const vigil = new Vigil({ tokens, policy, now, bug: (error) => bug(error, null) });
-  const tailReaders = createTailReaders({ tail, vigil });
-  const tries = createFailureBudget(signInTries);
-  const parts = { gatekeeper, tokens, now, config, hosts, tailReaders, fault, bug };
-  const server = adminServer({ ...parts, tries, gate: gateUrl });
-  await listenOn(server, admin);
-  const isNew = file !== null && (await writeBootstrapToken(file, tokens, now(), warn));
-  return { server, bootstrapFile: isNew ? file : null, endTails: tailReaders.close };
-}
-
-function openRetirer(tokens: OpenTokens, { site, now, bug }: Gate, log: Logger): Retirer {
-  return createRetirer({
+/** What is done by itself beside requests. @returns how it is ended. */
+function openUpkeep(tokens: OpenTokens, { site, now, bug }: Gate, log: Logger): () => Promise<void> {
+  const retirer = createRetirer({
     tokens,
     policy: () => site().policy,
     now,
     onRetired: ({ tokenId, successor }) => log.info({ event: 'token_retired', tokenId, successor }),
     bug: (error) => bug(error, null),
   });
+  const heads = tellAuditHeads(tokens.audit, log);
+  return async () => {
+    await retirer.close();
+    await heads.close();
+  };
 }
 
 /** Makes the key where it is missing and may be made. @throws Error in words for an operator. */
@@ -331,6 +288,7 @@ function openLimiter(config: LoadedConfig, log: Logger, metrics: Metrics): Limit
   return createRedisLimiter({
     url: config.redis.url,
     instances: config.redis.instances,
+    onCall: (_answer, seconds) => metrics.limiterSeconds(seconds),
     onStateChange: (ok, reason) => {
       metrics.limiterChanged(ok);
       if (ok) log.info({ event: 'redis_up' });

@@ -191,7 +191,7 @@ const listChanges = defineTool({
   name: 'list_audit',
   title: 'List changes',
   description:
-    'Who changed what, oldest first. The actor of a change that was made by a tool starts with mcp:.',
+    'Who changed what, oldest first. The actor of a change that was made by a tool starts with mcp:, or is the admin token by which it was called.',
   scope: 'audit:read',
   change: null,
   input: { ...paging, subject: v.optional(text('to this only: tok_…, project=prj_a')) },
