@@ -48,7 +48,7 @@ export function adminApp(parts: DashParts): Hono<{ Bindings: Bindings }> {
   const document = JSON.stringify(openApiDocument(adminRoutes));
   const dashboard = createDashboard(parts);
   app.all('*', async (c) => {
-    if (!/^\/v1(?:[/?]|$)/.test(c.env.incoming.url ?? '')) return dashboard(c.req.raw, c.env.incoming);
+    if (!/^\/(?:v1|mcp)(?:[/?]|$)/.test(c.env.incoming.url ?? '')) return dashboard(c.req.raw, c.env.incoming);
     const response = await answer(c.req.raw, c.env, document, room);
     if (response === RESPONSE_ALREADY_SENT) return response;
     response.headers.set('Cache-Control', 'no-store');

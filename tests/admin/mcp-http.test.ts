@@ -241,10 +241,11 @@ test('no tool does more than the scopes held and the url let it', async () => {
     pins: 'pins',
     pin: 'pins',
     audit: 'audit',
+    usage: 'usage',
+    alerts: 'alerts',
   };
   const areaOf = (name: string) =>
-    areas[name.split('_').at(-1) ?? ''] ??
-    (name.includes('probe') ? 'probes' : name === 'token_usage' ? 'tokens' : 'config');
+    areas[name.split('_').at(-1) ?? ''] ?? (name.includes('probe') ? 'probes' : 'config');
   const levels = ['read', 'propose', 'apply'];
   const cases = fc.tuple(
     fc.subarray([...adminScopes], { minLength: 1 }),

@@ -1,17 +1,22 @@
 /** The admin listener of a running gateway: who may come in, how often they may be wrong, and the first token. */
 import type { Logger } from 'pino';
-import { withAdminType } from '../../policy/admin-type.ts';
-import type { FailureBudget } from '../../store/failure-budget.ts';
-import type { StoreFault } from '../../store/fault.ts';
-import type { OpenTokens } from '../../store/tokens.ts';
-import type { LoadedConfig } from '../config/load.ts';
-import type { Gate } from '../gate.ts';
-import { listenOn, urlOf } from '../listeners.ts';
-import type { Tail } from '../tail.ts';
-import { Vigil } from '../vigil.ts';
-import { type BootstrapTrouble, bootstrapFile, bootstrapWatch, writeBootstrapToken } from './bootstrap.ts';
-import { adminServer, closeAdmin } from './http-server.ts';
-import { createTailReaders } from './tail-readers.ts';
+import { withAdminType } from '../policy/admin-type.ts';
+import type { FailureBudget } from '../store/failure-budget.ts';
+import type { StoreFault } from '../store/fault.ts';
+import type { OpenTokens } from '../store/tokens.ts';
+import {
+  type BootstrapTrouble,
+  bootstrapFile,
+  bootstrapWatch,
+  writeBootstrapToken,
+} from './admin/bootstrap.ts';
+import { adminServer, closeAdmin } from './admin/http-server.ts';
+import { createTailReaders } from './admin/tail-readers.ts';
+import type { LoadedConfig } from './config/load.ts';
+import type { Gate } from './gate.ts';
+import { listenOn, urlOf } from './listeners.ts';
+import type { Tail } from './tail.ts';
+import { Vigil } from './vigil.ts';
 
 /** Bad admin tokens, or bad passwords, an address may send in a minute. */
 const adminFailures = { quota: 20, windowMs: 60_000 };
