@@ -1,18 +1,29 @@
 /** The terminal face: `postern COMMAND`. Reads words and words answers; what is done is done elsewhere. */
 import { createInterface } from 'node:readline/promises';
 import { Command, CommanderError } from 'commander';
+import { adminPrefix } from '../../policy/admin-type.ts';
 import { formatProblem } from '../config/problems.ts';
 import { addAudit } from './cli-audit.ts';
 import { addCheck } from './cli-check.ts';
 import { addDiff } from './cli-diff.ts';
+import { addExamples } from './cli-examples.ts';
 import { addExplain } from './cli-explain.ts';
+import { addLogin } from './cli-login.ts';
 import { addMatrix } from './cli-matrix.ts';
 import { addMcp } from './cli-mcp.ts';
 import { addPin } from './cli-pin.ts';
 import { addProbe } from './cli-probe.ts';
 import { addScan } from './cli-scan.ts';
+import { askHidden } from './cli-secret.ts';
 import { addServe } from './cli-serve.ts';
-import { CommandFailed, configProblemsOf, type ExitCode, exitCodes, type Shell } from './cli-shell.ts';
+import {
+  CommandFailed,
+  configProblemsOf,
+  type ExitCode,
+  exitCodes,
+  type Shell,
+  visible,
+} from './cli-shell.ts';
 import { addToken } from './cli-token.ts';
 import { addUsage } from './cli-usage.ts';
 
@@ -39,11 +50,11 @@ function commands(shell: Shell): Command {
     .exitOverride()
     .configureOutput({
       writeOut: shell.out,
-      writeErr: (text) => shell.err(withoutValues(text)),
+      writeErr: shell.err,
+      outputError: (text) => shell.err(`${oneLine(text)}\n`),
       getOutHasColors: () => shell.colours,
       getErrHasColors: () => shell.colours,
-    })
-    .showHelpAfterError('(add --help for what can be written)');
+    });
   addServe(program);
   addCheck(program, shell);
   addMatrix(program, shell);
@@ -56,14 +67,31 @@ function commands(shell: Shell): Command {
   addAudit(program, shell);
   addScan(program, shell);
   addMcp(program, shell);
+  addLogin(program, shell);
+  addExamples(program);
   return program;
+}
+
+/** Words about words that were not understood, and what to do about it. */
+function oneLine(text: string): string {
+  const [, near = null] = /\(Did you mean (.*)\?\)/s.exec(text) ?? [];
+  const words = withoutValues(text.split('\n', 1)[0] ?? '').replace(/[.\s]+$/, '');
+  if (words.includes("unknown option '--url'")) return `${words}; it works beside a store: --config FILE`;
+  return `${words}; ${near === null ? 'add --help for what can be written' : `did you mean ${near}?`}`;
 }
 
 /** What stands where nothing should may be a secret: values of unknown options and stray words are left out. */
 function withoutValues(text: string): string {
-  return text
+  return withoutTokens(text)
     .replace(/'(--?[A-Za-z][A-Za-z-]*)=[^\n]*'/g, "'$1'")
-    .replace(/(but got [0-9]+): [^\n]*/g, '$1.');
+    .replace(/(but got [0-9]+): [^\n]*/g, '$1');
+}
+
+const adminToken = new RegExp(`${adminPrefix}[0-9A-Za-z]+`, 'g');
+
+/** Operators' own are known by sight, wherever they were pasted. */
+function withoutTokens(text: string): string {
+  return text.replace(adminToken, `${adminPrefix}…`);
 }
 
 function reportFailure(error: unknown, shell: Shell): ExitCode {
@@ -76,7 +104,7 @@ function reportFailure(error: unknown, shell: Shell): ExitCode {
     return exitCodes.config;
   }
   const message = error instanceof Error ? error.message : 'something that is not an error was thrown';
-  shell.err(`error: ${message.split('\n', 1)[0]}\n`);
+  shell.err(`error: ${withoutTokens(visible(message.split('\n', 1)[0] ?? ''))}\n`);
   if (shell.env.POSTERN_DEBUG === '1' && error instanceof Error) shell.err(`${error.stack}\n`);
   return error instanceof CommandFailed ? error.exitCode : exitCodes.refused;
 }
@@ -99,6 +127,7 @@ export async function main(): Promise<void> {
       out: process.stdout.isTTY === true,
       err: process.stderr.isTTY === true,
       ask: process.stdin.isTTY && process.stderr.isTTY ? askOnce : null,
+      askSecret: process.stdin.isTTY && process.stderr.isTTY ? askSecret : null,
     },
     stdin: () => process.stdin,
     now: Date.now,
@@ -106,6 +135,10 @@ export async function main(): Promise<void> {
   // A `serve` that failed half-way may have left something open that would keep the process.
   if (exitCode !== exitCodes.ok) process.exit(exitCode);
   process.exitCode = exitCode;
+}
+
+function askSecret(question: string): Promise<string> {
+  return askHidden(question, process.stdin, (text) => void process.stderr.write(text));
 }
 
 async function askOnce(question: string): Promise<boolean> {

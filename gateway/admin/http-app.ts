@@ -8,7 +8,7 @@ import type { OnceDone } from '../../store/once.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { authenticate, demandScope, type Gatekeeper } from './http-auth.ts';
 import { type DeskParts, deskOf, type Manner } from './http-desk.ts';
-import { strangerFlaw } from './http-guard.ts';
+import { fieldsNamed, strangerFlaw } from './http-guard.ts';
 import { readAs, readJson, readQuery } from './http-input.ts';
 import { createOnceGuard, readOnceKey } from './http-once.ts';
 import { openApiDocument } from './http-openapi.ts';
@@ -57,8 +57,13 @@ async function answer(
   try {
     return await serve(request, incoming, document, parts);
   } catch (error) {
-    return problemResponse(problemFrom(error, requestId, parts), requestId);
+    return problemResponse(problemFrom(error, requestId, parts), requestId, repeats(incoming.rawHeaders));
   }
+}
+
+/** `Prefer: given` (RFC 7240): a face whose writer is its reader wants to show what was not understood. */
+function repeats(rawHeaders: readonly string[]): boolean {
+  return fieldsNamed(rawHeaders, 'prefer').some((field) => /(?:^|,)[ \t]*given[ \t]*(?:$|[,;])/i.test(field));
 }
 
 function problemFrom(error: unknown, requestId: string, { fault, bug }: AdminParts): Problem {
