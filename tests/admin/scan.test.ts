@@ -344,6 +344,10 @@ describe('postern scan is not understood', () => {
     ],
   ])('%j', async (words, message) => {
     const desk = new Desk();
-    expect(await desk.piped('scan', ...words)).toEqual({ code: 2, stdout: '', stderr: `error: ${message}\n` });
+    expect(await desk.piped('scan', ...words)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `error: ${message}\n`,
+    });
   });
 });

@@ -56,7 +56,7 @@ export class Terminal {
     return join(this.folder, name);
   }
 
-  write(name: string, text: string): string {
+  write(name: string, text: string | Buffer): string {
     writeFileSync(this.path(name), text);
     return this.path(name);
   }
