@@ -1,6 +1,6 @@
 /** What every command has at hand: streams, exit codes, the config, and errors that end a command. */
 import { Option } from 'commander';
-import { withAdminType } from '../../policy/admin-type.ts';
+import { adminPrefix, withAdminType } from '../../policy/admin-type.ts';
 import { type Checked, wordComplaint } from '../../policy/token-input.ts';
 import { parseDuration } from '../../policy/units.ts';
 import { type LoadedConfig, loadConfig, type Need } from '../config/load.ts';
@@ -115,10 +115,13 @@ export function allowed<T>(checked: Checked<T>): T {
   throw new CommandFailed(code, wordComplaint(complaint));
 }
 
-/** For arguments that name what is there: an empty one names nothing. */
+/** For arguments that name what is there: an empty one names nothing, and a token goes nowhere. */
 export function named(text: string): string {
-  if (text !== '') return text;
-  throw new CommandFailed(exitCodes.usage, 'an empty text names nothing; see that the variable is set');
+  if (text === '') {
+    throw new CommandFailed(exitCodes.usage, 'an empty text names nothing; see that the variable is set');
+  }
+  if (!text.startsWith(adminPrefix)) return text;
+  throw new CommandFailed(exitCodes.usage, 'that is an admin token, and no id; revoke it: others may see it');
 }
 
 /** For options that take how many. */

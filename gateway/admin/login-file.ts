@@ -85,17 +85,25 @@ export function keepLogin(env: Env, { url, token, insecureHttp }: Login): void {
   const text = JSON.stringify({ url, token, ...(insecureHttp ? { insecure_http: true } : {}) });
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    const descriptor = openSync(beside, 'wx', 0o600);
     try {
-      writeFileSync(descriptor, `${text}\n`);
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
+      writeAnew(beside, `${text}\n`);
+      renameSync(beside, file);
+    } catch (error) {
+      rmSync(beside, { force: true });
+      throw error;
     }
-    renameSync(beside, file);
   } catch (error) {
-    rmSync(beside, { force: true });
     throw refused(`${file} cannot be written (${codeOf(error)})`, 'set XDG_CONFIG_HOME to a folder of yours');
+  }
+}
+
+function writeAnew(file: string, text: string): void {
+  const descriptor = openSync(file, 'wx', 0o600);
+  try {
+    writeFileSync(descriptor, text);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }
 
