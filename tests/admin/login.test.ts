@@ -1,4 +1,5 @@
 /** `postern login|whoami|logout`: whose token goes where, and what is kept of it. */
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -12,11 +13,14 @@ import {
 } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { run } from '../../gateway/admin/cli.ts';
 import type { Seat } from '../../gateway/admin/cli-shell.ts';
 import { type AdminFixture, startAdmin } from '../fixtures/admin.ts';
 import { deskConfig, Terminal } from './terminal.ts';
+
+const startScript = fileURLToPath(new URL('../../gateway/start.cjs', import.meta.url));
 
 let admin: AdminFixture;
 let token: string;
@@ -90,6 +94,25 @@ describe('postern login', () => {
     expect(JSON.parse(told.stdout)).toMatchObject({ url: admin.url, from: 'login', id });
     expect(told.stdout + told.stderr).not.toContain(token);
   });
+
+  test.skipIf(!existsSync('/usr/bin/script'))(
+    'on a real terminal shows nothing of what is typed',
+    async () => {
+      const terminal = new Terminal('');
+      const line = `${process.execPath} ${startScript} login --url ${admin.url}`;
+      const env = { ...process.env, HOME: terminal.folder, SHELL: '/bin/sh' };
+      const child = spawn('/usr/bin/script', ['-qec', line, '/dev/null'], { env, cwd: terminal.folder });
+      let seen = '';
+      for await (const chunk of child.stdout) {
+        seen += chunk;
+        // One letter too many, taken back.
+        if (seen.endsWith('(not shown): ')) child.stdin.write(`${token}x\u007f\r`);
+      }
+      expect(seen).toContain(`logged in at ${admin.url} as ${id}`);
+      expect(seen).not.toContain(token.slice(14, 24));
+      expect(JSON.parse(readFileSync(fileOf(terminal), 'utf8'))).toEqual({ url: admin.url, token });
+    },
+  );
 
   test.each([
     ['', 2, 'no admin token came by stdin; '],

@@ -1,10 +1,8 @@
 /** By the admin API, where something is in the way: one line says what to do, and no token is made unseen. */
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
-import { type AddressInfo, BlockList, createServer as createTcpServer, isIP } from 'node:net';
-import fc from 'fast-check';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { originOf } from '../../gateway/admin/cli-place.ts';
 import { adminConfig, startAdmin } from '../fixtures/admin.ts';
 import { startCuttingProxy } from '../fixtures/cutting-proxy.ts';
 import { Terminal } from './terminal.ts';
@@ -281,95 +279,5 @@ describe('who may not, or comes to the wrong door, is told what to do', () => {
     });
     const told = await remote((await admin.mint()).token).here('token', 'list', '--url', proxy.url);
     expect(told.stderr).toMatch(/^error: this listener does not answer to that Host; write .* admin\.hosts/);
-  });
-});
-
-describe('where the token may go', () => {
-  test.each([
-    ['http://gateway.example:8081', 'use https, or say --insecure-http'],
-    ['http://10.0.0.1', 'use https, or say --insecure-http'],
-    ['http://127.0.0.1.example', 'use https, or say --insecure-http'],
-    ['http://localhost.example', 'use https, or say --insecure-http'],
-    ['ftp://127.0.0.1', 'write http://127.0.0.1:8081'],
-    ['127.0.0.1:8081', 'write http://127.0.0.1:8081'],
-    ['http://a:SECRET@127.0.0.1', 'write http://127.0.0.1:8081'],
-    ['http://127.0.0.1/v1', 'write http://127.0.0.1:8081'],
-    ['http://127.0.0.1/?SECRET', 'write http://127.0.0.1:8081'],
-    [someToken, 'write http://127.0.0.1:8081'],
-  ])('not to %s', async (url, words) => {
-    for (const insecure of words.includes('insecure') ? [] : [[], ['--insecure-http']]) {
-      const told = await remote().here('token', 'list', '--url', url, ...insecure);
-      expect(told).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(words) });
-    }
-    const told = await remote().here('token', 'list', '--url', url);
-    expect(told.stderr).toMatch(/^error: [^\n]+; [^\n]+\n$/);
-    expect(told.stderr).not.toMatch(/SECRET|0000/);
-  });
-
-  test('over http to no host that is not this one, whatever is written', () => {
-    const own = new BlockList();
-    own.addSubnet('127.0.0.0', 8);
-    own.addAddress('::1', 'ipv6');
-    const isOwn = (name: string) => {
-      const bare = name.replace(/^\[|\]$/g, '');
-      return name === 'localhost' || (isIP(bare) > 0 && own.check(bare, isIP(bare) === 6 ? 'ipv6' : 'ipv4'));
-    };
-    const piece = fc.oneof(
-      fc.constantFrom(
-        '127.0.0.1',
-        '127.1',
-        '0x7f.1',
-        '2130706433',
-        '[::1]',
-        '[::ffff:127.0.0.1]',
-        'localhost',
-      ),
-      fc.constantFrom('localhost.', '.example', '@', ':8081', ':80', '/', '#', '?', '\\', '%2e', '0', '.'),
-      fc.domain(),
-      fc.ipV4(),
-      fc.ipV6().map((text) => `[${text}]`),
-    );
-    const written = fc.tuple(
-      fc.constantFrom('http://', 'HTTP:', 'http:/', ''),
-      fc.array(piece, { maxLength: 4 }),
-    );
-    fc.assert(
-      fc.property(written, ([scheme, pieces]) => {
-        let origin: string;
-        try {
-          origin = originOf(scheme + pieces.join(''), false);
-        } catch {
-          return;
-        }
-        expect(isOwn(new URL(origin).hostname)).toBe(true);
-      }),
-      { numRuns: 2000 },
-    );
-    expect(originOf('HTTP://127.1:80/', false)).toBe('http://127.0.0.1');
-    expect(originOf('https://gateway.example/', false)).toBe('https://gateway.example');
-    expect(originOf('http://gateway.example', true)).toBe('http://gateway.example');
-  });
-
-  test('a variable that holds something else is not sent, and not repeated', async () => {
-    const told = await remote('prj_SECRET').here('token', 'list', '--url', 'http://127.0.0.1:9');
-    expect(told).toMatchObject({ code: 2, stdout: '' });
-    expect(told.stderr).toMatch(/^error: POSTERN_ADMIN_TOKEN holds no admin token; .*\n$/);
-    expect(told.stderr).not.toContain('SECRET');
-  });
-
-  test('without a token nobody is asked; a config and a gateway are two places', async () => {
-    const terminal = new Terminal('');
-    const told = await terminal.here('token', 'list', '--url', 'http://127.0.0.1:9');
-    expect(told).toMatchObject({
-      code: 1,
-      stderr:
-        'error: there is no admin token for http://127.0.0.1:9; postern login --url http://127.0.0.1:9, or set POSTERN_ADMIN_TOKEN\n',
-    });
-    expect(await terminal.run('token', 'list', '--url', 'http://127.0.0.1:9')).toMatchObject({ code: 2 });
-    const alone = await terminal.here('token', 'import', '--file', 'x', '--url', 'http://127.0.0.1:9');
-    expect(alone).toMatchObject({
-      code: 2,
-      stderr: "error: unknown option '--url'; it works beside a store: --config FILE\n",
-    });
   });
 });

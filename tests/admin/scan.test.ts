@@ -344,10 +344,6 @@ describe('postern scan is not understood', () => {
     ],
   ])('%j', async (words, message) => {
     const desk = new Desk();
-    expect(await desk.piped('scan', ...words)).toEqual({
-      code: 2,
-      stdout: '',
-      stderr: `error: ${message}\n`,
-    });
+    expect(await desk.run('scan', ...words)).toEqual({ code: 2, stdout: '', stderr: `error: ${message}\n` });
   });
 });
