@@ -122,7 +122,8 @@ function searchOf(query: NonNullable<Asking<unknown>['query']>): string {
   return search.size === 0 ? '' : `?${search}`;
 }
 
-const underWayTries = 5;
+const triesMax = 5;
+const waitMsMax = 5000;
 
 /** What is done once under its key is asked for a second time where the first answer was lost. */
 async function answerOf(
@@ -132,13 +133,13 @@ async function answerOf(
 ): Promise<{ readonly answer: ApiAnswer; readonly isAgain: boolean }> {
   const { askOnce, NoAnswer } = await import('./remote.ts');
   const { isLost, isUnderWay, unanswered } = await import('./remote-answer.ts');
-  for (let isAgain = false, tries = 0; ; isAgain = true) {
+  for (let isAgain = false, tries = 1; ; isAgain = true, tries++) {
     try {
       const answer = await askOnce(api, request);
-      if (request.key === null || tries === underWayTries) return { answer, isAgain };
-      if (isAgain && isUnderWay(answer)) await sleep(1000 * Number(answer.headers['retry-after'] ?? 1));
-      else if (isAgain || !isLost(answer)) return { answer, isAgain };
-      tries++;
+      const waits = isAgain && isUnderWay(answer);
+      if (request.key === null || !(waits || isLost(answer, isAgain))) return { answer, isAgain };
+      if (tries === triesMax || (isAgain && !waits)) throw new NoAnswer(String(answer.status), true);
+      await sleep(Math.min(waitMsMax, 1000 * Number(answer.headers['retry-after'] ?? 0)));
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
       if (isAgain || !error.isSent || request.key === null) throw unanswered(error, api, route, isAgain);

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { CommandFailed, exitCodes, type Shell } from './cli-shell.ts';
-import { isAdminToken, type Login, readLogin } from './login-file.ts';
+import { isAdminToken, type Login, loginFile, readLogin } from './login-file.ts';
 import type { Api } from './remote.ts';
 
 export type PlaceOptions = {
@@ -39,7 +39,10 @@ export function withUrl(command: Command): Command {
 export function placeOf(options: PlaceOptions, shell: Shell): Place {
   if (options.config !== undefined) return { kind: 'store', file: options.config };
   const said = saidUrl(options, shell);
-  if (said === null && existsSync(usualConfig)) return { kind: 'store', file: usualConfig };
+  if (said === null && existsSync(usualConfig)) {
+    if (existsSync(loginFile(shell.env))) tell(`beside ${usualConfig}, and not where login is`, shell);
+    return { kind: 'store', file: usualConfig };
+  }
   const api = said === null ? loginApi(shell) : apiAt(said, options, shell);
   if (api === null) return { kind: 'store', file: usualConfig };
   if (options.url === undefined) tell(`asking ${api.origin}`, shell);

@@ -1,5 +1,6 @@
 /** The terminal face: `postern COMMAND`. Reads words and words answers; what is done is done elsewhere. */
 import { createInterface } from 'node:readline/promises';
+import { stripVTControlCharacters } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import { adminPrefix } from '../../policy/admin-type.ts';
 import { formatProblem } from '../config/problems.ts';
@@ -121,7 +122,7 @@ export async function main(): Promise<void> {
   const exitCode = await run(process.argv.slice(2), {
     env: process.env,
     out: (text) => void process.stdout.write(text),
-    err: (text) => void process.stderr.write(text),
+    err: (text) => void process.stderr.write(process.stderr.isTTY ? text : stripVTControlCharacters(text)),
     colours: process.stdout.isTTY === true && !process.env.NO_COLOR,
     terminal: {
       out: process.stdout.isTTY === true,

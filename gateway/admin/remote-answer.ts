@@ -82,9 +82,9 @@ function isMore({ expected, issues }: v.BaseIssue<unknown>): boolean {
   return expected === 'never' || (issues ?? []).some(isMore);
 }
 
-/** Whatever stands in between had no answer for us: what was asked may have been done. */
-export function isLost(answer: ApiAnswer): boolean {
-  return (answer.status === 502 || answer.status === 504) && problemIn(answer) === null;
+/** Nobody can tell by it whether what was asked was done, now or, where it had been asked before, then. */
+export function isLost({ status }: ApiAnswer, isAgain: boolean): boolean {
+  return status >= 500 || (isAgain && (status === 401 || status === 429));
 }
 
 /** The same request came before this one, and is not done yet. */

@@ -195,6 +195,11 @@ describe('who is asked', () => {
 
   test('is said on a terminal where the line does not say it', async () => {
     const terminal = await loggedIn();
+    // This test's own folder has a config.
+    expect((await piped(terminal, '', ['matrix'])).stderr).toBe(
+      'beside gateway.config.yaml, and not where login is\n',
+    );
+    expect((await piped(new Terminal(''), '', ['matrix'])).stderr).toBe('');
     terminal.env.POSTERN_URL = admin.url;
     expect((await piped(terminal, '', ['token', 'list'])).stderr).toBe(`asking ${admin.url}\n`);
     expect((await piped(terminal, '', ['token', 'list', '--url', admin.url])).stderr).toBe('');

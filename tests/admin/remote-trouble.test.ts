@@ -105,6 +105,33 @@ describe('an answer that is lost', () => {
     );
   });
 
+  test('and a store that cannot say whether it was written: asked once more, then left open', async () => {
+    const heard: (string | undefined)[] = [];
+    let statuses: number[] = [];
+    const url = await answering((request, response) => {
+      heard.push(String(request.headers['idempotency-key']));
+      const status = statuses.shift() ?? 503;
+      const code = { 401: 'invalid_token', 409: 'idempotency_key_in_use' }[status] ?? 'store_unavailable';
+      const body = { code, detail: 'No.', status };
+      response.writeHead(status, { 'Content-Type': 'application/problem+json', 'Retry-After': '0' });
+      response.end(JSON.stringify(body));
+    });
+    for (const [said, asked] of [
+      [[503, 503], 2],
+      [[500, 401], 2],
+      [[503, 409, 409, 503], 4],
+      [[503, 409, 409, 409, 409, 409], 5],
+    ] as const) {
+      [heard.length, statuses] = [0, [...said]];
+      const told = await remote().here(...create, '--url', url);
+      expect(told).toMatchObject({ code: 1, stdout: '' });
+      expect(told.stderr).toMatch(
+        /^error: .* gave no answer twice \(\d+\): a token may have been made .*; look .*\n$/,
+      );
+      expect([heard.length, new Set(heard).size]).toEqual([asked, 1]);
+    }
+  });
+
   test('by a proxy that says so (502) is a lost answer too', async () => {
     const { admin, projects, terminal } = await opened();
     let count = 0;
