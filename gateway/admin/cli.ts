@@ -1,7 +1,7 @@
 /** The terminal face: `postern COMMAND`. Reads words and words answers; what is done is done elsewhere. */
 import { createInterface } from 'node:readline/promises';
 import { stripVTControlCharacters } from 'node:util';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help, type Option } from 'commander';
 import { adminPrefix } from '../../policy/admin-type.ts';
 import { formatProblem } from '../config/problems.ts';
 import { addAudit } from './cli-audit.ts';
@@ -55,7 +55,12 @@ function commands(shell: Shell): Command {
       outputError: (text) => shell.err(`${oneLine(text)}\n`),
       getOutHasColors: () => shell.colours,
       getErrHasColors: () => shell.colours,
-    });
+    })
+    .configureHelp({ optionDescription })
+    .addHelpText(
+      'after',
+      "\nTokens, pins, probes and the audit are looked after beside a store, --config FILE, or by the admin API of a\ngateway, --url URL or postern login. Every command's own --help ends with an example.",
+    );
   addServe(program);
   addCheck(program, shell);
   addMatrix(program, shell);
@@ -71,6 +76,14 @@ function commands(shell: Shell): Command {
   addLogin(program, shell);
   addExamples(program);
   return program;
+}
+
+/** That nothing was given yet is no default worth a word; a choice of several is shown as it is written. */
+function optionDescription(this: Help, option: Option): string {
+  const { defaultValue, description } = option;
+  if (Array.isArray(defaultValue) && defaultValue.length === 0) return description;
+  if (defaultValue instanceof Set) return `${description} (default: ${[...defaultValue].join(',')})`;
+  return Help.prototype.optionDescription.call(this, option);
 }
 
 /** Words about words that were not understood, and what to do about it. */
