@@ -29,9 +29,14 @@ export function refusedIn(answer: ApiAnswer, api: Api): Checked<never> | null {
 }
 
 function problemIn({ status, headers, text }: ApiAnswer): v.InferOutput<typeof problemSchema> | null {
-  if (status < 400 || headers['content-type'] !== 'application/problem+json') return null;
+  if (status < 400 || typeOf(headers) !== 'application/problem+json') return null;
   const problem = v.safeParse(problemSchema, jsonOf(text));
   return problem.success ? problem.output : null;
+}
+
+/** Without parameters, which a proxy may have added. */
+function typeOf(headers: ApiAnswer['headers']): string {
+  return (headers['content-type'] ?? '').replace(/[ \t]*;.*$/, '').toLowerCase();
 }
 
 function remedyOf(code: string, { headers }: ApiAnswer, api: Api): string {
@@ -65,7 +70,7 @@ export function viewIn(
       `${api.origin} leads elsewhere (${status}), and a token is not sent after it; give the address itself: --url`,
     );
   }
-  const json = status === usual && headers['content-type'] === 'application/json' ? jsonOf(text) : undefined;
+  const json = status === usual && typeOf(headers) === 'application/json' ? jsonOf(text) : undefined;
   if (json === undefined) {
     const what = `${api.origin} answered ${status}, as no admin API does`;
     throw refused(`${what}; give the address that admin.address of the config names`);

@@ -87,9 +87,10 @@ async function opened(config?: string): Promise<Faces> {
   return faces;
 }
 
-test('tokens: every command, as words and as JSON', async () => {
+const user = ['token', 'create', '--type', 'user', '--scope', 'events:read', '--label', 'x'];
+
+test('tokens: made, shown and changed, as words and as JSON', async () => {
   const faces = await opened();
-  const user = ['token', 'create', '--type', 'user', '--scope', 'events:read', '--label', 'x'];
   const listed = ['--attribute', 'projects=a', '--attribute', 'team=t'];
   const made = await faces.both(
     ...user,
@@ -115,9 +116,15 @@ test('tokens: every command, as words and as JSON', async () => {
     await faces.both('token', verb, '$1');
     await faces.bothJson('token', verb, '$1');
   }
+});
+
+test('tokens: replaced and ended, and what the audit has of it', async () => {
+  const faces = await opened();
+  await faces.both(...user);
+  await faces.both('token', 'create', '--type', 'project', '--attribute', 'project=own@');
   expect((await faces.both('token', 'rotate', '$1', '--overlap', '1h')).stdout).toMatch(/^usr_/);
   await faces.both('token', 'rotate', '$1');
-  expect((await faces.bothJson('token', 'rotate', '$3')).rotated).toMatchObject({ label: 'y' });
+  expect((await faces.bothJson('token', 'rotate', '$3')).rotated).toMatchObject({ label: 'x' });
   expect((await faces.both('token', 'list', '--type', 'user', '--limit', '2')).stderr).toMatch(
     /--after tok_/,
   );
