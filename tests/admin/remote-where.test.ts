@@ -1,8 +1,12 @@
 /** Where a command may send an admin token. */
-import { BlockList, isIP } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, BlockList, connect, isIP } from 'node:net';
+import { createServer } from 'node:tls';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { originOf } from '../../gateway/admin/cli-place.ts';
+import { adminConfig, startAdmin } from '../fixtures/admin.ts';
+import { localhostCert, localhostKey } from '../fixtures/localhost-tls.ts';
 import { Terminal } from './terminal.ts';
 
 const someToken = `postern_admin_${'0'.repeat(48)}`;
@@ -102,4 +106,39 @@ describe('where the token may go', () => {
       stderr: "error: unknown option '--url'; it works beside a store: --config FILE\n",
     });
   });
+});
+
+test('over https to whom the certificate names, and to nobody whose certificate is not trusted', async () => {
+  const admin = await startAdmin(adminConfig, 'admin: { address: 127.0.0.1:0, hosts: [localhost] }');
+  const { hostname, port } = new URL(admin.url);
+  let heard = '';
+  const proxy = createServer({ cert: localhostCert, key: localhostKey }, (client) => {
+    const upstream = connect(Number(port), hostname);
+    client
+      .on('error', () => {})
+      .on('data', (chunk) => {
+        heard += chunk;
+      });
+    client
+      .pipe(upstream)
+      .on('error', () => {})
+      .pipe(client);
+  });
+  proxy.on('tlsClientError', () => {});
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  onTestFinished(async () => {
+    proxy.close();
+    await admin.gateway.stop();
+  });
+  const url = `https://localhost:${(proxy.address() as AddressInfo).port}`;
+  const terminal = remote((await admin.mint()).token);
+  const stranger = await terminal.here('whoami', '--url', url);
+  expect([stranger.code, heard]).toEqual([1, '']);
+  expect(stranger.stderr).toMatch(
+    / does not answer \(\w*CERT\w*\); let its certificate be trusted: NODE_EXTRA_CA_CERTS=FILE\n$/,
+  );
+  terminal.env.NODE_EXTRA_CA_CERTS = terminal.write('ca.pem', localhostCert);
+  const known = await terminal.spawn('whoami', '--url', url);
+  expect(JSON.parse(known.stdout)).toMatchObject({ url, from: 'environment' });
 });
