@@ -50,7 +50,7 @@ export async function atDesk<T>(
     // A server is there before its tables are.
     if (!isFile && error instanceof DatabaseRefused && error.code === 'missing') return null;
     if (error instanceof DatabaseRefused || error instanceof StoreFault) {
-      throw new CommandFailed(exitCodes.refused, error.message);
+      throw new CommandFailed(exitCodes.refused, withRemedy(error));
     }
     throw error;
   }
@@ -65,4 +65,13 @@ function dryTokens(tokens: OpenTokens): DeskTokens {
     import: () => Promise.reject(new Error('an import has no dry run')),
     ...tokens.dry.tokens,
   };
+}
+
+/** In one sentence; what refuses a database says itself what to do. */
+function withRemedy(error: DatabaseRefused | StoreFault): string {
+  const words = error.message.replace(/\. ([A-Z])/g, (_, letter: string) => `; ${letter.toLowerCase()}`);
+  const sentence = words.replace(/\.$/, '');
+  return error instanceof DatabaseRefused
+    ? sentence
+    : `${sentence}; look whether it was done, then try again`;
 }

@@ -10,7 +10,7 @@ import { createDashboard, type DashParts } from './dash-app.ts';
 import { authenticate, demandScope, type Gatekeeper } from './http-auth.ts';
 import { type DeskParts, deskOf, type Manner } from './http-desk.ts';
 import { type FaultTellers, problemFrom } from './http-fault.ts';
-import { reachedAt, strangerFlaw } from './http-guard.ts';
+import { fieldsNamed, reachedAt, strangerFlaw } from './http-guard.ts';
 import { readAs, readJson, readQuery } from './http-input.ts';
 import { createMcpDoor, isForMcp, type McpDoor } from './http-mcp.ts';
 import { createOnceGuard, readOnceKey } from './http-once.ts';
@@ -48,7 +48,8 @@ export function adminApp(parts: DashParts): Hono<{ Bindings: Bindings }> {
   const document = JSON.stringify(openApiDocument(adminRoutes));
   const dashboard = createDashboard(parts);
   app.all('*', async (c) => {
-    if (!/^\/(?:v1|mcp)(?:[/?]|$)/.test(c.env.incoming.url ?? '')) return dashboard(c.req.raw, c.env.incoming);
+    if (!/^\/(?:v1|mcp)(?:[/?]|$)/.test(c.env.incoming.url ?? ''))
+      return dashboard(c.req.raw, c.env.incoming);
     const response = await answer(c.req.raw, c.env, document, room);
     if (response === RESPONSE_ALREADY_SENT) return response;
     response.headers.set('Cache-Control', 'no-store');
@@ -64,8 +65,17 @@ async function answer(request: Request, ends: Bindings, document: string, parts:
   try {
     return await serve(request, ends, document, requestId, parts);
   } catch (error) {
-    return problemResponse(problemFrom(error, requestId, parts), requestId);
+    return problemResponse(
+      problemFrom(error, requestId, parts),
+      requestId,
+      repeats(ends.incoming.rawHeaders),
+    );
   }
+}
+
+/** `Prefer: given` (RFC 7240): a face whose writer is its reader wants to show what was not understood. */
+function repeats(rawHeaders: readonly string[]): boolean {
+  return fieldsNamed(rawHeaders, 'prefer').some((field) => /(?:^|,)[ \t]*given[ \t]*(?:$|[,;])/i.test(field));
 }
 
 async function serve(

@@ -138,7 +138,7 @@ describe('postern pin', () => {
     expect((await terminal.run('pin', 'list', '--limit', '0')).code).toBe(2);
     expect(await terminal.run('pin', 'show', 'app', 'project=a')).toMatchObject({
       code: 1,
-      stderr: 'error: there is no database yet at ./data/postern.db\n',
+      stderr: 'error: there is no database yet at ./data/postern.db; start the gateway, or create a token\n',
     });
     expect(await terminal.run('pin', 'list')).toMatchObject({ code: 0, stderr: 'nothing is pinned\n' });
     expect(await terminal.json('audit', 'list')).toEqual({ entries: [], next: null });
