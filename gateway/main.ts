@@ -116,8 +116,7 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   const health = healthListener(() => readiness(gate, reloading), metrics);
   await listenOn(front, config.listen);
   await listenOn(health, config.health);
-  const around = { log, tail, gateUrl: () => urlOf(front), createFailures: createFailureBudget };
-  const admin = await openAdmin(config, tokens, gate, around);
+  const admin = await openAdmin(config, tokens, gate, { log, tail, gateUrl: () => urlOf(front) });
   const endUpkeep = openUpkeep(tokens, gate, log);
   const stop = async (): Promise<void> => {
     await drain({ server: front, life, times: site.config.listen, log });
