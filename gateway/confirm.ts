@@ -92,13 +92,17 @@ async function answerFrom(asking: Asking): Promise<ConfirmAnswer> {
   const { source, plaintext } = presented.value;
   const query = source.kind === 'query' ? `?${source.name}=${encodeURIComponent(plaintext)}` : '';
   const { idleMs } = upstream.settings;
+  const call = visit.trace?.call(upstream.settings.name, target);
+  const asked = headersOf(asking, target, presented.value);
+  if (call !== undefined) call.stamp(asked);
   target.outstanding++;
   try {
     const { statusCode, headers, body } = await target.pool.request({
       method: 'GET',
       path: target.basePath + facts.path + query,
-      headers: headersOf(asking, target, presented.value),
+      headers: asked,
     });
+    call?.end(statusCode, null);
     const isAsked = isRead && statusCode >= 200 && statusCode <= 299;
     if (isAsked && headers['content-encoding'] === undefined) {
       const bytes = await readWhole(body);
@@ -118,6 +122,7 @@ async function answerFrom(asking: Asking): Promise<ConfirmAnswer> {
       throw cause;
     }
     const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'no answer';
+    call?.end(null, 'confirm_unavailable');
     upstream.targets.failed(target, reason);
     throw new UpstreamFault('confirm_unavailable', `the upstream that confirms: ${reason}`, { cause });
   } finally {

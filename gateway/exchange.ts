@@ -7,6 +7,7 @@ import type { IncomingMessage } from 'node:http';
 import { isHidden } from '../policy/denial.ts';
 import { styleOf } from '../policy/host-style.ts';
 import type { Denial, LimitState, Permit, Policy, RequestFacts, Route, RowSet } from '../policy/types.ts';
+import type { Account } from './access-log.ts';
 import { type Answer, type Field, writeResponse } from './answer.ts';
 import { BodyBuffer, CallerLeft } from './body-buffer.ts';
 import { isGone } from './connection.ts';
@@ -47,7 +48,9 @@ type Scene = { readonly visit: Visit; readonly gate: Gate; readonly policy: Poli
 type Hold = { buffer: BodyBuffer | null };
 
 /** Never rejects. */
-export async function exchange(visit: Visit, gate: Gate): Promise<void> {
+export async function exchange(arrived: Visit, gate: Gate): Promise<void> {
+  const trace = gate.tracing === null ? null : gate.tracing.begin(arrived);
+  const visit = trace === null ? arrived : { ...arrived, trace };
   const { facts } = visit;
   const { life } = gate;
   const startedMs = performance.now();
@@ -78,7 +81,7 @@ export async function exchange(visit: Visit, gate: Gate): Promise<void> {
     life.end();
   }
   const { token, unverified, monitored } = footing;
-  gate.account({
+  const account: Account = {
     requestId: facts.requestId,
     method: facts.method,
     route: (routeOf(ruling) ?? footing.route)?.id ?? null,
@@ -92,7 +95,9 @@ export async function exchange(visit: Visit, gate: Gate): Promise<void> {
     aborted: ending.aborted ?? false,
     ...(unverified !== undefined && { unverified: true }),
     ...(monitored && { monitored }),
-  });
+  };
+  gate.account(account, facts.origin, footing.bundle);
+  if (trace !== null) trace.end(account);
 }
 
 function roomsOf(site: Site, gate: Gate, visit: Visit, hold: Hold, footing: Footing): Rooms {
@@ -141,7 +146,7 @@ function upstreamOf(route: Route, site: Site): Upstream {
 
 async function forward(
   { permit, cut, body, bodyCuts }: Extract<Ruling, { kind: 'forward' }>,
-  { req, res, head, hops, awaitsContinue, upgrade }: Visit,
+  { req, res, head, hops, awaitsContinue, upgrade, trace }: Visit,
   site: Site,
   gate: Gate,
 ): Promise<Ending> {
@@ -175,6 +180,7 @@ async function forward(
       upstream,
       observer: permit.observing === null ? null : observe(permit, head, site, gate, watch),
       close: () => gate.life.phase !== 'serving',
+      trace,
     });
   } finally {
     upstream.visits.end();

@@ -17,6 +17,7 @@ import type { Observer } from './observer.ts';
 import { type Delivered, type Relay, relayAnswer } from './relay.ts';
 import { cappedBody } from './request-body.ts';
 import type { Target } from './targets.ts';
+import { type CallTrace, type RequestTrace, tracedDelivery } from './tracing.ts';
 import type { Upstream } from './upstream.ts';
 
 export type Delivery = {
@@ -37,6 +38,8 @@ export type Delivery = {
   readonly observer: Observer | null;
   /** Whether this connection must end with this answer. */
   readonly close: () => boolean;
+  /** undefined: it is not traced. */
+  readonly trace: RequestTrace | undefined;
 };
 
 /**
@@ -93,8 +96,9 @@ const strictMethods: ReadonlySet<string> = new Set(['GET', 'DELETE', 'OPTIONS'])
 
 function attempt(delivery: Delivery, target: Target): Promise<Delivered> {
   const { req, res, permit, framing, upstream, rules, observer } = delivery;
-  const request = outgoingOf(delivery, target);
-  return new Promise((resolve, reject) => {
+  const call = delivery.trace?.call(upstream.settings.name, target);
+  const request = outgoingOf(delivery, target, call);
+  const delivering = new Promise<Delivered>((resolve, reject) => {
     const body = delivery.body ?? (framing.hasBody ? bodyOf(delivery) : null);
     const relay: Relay = {
       res,
@@ -111,6 +115,7 @@ function attempt(delivery: Delivery, target: Target): Promise<Delivered> {
     if (strict === null) target.pool.dispatch({ ...request, body }, handler);
     else strict.dispatch(request, handler);
   });
+  return call === undefined ? delivering : tracedDelivery(delivering, call);
 }
 
 /** RFC 9110 §12.5.3: an answer that we are to read should come without a content coding. */
@@ -122,7 +127,7 @@ function askPlain(headers: string[]): void {
 }
 
 /** The request as this url of the upstream gets it, without its body. */
-export function outgoingOf(delivery: Delivery, target: Target) {
+export function outgoingOf(delivery: Delivery, target: Target, call: CallTrace | undefined) {
   const { req, permit, cut, hops, framing, upstream, policy, rules, observer } = delivery;
   const { facts } = permit;
   const path = target.basePath + facts.path + (cut.query === null ? '' : `?${cut.query}`);
@@ -139,6 +144,7 @@ export function outgoingOf(delivery: Delivery, target: Target) {
     contentLength: delivery.body !== null ? delivery.body.length : framing.hasBody ? framing.bytes : null,
   });
   if (observer?.readsBody === true) askPlain(headers);
+  if (call !== undefined) call.stamp(headers);
   // Whose certificate is asked for never depends on a request: undici would read it from Host.
   return { method: facts.method as 'GET', path, headers, servername: target.host };
 }

@@ -11,6 +11,7 @@ import type { Life } from './life.ts';
 import type { ObserverRooms } from './observer.ts';
 import type { Operate } from './serve.ts';
 import type { Site } from './site.ts';
+import type { RequestTrace, Tracing } from './tracing.ts';
 import type { Vigil } from './vigil.ts';
 import type { Rooms } from './walk.ts';
 
@@ -27,8 +28,11 @@ export type Gate = {
   readonly life: Life;
   readonly vigil: Vigil;
   readonly now: () => number;
-  readonly account: (account: Account) => void;
+  /** `origin` and `bundle` as they were sent, for counting, never for the log; undefined: nobody looked. */
+  readonly account: (account: Account, origin: string | null, bundle: string | null | undefined) => void;
   readonly upstreamSeconds: (upstream: string, seconds: number) => void;
+  /** null: nothing is traced. */
+  readonly tracing: Tracing | null;
   readonly bug: (error: unknown, requestId: string | null) => void;
 };
 
@@ -44,4 +48,6 @@ export type Visit = {
   readonly awaitsContinue: boolean;
   /** A WebSocket handshake on a row that grants it; its connection is nobody's but ours. */
   readonly upgrade?: true;
+  /** Absent: it is not traced. */
+  readonly trace?: RequestTrace;
 };

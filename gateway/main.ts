@@ -1,37 +1,27 @@
-/** The process: the only place that opens things. Config → stores → gate → listeners → drain. */
-import type { Server } from 'node:http';
 import type { Logger } from 'pino';
-import { withAdminType } from '../policy/admin-type.ts';
 import { createAssertionCache } from '../store/assertion-cache.ts';
 import type { VerifierOptions } from '../store/bcrypt-verifier.ts';
 import { createFailureBudget } from '../store/failure-budget.ts';
-import type { StoreFault } from '../store/fault.ts';
 import type { Limiter } from '../store/limiter.ts';
 import { createMemoryLimiter } from '../store/limiter-memory.ts';
 import { createRedisLimiter } from '../store/limiter-redis.ts';
 import type { OpenTokens } from '../store/tokens.ts';
 import { createAccessLog } from './access-log.ts';
-import {
-  type BootstrapTrouble,
-  bootstrapFile,
-  bootstrapWatch,
-  writeBootstrapToken,
-} from './admin/bootstrap.ts';
-import type { GateWatch } from './admin/dash-watch.ts';
-import { adminServer, closeAdmin } from './admin/http-server.ts';
 import { serveOperations } from './admin/operations-serve.ts';
-import { createRetirer, type Retirer } from './admin/retirer.ts';
-import { createTailReaders } from './admin/tail-readers.ts';
+import { createRetirer } from './admin/retirer.ts';
+import { type Alerting, createAlerting } from './alerting.ts';
 import { tellAuditHeads } from './audit-heads.ts';
 import { BodyBudget } from './body-buffer.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { drain } from './drain.ts';
 import { faultOf } from './fault.ts';
 import type { Gate } from './gate.ts';
+import { gaugesOf } from './gauges.ts';
 import { Life } from './life.ts';
 import { closeServer, healthListener, listenOn, urlOf } from './listeners.ts';
 import { openLog } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { openAdmin } from './open-admin.ts';
 import { openStore } from './open-store.ts';
 import { type Placement, readConfig } from './read-config.ts';
 import { readiness } from './readiness.ts';
@@ -42,6 +32,7 @@ import { createSigner, type Signer } from './signer.ts';
 import { createSigningKey } from './signing-key-file.ts';
 import { buildSite, type Site, type SiteMakers } from './site.ts';
 import { Tail } from './tail.ts';
+import { openTracing, type Tracing } from './tracing.ts';
 import { openUpstream } from './upstream.ts';
 import { createUsageMeter, type UsageMeter } from './usage-meter.ts';
 import { Vigil } from './vigil.ts';
@@ -59,6 +50,8 @@ export type ServeOptions = Placement & {
   readonly upstreamVisitsMax?: number;
   /** What bodies that are read whole may hold together; default 64 MiB. */
   readonly bodyBudgetBytes?: number;
+  /** How often is judged whether there is something to tell; default 20 s. */
+  readonly alertEveryMs?: number;
 };
 
 export type Running = {
@@ -89,25 +82,25 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   const signer = await openSigner(config);
   const tokens = await openTokens(config, options, log);
   const life = new Life();
-  const metrics: Metrics = createMetrics({
-    inFlight: () => life.inFlight,
-    verifierDepth: () => tokens.verifierDepth(),
-    limiterUp: () => limiter.health().ok,
-    targets: () =>
-      [...site.upstreams.values()].flatMap(({ settings, targets }) =>
-        targets.all.map((target) => [settings.name, target.origin, targets.isIn(target)] as const),
-      ),
-    storeUp: () => tokens.health().reason === null,
-  });
+  const bodies = new BodyBudget(options.bodyBudgetBytes);
+  const metrics: Metrics = createMetrics(
+    gaugesOf({
+      ...{ life, tokens, bodies },
+      limiter: () => limiter,
+      site: () => site,
+      configOk: () => reloading.lastProblem() === null,
+    }),
+  );
   const limiter = openLimiter(config, log, metrics);
   if (config.redis?.required === true) await untilCounted(limiter);
   const makers = siteMakers(options, log);
   let site = buildSite(config, makers, null, signer);
-  const bodies = new BodyBudget(options.bodyBudgetBytes);
   const usage = openUsage(tokens, log);
   const tail = new Tail({ now: Date.now });
   const refusals = createRefusalTally(Date.now);
-  const parts = { tokens, limiter, bodies, life, log, metrics, usage, tail, refusals };
+  const alerting = openAlerting(() => site.config, { tokens, usage, log, metrics }, options.alertEveryMs);
+  const tracing = await openTracing(config.traces, log, metrics.tracesExported);
+  const parts = { tokens, limiter, bodies, life, log, metrics, usage, tail, refusals, alerting, tracing };
   const gate = openGate(() => site, parts);
   const reloading = reloader({
     read: () => readConfig(options),
@@ -121,34 +114,31 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
     reloaded: metrics.reloaded,
     now: Date.now,
   });
-  const front = createFrontDoor(gate, {
-    ...config.listen,
-    headersTimeoutMs: options.headersTimeoutMs,
-  });
+  const { headersTimeoutMs } = options;
+  const front = createFrontDoor(gate, { ...config.listen, headersTimeoutMs });
   const ready = () => readiness(gate, reloading);
   const health = healthListener(ready, metrics);
   await listenOn(front, config.listen);
   await listenOn(health, config.health);
   const watch = { readiness: ready, configSince: reloading.since, refusals: refusals.byCode };
   const admin = await openAdmin(config, tokens, gate, { log, tail, watch, gateUrl: () => urlOf(front) });
-  const retirer = openRetirer(tokens, gate, log);
-  const heads = tellAuditHeads(tokens.audit, log);
+  const endUpkeep = openUpkeep(tokens, gate, log);
   const stop = async (): Promise<void> => {
     await drain({ server: front, life, times: site.config.listen, log });
     gate.vigil.close();
-    await Promise.all([usage.close(), retirer.close()]);
+    await Promise.all([usage.close(), tracing?.close()]);
+    await alerting.close();
     await closeServer(health);
     // The last to go: who looks after a drain can do so until it is over.
-    admin.endTails();
-    if (admin.server !== null) await closeAdmin(admin.server);
-    await heads.close();
-    await Promise.all([tokens.close(), limiter.close()]);
+    await admin.close();
+    await endUpkeep();
+    await Promise.all([tokens, limiter].map((one) => one.close()));
     await Promise.all([...site.upstreams.values()].map((upstream) => upstream.destroy()));
   };
   return {
     listen: urlOf(front),
     health: urlOf(health),
-    admin: admin.server === null ? null : urlOf(admin.server),
+    admin: admin.url,
     bootstrapFile: admin.bootstrapFile,
     tokens,
     config: () => site.config,
@@ -178,6 +168,17 @@ function openUsage({ usage }: OpenTokens, log: Logger): UsageMeter {
   });
 }
 
+function openAlerting(
+  config: () => LoadedConfig,
+  { tokens, usage, log, metrics }: Pick<Parts, 'tokens' | 'usage' | 'log' | 'metrics'>,
+  everyMs: number | undefined,
+): Alerting {
+  const { alerts, sightings } = tokens;
+  const settings = () => config().alerts;
+  const flushUsage = usage.flush;
+  return createAlerting({ alerts, sightings, settings, flushUsage, now: Date.now, log, metrics, everyMs });
+}
+
 type Parts = {
   readonly tokens: OpenTokens;
   readonly limiter: Limiter;
@@ -188,10 +189,12 @@ type Parts = {
   readonly usage: UsageMeter;
   readonly tail: Tail;
   readonly refusals: RefusalTally;
+  readonly alerting: Alerting;
+  readonly tracing: Tracing | null;
 };
 
 function openGate(site: () => Site, parts: Parts): Gate {
-  const { tokens, limiter, bodies, life, log, metrics, usage, tail, refusals } = parts;
+  const { tokens, limiter, bodies, life, log, metrics, usage, tail, refusals, alerting, tracing } = parts;
   const writeLog = createAccessLog(log, Date.now);
   const bug = (error: unknown, requestId: string | null): void => {
     const stack = error instanceof Error ? (error.stack ?? error.message) : 'thrown value';
@@ -215,19 +218,22 @@ function openGate(site: () => Site, parts: Parts): Gate {
       probes: tokens.probes,
       audit: tokens.audit,
       usage: tokens.usage,
+      alerts: tokens.alerts,
       now: Date.now,
     }),
     bodies,
     life,
     now: Date.now,
-    account: (account) => {
+    account: (account, origin, bundle) => {
       metrics.count(account);
       writeLog(account);
       usage.note(account);
       tail.note(account);
       refusals.note(account);
+      if (site().config.alerts !== null) alerting.note(account, origin, bundle);
     },
     upstreamSeconds: metrics.upstreamSeconds,
+    tracing,
     vigil: new Vigil({
       tokens,
       policy: () => site().policy,
@@ -238,60 +244,20 @@ function openGate(site: () => Site, parts: Parts): Gate {
   };
 }
 
-/** Bad admin tokens, or bad passwords, an address may send in a minute. */
-const adminFailures = { quota: 20, windowMs: 60_000 };
-/** Tries to sign in by one name, wherever they come from. */
-const signInTries = { quota: 10, windowMs: 60_000 };
-
-type OpenAdmin = {
-  /** null: the config has no admin listener. */
-  readonly server: Server | null;
-  /** Only where it was made at this start. */
-  readonly bootstrapFile: string | null;
-  readonly endTails: () => void;
-};
-
-type AdminRooms = {
-  readonly log: Logger;
-  readonly tail: Tail;
-  readonly watch: GateWatch;
-  readonly gateUrl: () => string;
-};
-
-async function openAdmin(
-  { admin, store }: LoadedConfig,
-  tokens: OpenTokens,
-  { site, now, bug }: Gate,
-  { log, tail, watch, gateUrl }: AdminRooms,
-): Promise<OpenAdmin> {
-  if (admin === null) return { server: null, bootstrapFile: null, endTails: () => {} };
-  const file = bootstrapFile(store);
-  const warn = (trouble: BootstrapTrouble): void => log.warn(trouble);
-  const failures = createFailureBudget(adminFailures);
-  const gatekeeper = { tokens, failures, now, onUse: bootstrapWatch(file, warn) };
-  const { hosts } = admin;
-  const fault = ({ code, message: reason }: StoreFault, requestId: string): void =>
-    log.error({ event: 'admin_store_fault', requestId, code, reason });
-  const config = (): LoadedConfig => site().config;
-  const policy = () => withAdminType(site().policy);
-  const vigil = new Vigil({ tokens, policy, now, bug: (error) => bug(error, null) });
-  const tailReaders = createTailReaders({ tail, vigil, bug: (error) => bug(error, null) });
-  const tries = createFailureBudget(signInTries);
-  const parts = { gatekeeper, tokens, now, config, hosts, tailReaders, fault, bug };
-  const server = adminServer({ ...parts, tries, gate: gateUrl, watch });
-  await listenOn(server, admin);
-  const isNew = file !== null && (await writeBootstrapToken(file, tokens, now(), warn));
-  return { server, bootstrapFile: isNew ? file : null, endTails: tailReaders.close };
-}
-
-function openRetirer(tokens: OpenTokens, { site, now, bug }: Gate, log: Logger): Retirer {
-  return createRetirer({
+/** What is done by itself beside requests. @returns how it is ended. */
+function openUpkeep(tokens: OpenTokens, { site, now, bug }: Gate, log: Logger): () => Promise<void> {
+  const retirer = createRetirer({
     tokens,
     policy: () => site().policy,
     now,
     onRetired: ({ tokenId, successor }) => log.info({ event: 'token_retired', tokenId, successor }),
     bug: (error) => bug(error, null),
   });
+  const heads = tellAuditHeads(tokens.audit, log);
+  return async () => {
+    await retirer.close();
+    await heads.close();
+  };
 }
 
 /** Makes the key where it is missing and may be made. @throws Error in words for an operator. */
@@ -328,6 +294,7 @@ function openLimiter(config: LoadedConfig, log: Logger, metrics: Metrics): Limit
   return createRedisLimiter({
     url: config.redis.url,
     instances: config.redis.instances,
+    onCall: (_answer, seconds) => metrics.limiterSeconds(seconds),
     onStateChange: (ok, reason) => {
       metrics.limiterChanged(ok);
       if (ok) log.info({ event: 'redis_up' });

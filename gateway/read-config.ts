@@ -42,7 +42,7 @@ export async function readConfig(placement: Placement): Promise<LoadedConfig> {
 /** @throws ConfigRefused where the config does not allow the admin listener to be there. */
 function placedAdmin(config: LoadedConfig, address: Address | null): AdminSettings | null {
   if (address === null) return config.admin;
-  const admin = { public: false, hosts: [], ...config.admin, ...address };
+  const admin = { public: false, hosts: [], mcp: false, ...config.admin, ...address };
   const flaw = adminFlaw(admin);
   if (flaw !== null) throw new ConfigRefused([config.problemAt(flaw)]);
   return admin;

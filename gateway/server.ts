@@ -9,6 +9,7 @@ import { getRequestListener } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
 import type { Network } from '../policy/types.ts';
+import type { Account } from './access-log.ts';
 import { writeResponse, writeSocket } from './answer.ts';
 import { endConnection, hasEnded, isAnswering, noteConnection } from './connection.ts';
 import { exchange } from './exchange.ts';
@@ -162,7 +163,7 @@ function accountDoor(
   head: Head,
   reason: string,
 ): void {
-  gate.account({
+  const account: Account = {
     requestId,
     method: head.method,
     route: null,
@@ -174,5 +175,6 @@ function accountDoor(
     address: head.peer,
     durationMs: 0,
     aborted: false,
-  });
+  };
+  gate.account(account, null, undefined);
 }

@@ -26,6 +26,8 @@ export type SignerParts = {
 export type Signer = {
   /** The field that tells the upstream who calls; null: nobody is known. */
   readonly fieldFor: (permit: Permit) => Field | null;
+  /** Statements that were signed, and those that were handed out again. */
+  readonly counts: () => { readonly signed: number; readonly kept: number };
   /** The answer to whoever asks for the public keys. */
   readonly jwks: (requestId: string) => Answer;
 };
@@ -39,7 +41,10 @@ export async function createSigner({ rule, keys, cache, now }: SignerParts): Pro
   const head = encode({ alg: 'EdDSA', typ: 'JWT', kid: jwk.kid });
   const isKept = !rule.bindMethod && !rule.bindPath;
 
+  const counts = { signed: 0, kept: 0 };
+
   const mint = (claims: object, token: TokenRecord, nowMs: number) => {
+    counts.signed++;
     const iat = Math.floor(nowMs / 1000);
     const exp = assertionEndS(rule, token, iat);
     const input = `${head}.${encode({ ...claims, iat, exp })}`;
@@ -56,7 +61,10 @@ export async function createSigner({ rule, keys, cache, now }: SignerParts): Pro
     // All that will be signed is in the key, so that nothing can be handed out that says anything else.
     const kept = `${token.version} ${JSON.stringify(claims)}`;
     const signed = cache.get(kept);
-    if (signed !== undefined && nowMs >= signed.fromMs && nowMs < signed.untilMs) return signed.text;
+    if (signed !== undefined && nowMs >= signed.fromMs && nowMs < signed.untilMs) {
+      counts.kept++;
+      return signed.text;
+    }
     const fresh = mint(claims, token, nowMs);
     cache.set(kept, fresh);
     return fresh.text;
@@ -68,6 +76,7 @@ export async function createSigner({ rule, keys, cache, now }: SignerParts): Pro
       const text = assert(permit);
       return text === null ? null : [rule.header, text];
     },
+    counts: () => counts,
     jwks: (requestId) => ({
       status: 200,
       fields: [

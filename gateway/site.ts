@@ -71,7 +71,7 @@ export async function retireSite(old: Site, next: Site): Promise<void> {
 
 /** Keys whose change needs a restart. */
 export function restartNeeded(old: LoadedConfig, next: LoadedConfig): readonly string[] {
-  const keys = ['listen', 'health', 'admin', 'store', 'audit', 'redis'] as const;
+  const keys = ['listen', 'health', 'admin', 'store', 'audit', 'redis', 'traces'] as const;
   return [...keys.filter((key) => !same(old[key], next[key])), ...changedPeppers(old.peppers, next.peppers)];
 }
 

@@ -15,6 +15,7 @@ import { type Delivered, type Relay, rawText, relayAnswer } from './relay.ts';
 import { EarlyBytes } from './request-body.ts';
 import { noteStreamed } from './streamed.ts';
 import type { Target } from './targets.ts';
+import { tracedDelivery } from './tracing.ts';
 
 /** How soon a peer that has gone without a word is noticed; nothing else ends a WebSocket that is silent. */
 const probeAfterMs = 30_000;
@@ -37,8 +38,9 @@ export function deliverUpgrade(delivery: Delivery): Promise<Delivered> {
 
 function handshake(delivery: Delivery, target: Target): Promise<Delivered> {
   const { req, res, permit, rules, upstream } = delivery;
-  const request = outgoingOf(delivery, target);
-  return new Promise((resolve, reject) => {
+  const call = delivery.trace?.call(upstream.settings.name, target);
+  const request = outgoingOf(delivery, target, call);
+  const delivering = new Promise<Delivered>((resolve, reject) => {
     const { idleMs } = upstream.settings;
     const relay: Relay = { res, req, permit, rules, idleMs, close: () => true, resolve, reject };
     // Said at once: the end of a WebSocket tells nothing of its url.
@@ -48,6 +50,7 @@ function handshake(delivery: Delivery, target: Target): Promise<Delivered> {
       new HandshakeRelay(relay, switched),
     );
   });
+  return call === undefined ? delivering : tracedDelivery(delivering, call);
 }
 
 /** Hands everything but the 101 to the relay of ordinary answers. */

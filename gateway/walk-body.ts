@@ -1,7 +1,7 @@
 /** The walk's way through a body: its size, its bytes where the row reads them, and the pins it names. */
 import { checkEncoding, readBody } from '../policy/body.ts';
 import type { BodyRule, PinEvidence, PinOwed, Reading } from '../policy/body-types.ts';
-import { judgePin, type PinVerdict, presentedFor, watchPin } from '../policy/bundle-pin.ts';
+import { judgePin, type PinVerdict, presentedFor, sentId, watchPin } from '../policy/bundle-pin.ts';
 import type { Trace } from '../policy/decide.ts';
 import { denial } from '../policy/denial.ts';
 import { type JsonCut, JsonScanner } from '../policy/json-scan.ts';
@@ -102,6 +102,8 @@ function bodyUnreadable({ rawHeaders }: Head): Denial | null {
 export type AskedPins = {
   readonly evidence: readonly PinEvidence[];
   readonly monitored: readonly DenialCode[];
+  /** The first id that was sent, right or wrong; null: none was. */
+  readonly sent: string | null;
 };
 
 type Asked = { readonly owed: PinOwed; readonly verdict: PinVerdict; readonly pinned: string | null };
@@ -132,11 +134,14 @@ export async function askPins(
   };
   const asked: Asked[] = [];
   const evidence: PinEvidence[] = [];
+  let sent: string | null = null;
   for (const owed of claim.pins) {
     const key = keyOf(owed);
     const record = key === null ? null : await rooms.pins.read(key);
     const pinned = record?.value ?? null;
-    const verdict = judgePin(owed, presented(head, owed, reading), pinned);
+    const said = presented(head, owed, reading);
+    sent ??= sentId(said);
+    const verdict = judgePin(owed, said, pinned);
     asked.push({ owed, verdict, pinned });
     if (verdict.kind === 'no' && watchPin(owed, pinned, rooms.now()) === null) {
       passOver(owed, verdict.denial, null);
@@ -157,7 +162,7 @@ export async function askPins(
     trace?.(`pin ${owed.pin.name}`, true, detail);
     evidence.push(last.evidence);
   }
-  return { ok: true, value: { evidence, monitored } };
+  return { ok: true, value: { evidence, monitored, sent } };
 }
 
 /** Another request may have been first: what the store says then is what is judged. */

@@ -91,6 +91,8 @@ export type Footing = {
   unverified?: string;
   /** What was passed over because it only watches; absent: nothing was. */
   monitored?: readonly DenialCode[];
+  /** The id sent for the row's bundle pins; null: none; absent: nobody looked. */
+  bundle?: string | null;
 };
 
 const noStates: readonly LimitState[] = [];
@@ -161,7 +163,7 @@ export async function walk(
 
   const pins = claim.pins.length === 0 ? noPins : await askPins(head, claim, reading, rooms, trace);
   if (!pins.ok) return refuse(itemised(pins.denial, claim, reading), route, states);
-  noteWatched(footing, pins.value.monitored);
+  notePins(footing, pins.value);
 
   const annotations = readAnnotations(head, facts.query, route, rooms, trace);
   const permit = admit(claim, states, reading, pins.value.evidence, annotations);
@@ -231,7 +233,13 @@ function noteWatched(footing: Footing, codes: readonly DenialCode[]): void {
   if (codes.length > 0) footing.monitored = [...(footing.monitored ?? []), ...codes];
 }
 
-const noPins: Outcome<AskedPins> = { ok: true, value: { evidence: [], monitored: [] } };
+function notePins(footing: Footing, asked: AskedPins): void {
+  noteWatched(footing, asked.monitored);
+  if (asked !== noPinsAsked) footing.bundle = asked.sent;
+}
+
+const noPinsAsked: AskedPins = { evidence: [], monitored: [], sent: null };
+const noPins: Outcome<AskedPins> = { ok: true, value: noPinsAsked };
 
 /**
  * Reads the credential and finds its record. Bad tokens spend from the failure budget, and a spent

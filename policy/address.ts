@@ -26,6 +26,28 @@ export function addressKey(address: string): string {
   return mappedV4(groups) ?? `${network.join(':')}::/64`;
 }
 
+/** The first three groups of a v6 address that spells them out shortly, as sockets do. */
+const siteOfV6 = /^([1-9a-f][0-9a-f]{0,3}(?::(?:0|[1-9a-f][0-9a-f]{0,3})){2}):[0-9a-f:]+$/;
+
+/**
+ * The neighbourhood that an address is in: /24 of v4, /48 of v6 (what one site is given, RFC 6177). What is no address
+ * stays as it is.
+ */
+export function networkOf(address: string): string {
+  if (!address.includes(':')) {
+    const end = address.lastIndexOf('.');
+    return end === -1 ? address : `${address.slice(0, end)}.0/24`;
+  }
+  const site = siteOfV6.exec(address)?.[1];
+  if (site !== undefined) return `${site}::/48`;
+  const groups = groupsOf(address.replace(/[%/].*$/, ''));
+  if (groups === null) return address;
+  const v4 = mappedV4(groups);
+  if (v4 !== null) return networkOf(v4);
+  const network = groups.slice(0, 3).map((group) => group.toString(16));
+  return `${network.join(':')}::/48`;
+}
+
 /** The eight numbers of a v6 address (RFC 4291 §2.2); null: it is none. */
 export function groupsOf(address: string): readonly number[] | null {
   const dotted = /^(.*:)(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(address);

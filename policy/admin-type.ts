@@ -17,6 +17,8 @@ export const adminScopes = [
   'probes:write',
   'audit:read',
   'audit:write',
+  'alerts:read',
+  'alerts:write',
   'config:read',
   'usage:read',
   'tail:read',

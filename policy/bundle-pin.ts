@@ -63,6 +63,12 @@ function usable(id: string): Said {
   return pinValueFlaw(id) === null ? { kind: 'id', id } : { kind: 'unusable' };
 }
 
+/** The first id among what was presented; null: there is none. */
+export function sentId(presented: Presented): string | null {
+  for (const said of presented) if (said.kind === 'id') return said.id;
+  return null;
+}
+
 /** `first`: nothing is pinned, this would be. It is no yes before it was pinned and judged again. */
 export type PinVerdict =
   | { readonly kind: 'yes'; readonly evidence: PinEvidence; readonly detail: string }

@@ -16,9 +16,10 @@ export type Complaint = {
   readonly hint: string;
   /**
    * Where it is not about how something was written. `unknown`: nothing of that name is there; `conflict`: what is there
-   * does not allow it; `full`: there is no room; `forbidden`: whoever asks may not. Absent: it is.
+   * does not allow it; `full`: there is no room; `forbidden`: whoever asks may not; `unsaid`: it could be several, and
+   * was not said. Absent: it is.
    */
-  readonly kind?: 'unknown' | 'conflict' | 'full' | 'forbidden';
+  readonly kind?: 'unknown' | 'conflict' | 'full' | 'forbidden' | 'unsaid';
 };
 
 export type Complained = { readonly ok: false; readonly complaint: Complaint };

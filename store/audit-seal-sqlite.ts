@@ -7,13 +7,15 @@ import { type AuditRow, beginRow } from './audit-rows.ts';
 const SEAL = 'postern_audit_seal';
 
 /**
- * A trigger of this connection alone: rows that others add with it open are not sealed by it. Transactions that write stand in
- * line, so the chain is one line.
+ * A trigger of this connection alone: what others add is not made good by it. Transactions that write stand in line, so the
+ * chain is one line.
  */
 export function sealRows(connection: Database, key: KeyObject): void {
   connection.pragma('temp_store = memory');
+  // Of no use to what stands in the file itself: a trigger there would have anything sealed.
   connection.function(
     SEAL,
+    { directOnly: true },
     (beforeSeq, beforeMac, id, at, actor, action, subject, detail) =>
       sealOf(
         key,

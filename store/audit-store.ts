@@ -19,6 +19,9 @@ export type AuditAction =
   /** Somebody signed in to the dashboard. */
   | 'session.open'
   | 'session.end'
+  /** Nobody did anything: something was noticed. */
+  | 'alert.raised'
+  | 'alert.acknowledge'
   | 'probe.activate'
   | 'probe.deactivate'
   | 'pin.first_use'
@@ -86,6 +89,11 @@ export type AuditVerdict = {
   readonly rows: number;
   /** The first of them: everything before it was purged. null: there is none. */
   readonly first: { readonly seq: number; readonly at: number } | null;
+  /**
+   * Where the chain has begun over rows that were there already; null: nowhere in what is left. It does so once: a later time than that
+   * is of a chain that somebody took away.
+   */
+  readonly begun: { readonly seq: number; readonly at: number } | null;
   /** The last of them. */
   readonly head: AuditHead | null;
   /** Rows that are in no chain. */

@@ -63,7 +63,7 @@ async function verify(rooms: TrailRooms, head: AuditHead | null): Promise<AuditV
 }
 
 function nothing(unsealed: number, code: AuditFlaw['code']): AuditVerdict {
-  return { rows: 0, first: null, head: null, unsealed, flaw: { code, seq: null, id: null } };
+  return { rows: 0, first: null, begun: null, head: null, unsealed, flaw: { code, seq: null, id: null } };
 }
 
 async function unsealedOf({ reads }: TrailRooms) {
@@ -88,9 +88,16 @@ async function walk(
   let at = from;
   let rows = 0;
   let first: Walked['first'] = null;
+  let begun: Walked['begun'] = null;
   let isThere = asked === null || isSame(asked, from);
   let after: readonly [seq: number, id: string] = [Number.MIN_SAFE_INTEGER, ''];
-  const so = (flaw: AuditFlaw | null): Walked => ({ rows, first, head: rows === 0 ? null : at, flaw });
+  const so = (flaw: AuditFlaw | null): Walked => ({
+    rows,
+    first,
+    begun,
+    head: rows === 0 ? null : at,
+    flaw,
+  });
   for (;;) {
     const page = await reads.rows<SealedRow>(selectSealed(after, PAGE));
     for (const row of page) {
@@ -99,6 +106,7 @@ async function walk(
       at = next;
       rows++;
       first ??= { seq: next.seq, at: row.at };
+      if (row.action === 'audit.begin') begun = { seq: next.seq, at: row.at };
       isThere ||= asked !== null && isSame(asked, next);
     }
     const last = page.at(-1);

@@ -20,8 +20,8 @@ export type RedisLimiterOptions = {
   readonly connectTimeoutMs?: number;
   /** Called once per change, never per request. `reason` is null when Redis counts. */
   readonly onStateChange?: (ok: boolean, reason: string | null) => void;
-  /** Called after each script call, for metrics: how much went together, and what Redis's clock said. */
-  readonly onCall?: (answer: ScriptAnswer) => void;
+  /** Called after each script call, for metrics: how much went together, what Redis's clock said, and how long it took. */
+  readonly onCall?: (answer: ScriptAnswer, seconds: number) => void;
 };
 
 type Job = {
@@ -69,7 +69,7 @@ export function createRedisLimiter(options: RedisLimiterOptions): Limiter {
       if (states.some(({ allowed }) => !allowed)) refusals.learn(charges, states, askedAt, answeredAt);
       settle(states);
     }
-    options.onCall?.(answer);
+    options.onCall?.(answer, (answeredAt - askedAt) / 1000);
   }
 
   /** The link has said why. Whether Redis counted a call before it went silent, nobody can know. */

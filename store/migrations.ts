@@ -6,6 +6,7 @@ import { createActivations } from './migrations/0004-activations.ts';
 import { createIdempotency } from './migrations/0005-idempotency.ts';
 import { createUsageTables } from './migrations/0006-usage.ts';
 import { createAuditChain } from './migrations/0007-audit-chain.ts';
+import { createAlertTables } from './migrations/0008-alerts.ts';
 import { createDashboardTables } from './migrations/0009-dashboard.ts';
 import { createRetirementsTable } from './migrations/0010-retirements.ts';
 import { builder, type Statement } from './schema.ts';
@@ -20,6 +21,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0005-idempotency', statements: createIdempotency(builder) },
   { name: '0006-usage', statements: createUsageTables(builder) },
   { name: '0007-audit-chain', statements: createAuditChain(builder) },
+  { name: '0008-alerts', statements: createAlertTables(builder) },
   { name: '0009-dashboard', statements: createDashboardTables(builder) },
   { name: '0010-retirements', statements: createRetirementsTable(builder) },
 ];

@@ -101,6 +101,50 @@ export type TokenUsesTable = {
   route: string;
 };
 
+/** One row an alert. Times are Unix ms. */
+export type AlertsTable = {
+  /** `alr_` and a ULID. */
+  id: string;
+  at: number;
+  kind: string;
+  subject: string;
+  token_id: string | null;
+  /** JSON: an object. */
+  detail: string;
+  acknowledged_at: number | null;
+  acknowledged_by: string | null;
+  attempts: number;
+  /** When it is due to be sent; null: no more. */
+  next_try_at: number | null;
+  delivered_at: number | null;
+};
+
+/** One row a token and place it was seen at. Times are Unix ms. */
+export type PlacesTable = {
+  token_id: string;
+  /** bundle, origin or network. */
+  kind: string;
+  /** '': none was sent. */
+  value: string;
+  first_seen: number;
+  /** To the hour or so. */
+  last_seen: number;
+  /** When it is to be judged; null: it has been. */
+  due_at: number | null;
+};
+
+/** One row a bundle id or network and bucket of time. */
+export type TalliesTable = {
+  /** bundle or network. */
+  kind: string;
+  subject: string;
+  /** How long the bucket is: 60 or 3600. */
+  seconds: number;
+  /** Unix seconds. */
+  start: number;
+  count: number;
+};
+
 /** Written and sealed in one transaction, never changed after. */
 export type AuditTable = {
   /** `aud_` and a ULID. */
@@ -164,6 +208,9 @@ export type Schema = {
   activations: ActivationsTable;
   usage: UsageTable;
   token_uses: TokenUsesTable;
+  alerts: AlertsTable;
+  places: PlacesTable;
+  tallies: TalliesTable;
   audit: AuditTable;
   purged_tokens: PurgedTokensTable;
   idempotency: IdempotencyTable;

@@ -17,7 +17,7 @@ export type TokensDatabase = Companions & {
   /** `write`, and no two of these at a time, whatever process they are from. */
   readonly writeAlone: (batch: readonly Change[]) => Promise<readonly StatementResult[]>;
   /** Like `write` and what stands on it, but undone before anybody else sees it. */
-  readonly dry: Pick<Companions, 'pins' | 'probes' | 'audit'> & {
+  readonly dry: Pick<Companions, 'pins' | 'probes' | 'audit' | 'alerts'> & {
     readonly write: (batch: readonly Change[]) => Promise<readonly StatementResult[]>;
   };
   /** Notes last uses forward only, where the database has a better way than one change a row. */

@@ -37,4 +37,5 @@ export type DryStore = {
   readonly pins: Companions['pins'];
   readonly probes: Companions['probes'];
   readonly audit: Companions['audit'];
+  readonly alerts: Companions['alerts'];
 };

@@ -1,6 +1,7 @@
 /** Tokens in one PostgreSQL primary: each request's row is read after the request came, for many requests at once. */
 import type { KeyObject } from 'node:crypto';
 import { sql } from 'kysely';
+import { createAlerts } from './alerts.ts';
 import { createPostgresAudit } from './audit-postgres.ts';
 import { createAuditRows } from './audit-rows.ts';
 import { sealedLink } from './audit-seal-postgres.ts';
@@ -16,6 +17,7 @@ import { createProbes } from './probes.ts';
 import { createRetirements } from './retirements.ts';
 import type { Change, Statement } from './schema.ts';
 import { createSessions } from './sessions.ts';
+import { createSightings } from './sightings.ts';
 import { type OpenTokens, Tokens } from './tokens.ts';
 import type { Uses } from './tokens-database.ts';
 import type { TokensOptions } from './tokens-options.ts';
@@ -34,9 +36,10 @@ const alone = (number: number): Statement => ({
   parameters: [number],
 });
 
-/** Any numbers, as long as they are ours: "Life" and "Prob". Whoever switches probes on and off keeps no token from its end. */
+/** Any numbers, as long as they are ours: "Life", "Prob" and "Aler". Whoever switches probes on and off keeps no token from its end. */
 const TOKENS_ALONE = alone(0x4c696665);
 const PROBES_ALONE = alone(0x50726f62);
+const ALERTS_ALONE = alone(0x416c6572);
 
 /** Pins and audit are in the same database, on the same connections. */
 /** The lock lets one in at a time anyway; those that wait for it must leave connections for a revoke. */
@@ -74,6 +77,7 @@ export function createPostgresTokens(options: PostgresTokensOptions): OpenTokens
       pins: createPostgresPins({ ...database, link: dryLink(link) }),
       probes: createProbes({ ...rooms, write: rehearse, writeAlone: rehearse }),
       audit: { ...audit, ...createAuditTrail({ ...rooms, keys, write: rehearse }) },
+      alerts: createAlerts({ ...rooms, write: rehearse, writeAlone: rehearse }),
     },
     pins: createPostgresPins(database),
     probes: createProbes({ ...rooms, writeAlone: inLineFor(PROBES_ALONE) }),
@@ -81,6 +85,8 @@ export function createPostgresTokens(options: PostgresTokensOptions): OpenTokens
     usage: createUsage(rooms),
     retirements: createRetirements(rooms),
     sessions: createSessions(rooms),
+    alerts: createAlerts({ ...rooms, writeAlone: inLineFor(ALERTS_ALONE) }),
+    sightings: createSightings(rooms),
     writeUses: async (uses) => {
       await link.write([markAllUsed(uses)]);
     },

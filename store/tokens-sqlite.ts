@@ -1,5 +1,6 @@
 /** Tokens in one SQLite file: read on the event loop per request, written by the writer thread. */
 import type { TokenRecord } from '../policy/token-types.ts';
+import { createAlerts } from './alerts.ts';
 import { createAuditRows } from './audit-rows.ts';
 import { openSqliteAudit } from './audit-sqlite.ts';
 import { createAuditTrail } from './audit-trail.ts';
@@ -12,6 +13,7 @@ import { createRetirements } from './retirements.ts';
 import { type SameFile, watchSameFile } from './same-file.ts';
 import { type Change, type Statement, statementOf } from './schema.ts';
 import { createSessions } from './sessions.ts';
+import { createSightings } from './sightings.ts';
 import { prepareReads } from './token-reads.ts';
 import type { ListFilter, TokenPage } from './token-store.ts';
 import { type OpenTokens, Tokens } from './tokens.ts';
@@ -130,6 +132,7 @@ function databaseOf(
       pins: openSqlitePins({ ...link, write: rehearse }),
       probes: createProbes({ ...rooms, write: rehearseChanges, writeAlone: rehearseChanges }),
       audit: { ...audit, ...createAuditTrail({ ...rooms, keys, write: rehearseChanges }) },
+      alerts: createAlerts({ ...rooms, write: rehearseChanges, writeAlone: rehearseChanges }),
     },
     ...rooms,
     known: null,
@@ -138,6 +141,8 @@ function databaseOf(
     usage: createUsage(rooms),
     retirements: createRetirements(rooms),
     sessions: createSessions(rooms),
+    alerts: createAlerts(rooms),
+    sightings: createSightings(rooms),
     audit: { ...audit, ...createAuditTrail({ ...rooms, keys }) },
 
     health() {

@@ -43,6 +43,8 @@ export interface OpenTokens extends TokenStore, Companions {
   flush(): Promise<void>;
   /** Bcrypt jobs finished since the start, for metrics. */
   verifierCompleted(): number;
+  /** How often bcrypt had nothing to do since the start, for its token had been compared before. */
+  verifierSpared(): number;
 }
 
 const endsUnused = ({ unused }: TokenType): boolean => unused !== undefined;
@@ -57,6 +59,8 @@ export class Tokens implements OpenTokens {
   readonly usage: Companions['usage'];
   readonly retirements: Companions['retirements'];
   readonly sessions: Companions['sessions'];
+  readonly alerts: Companions['alerts'];
+  readonly sightings: Companions['sightings'];
   readonly create: TokenWrites['create'];
   readonly revoke: TokenWrites['revoke'];
   readonly rotate: TokenWrites['rotate'];
@@ -83,6 +87,7 @@ export class Tokens implements OpenTokens {
   readonly #keyedDigest = createKeyedDigest();
   /** Keyed digest to id. Says which row a token stands for, never whether it may pass: the row is read each time. */
   readonly #verified = new LRUCache<string, string>({ max: VERIFIED_MAX });
+  #spared = 0;
   #closed: Promise<void> | null = null;
 
   constructor(options: TokensOptions, database: TokensDatabase) {
@@ -96,6 +101,8 @@ export class Tokens implements OpenTokens {
     this.usage = database.usage;
     this.retirements = database.retirements;
     this.sessions = database.sessions;
+    this.alerts = database.alerts;
+    this.sightings = database.sightings;
     this.#nextId = createTokenIds(options.now);
     this.#digests = new TokenDigests(options.peppers ?? new Map());
     this.#redigest = createRedigest({
@@ -120,9 +127,9 @@ export class Tokens implements OpenTokens {
       enable: this.enable,
       purge: this.purge,
     } = createTokenWrites(writing));
-    const { write: rehearse, pins, probes, audit } = dry;
+    const { write: rehearse, pins, probes, audit, alerts } = dry;
     const tokens = createTokenWrites({ ...writing, write: rehearse, writeAlone: rehearse });
-    this.dry = { tokens, pins, probes, audit };
+    this.dry = { tokens, pins, probes, audit, alerts };
     this.once = createOnce(writing, reads);
     ({ learn: this.learn, endAll: this.endAll } = createTokenLearning({
       now: options.now,
@@ -171,6 +178,7 @@ export class Tokens implements OpenTokens {
   #find(plaintext: string, key: string, types: readonly TokenType[]): Eventually<TokenRecord | null> {
     const id = types.some(isBcrypt) ? this.#verified.get(key) : undefined;
     if (id === undefined) return this.#findAnew(plaintext, key, types);
+    this.#spared += 1;
     return andThen(this.#reads.byId(id), (row) => {
       const record = row === undefined ? null : recordIfOf(types, row);
       return record ?? this.#findAnew(plaintext, key, types);
@@ -278,6 +286,10 @@ export class Tokens implements OpenTokens {
 
   verifierCompleted(): number {
     return this.#verifier.completed;
+  }
+
+  verifierSpared(): number {
+    return this.#spared;
   }
 
   close(): Promise<void> {

@@ -117,6 +117,9 @@ describe('the rule of imports catches', () => {
     ['gateway/admin/cli-mcp.ts', "import { createMcpServer } from './mcp-server.ts';"],
     ['gateway/admin/cli-mcp.ts', "import { Server } from '@modelcontextprotocol/sdk/server/index.js';"],
     ['gateway/site.ts', "import { Server } from '@modelcontextprotocol/sdk/server/index.js';"],
+    ['gateway/admin/http-mcp.ts', "import { createMcpServer } from './mcp-server.ts';"],
+    ['gateway/tracing.ts', "import { createTracing } from './trace-export.ts';"],
+    ['gateway/exchange.ts', "import { trace } from '@opentelemetry/api';"],
   ])('%s: %s', (path, text) => {
     expect(importsOf(path, text)).toEqual([expect.stringMatching(/:1 /)]);
   });

@@ -97,7 +97,7 @@ describe('docs/cli.md', () => {
       expect(under.filter((name) => name !== 'help' && !own.includes(`\`${name}\``))).toEqual([]);
       if (!['serve', 'check', 'matrix', 'diff', 'explain'].includes(command)) continue;
       const options = [...said.matchAll(/^ {2}(--[a-z]+)/gm)].map(([, name = '']) => name);
-      const general = ['--config', '--json'];
+      const general = ['--config', '--url', '--insecure', '--json', '--table'];
       expect(options.filter((name) => !general.includes(name) && !own.includes(name))).toEqual([]);
     }
   });

@@ -1,12 +1,13 @@
 /** Asks for a line on a terminal that shows nothing of it. */
 import type { ReadStream } from 'node:tty';
+import { CommandFailed, exitCodes } from './cli-shell.ts';
 
 const enter = new Set(['\r', '\n']);
 const backspace = new Set(['\u007f', '\b']);
 const end = '\u0004';
 const interrupt = '\u0003';
 
-/** @throws Error where it is broken off. */
+/** @throws CommandFailed where it is broken off. */
 export function askSecret(
   input: Pick<ReadStream, 'setRawMode' | 'on' | 'off' | 'resume' | 'pause' | 'setEncoding'>,
   tell: (text: string) => void,
@@ -28,7 +29,7 @@ export function askSecret(
       for (const key of chunk.toString()) {
         if (key === interrupt || (key === end && typed.length === 0)) {
           leave();
-          reject(new Error('nothing was made'));
+          reject(new CommandFailed(exitCodes.refused, 'given up; nothing was changed'));
           return;
         }
         if (enter.has(key) || key === end) {

@@ -5,6 +5,7 @@ import { CommandFailed, configOption, exitCodes, printJson, type Shell, storeCon
 import { atDesk } from './cli-store.ts';
 import { type Desk, type ImportReport, importTokens } from './operations.ts';
 import { importPins } from './operations-pin.ts';
+import { createProgress } from './progress.ts';
 
 type Import = (desk: Desk, lines: AsyncIterable<string>) => Promise<ImportReport>;
 
@@ -37,12 +38,12 @@ async function importFile(
 ): Promise<void> {
   const config = storeConfigOf(configFile, shell);
   const handle = await open(file).catch(() => {
-    throw new CommandFailed(exitCodes.refused, `cannot read ${file}`);
+    throw new CommandFailed(exitCodes.refused, `cannot read ${file}; give --file a file of JSON rows`);
   });
   try {
     // The reader starts inside: lines read before anyone listens are lost.
     const report = await atDesk(config, 'create', shell, (desk) =>
-      importRows(desk, handle.readLines({ autoClose: false })),
+      importRows(desk, counted(handle.readLines({ autoClose: false }), shell)),
     );
     if (report === null) return;
     if (json) printJson(shell, report);
@@ -55,5 +56,20 @@ async function importFile(
     if (report.problems.length > 0) shell.exit(exitCodes.refused);
   } finally {
     await handle.close();
+  }
+}
+
+/** Tells how many lines were read so far, where a person sees it. */
+async function* counted(lines: AsyncIterable<string>, shell: Shell): AsyncGenerator<string> {
+  const progress = createProgress(shell);
+  let count = 0;
+  try {
+    for await (const line of lines) {
+      count++;
+      progress.show(() => `importing: ${count} rows`);
+      yield line;
+    }
+  } finally {
+    progress.end();
   }
 }

@@ -100,15 +100,15 @@ export function roomOf(options: Options, shell: Shell, refused: (message: string
           },
         };
       }),
-    levels: allow,
-    holds: () => true,
+    levels: () => allow,
     own,
     secrets:
       secretsTo !== undefined
         ? { kind: 'folder', folder: resolve(secretsTo) }
         : { kind: reveal === true ? 'reveal' : 'nowhere' },
     now: shell.now,
-    configFile: resolve(file),
+    commandTail: ['--config', resolve(file)],
+    announces: true,
   };
 }
 

@@ -1,38 +1,34 @@
-/** `postern probe activate|list|deactivate`: straight on the store, beside a gateway that may be running. */
+/** `postern probe activate|list|deactivate`: on the store, beside a gateway that may be running, or by its admin API. */
 import { type Command, Option } from 'commander';
 import { probeChoiceOf } from '../../policy/probe-input.ts';
 import type { Checked } from '../../policy/token-input.ts';
 import type { Policy } from '../../policy/types.ts';
-import type { ProbeKey } from '../../store/probe-store.ts';
-import type { LoadedConfig } from '../config/load.ts';
-import { storeName } from '../config/store-settings.ts';
+import { ask } from './cli-ask.ts';
+import { atPlace, type PlaceOptions } from './cli-place.ts';
 import {
   allowed,
   CommandFailed,
-  configOf,
-  configOption,
   count,
   exitCodes,
   formatTable,
+  isJson,
+  type JsonOptions,
+  named,
   paint,
   printJson,
   type Shell,
-  storeConfigOf,
+  tableOption,
   understood,
   visible,
 } from './cli-shell.ts';
-import { type Access, atDesk } from './cli-store.ts';
-import type { Desk } from './operations.ts';
-import { activateProbe, deactivateProbe, listProbes } from './operations-probe.ts';
-import { activeMaxOf, operatorCaps, probeKeyOf, ttlSecondsDefault } from './probe-ask.ts';
-import { activatedView, activationView, deactivatedView } from './probe-view.ts';
+import { operatorCaps, probeKeyOf, ttlSecondsDefault } from './probe-ask.ts';
+import type { ActivationView, deactivatedView } from './probe-view.ts';
 
-type Common = {
-  readonly config: string;
-  readonly type?: string;
-  readonly for: string;
-  readonly json?: true;
-};
+type Common = PlaceOptions & JsonOptions & { readonly type?: string; readonly for: string };
+
+type Activated = ActivationView & { readonly trigger_token: string };
+type Deactivated = ReturnType<typeof deactivatedView>;
+type Page = { readonly activations: readonly ActivationView[]; readonly next: string | null };
 
 type ActivateOptions = Common & {
   readonly labelPattern: string;
@@ -62,25 +58,24 @@ export function addProbe(program: Command, shell: Shell): void {
     .option('--limit <number>', 'how many at most, 1 to 1000', count, 100)
     .option('--after <cursor>', 'go on after the `next` of the page before')
     .option('--json', 'print {"activations","next"}')
+    .addOption(tableOption())
     .action((options: ListOptions) => list(options, shell));
   onOne(
     probe.command('deactivate').description('switch one off; a trigger that is out is right until its end'),
   )
-    .argument('<id>', 'its activation_id')
+    .argument('<id>', 'its activation_id', named)
     .option('--json', 'print {"activation_id","deactivated_at"}')
     .action((id: string, options: Common) => deactivate(id, options, shell));
 }
 
 function onOne(command: Command): Command {
-  return command
-    .addOption(configOption())
+  return atPlace(command)
     .option('--type <type>', 'a token type that is signed; left out: the only one')
     .requiredOption('--for <text>', 'whose: the text that its key is derived for, prj_a');
 }
 
 async function activate(options: ActivateOptions, shell: Shell): Promise<void> {
-  const config = configOf(options.config, shell, 'keys');
-  const key = keyOf(config.policy, options);
+  const { type, for: subject } = options;
   const said = {
     label_pattern: options.labelPattern,
     service: options.service,
@@ -88,31 +83,32 @@ async function activate(options: ActivateOptions, shell: Shell): Promise<void> {
     ttl_seconds: options.ttlSeconds ?? options.ttl ?? ttlSecondsDefault,
     trigger_ttl_seconds: options.triggerTtlSeconds,
   };
-  const choice = understood(probeChoiceOf(said, operatorCaps));
-  const activeMax = activeMaxOf(config.policy, key.type);
-  const activated = await done(config, 'create', shell, (desk) =>
-    activateProbe(desk, { ...key, choice, activeMax }),
-  );
-  if (activated.kind === 'full') {
-    const message = `${activeMax} are active already; deactivate one that probe list shows`;
-    throw new CommandFailed(exitCodes.refused, message);
-  }
-  const { record, trigger } = activated;
-  if (options.json) return printJson(shell, activatedView(record, trigger));
-  const { activation_id: id, expires_at: until, trigger_expires_at: triggerUntil } = activationView(record);
-  const what = visible(`${record.labelPattern} of ${key.subject}`);
+  // Whether it can be read is told from whether it may be.
+  understood(probeChoiceOf(said, operatorCaps));
+  const body = { type, for: subject, ...said };
+  const asking = { name: 'activateProbe', body, access: 'create', need: 'keys' } as const;
+  const view = allowed(await ask<Activated>(options, asking, shell));
+  if (options.json) return printJson(shell, view);
+  const { activation_id: id, expires_at: until, trigger_expires_at: triggerUntil } = view;
+  const what = visible(`${view.label_pattern} of ${subject}`);
   shell.err(`${id}: ${what} until ${until}; its trigger until ${triggerUntil}. It is shown this once:\n`);
-  shell.out(`${trigger}\n`);
+  shell.out(`${view.trigger_token}\n`);
 }
 
 async function list(options: ListOptions, shell: Shell): Promise<void> {
-  const config = storeConfigOf(options.config, shell);
-  const key = keyOf(config.policy, options);
-  const { limit, after = null } = options;
-  const answer = await atDesk(config, 'read', shell, (desk) => listProbes(desk, { ...key, limit, after }));
-  const page = answer === null ? null : allowed(answer);
-  const activations = page?.activations.map(activationView) ?? [];
-  if (options.json) return printJson(shell, { activations, next: page?.next ?? null });
+  const { type, for: subject, limit, after } = options;
+  const asking = {
+    name: 'listProbes',
+    query: { type, for: subject, limit: String(limit), after },
+    access: 'read',
+    nothing: (policy: Policy): Checked<Page> => {
+      const key = probeKeyOf(policy, type, subject);
+      return key.ok ? { ok: true, value: { activations: [], next: null } } : key;
+    },
+  } as const;
+  const page = allowed(await ask<Page>(options, asking, shell));
+  const { activations } = page;
+  if (isJson(options, shell)) return printJson(shell, page);
   if (activations.length === 0) return shell.err('nothing is active\n');
   const [header = '', ...lines] = formatTable([
     ['ID', 'LABELS', 'SERVICE', 'ENVIRONMENT', 'UNTIL', 'TRIGGER UNTIL'],
@@ -122,33 +118,20 @@ async function list(options: ListOptions, shell: Shell): Promise<void> {
     }),
   ]);
   shell.out(`${[paint(shell, 'bold', header), ...lines].join('\n')}\n`);
-  if (page?.next) shell.err(`there are more: --after ${page.next}\n`);
+  if (page.next !== null) shell.err(`there are more: --after ${page.next}\n`);
 }
 
 async function deactivate(id: string, options: Common, shell: Shell): Promise<void> {
-  const config = storeConfigOf(options.config, shell);
-  const key = keyOf(config.policy, options);
-  const record = await done(config, 'change', shell, (desk) => deactivateProbe(desk, key, id));
-  const view = deactivatedView(record);
+  const { type, for: subject } = options;
+  const asking = {
+    name: 'deactivateProbe',
+    params: { activation_id: id },
+    body: { type, for: subject },
+    access: 'change',
+  } as const;
+  const view = allowed(await ask<Deactivated>(options, asking, shell));
   if (options.json) return printJson(shell, view);
-  shell.out(`${record.id} is off since ${view.deactivated_at}\n`);
-}
-
-/** @throws CommandFailed where several types are signed, and none is named. */
-function keyOf(policy: Policy, { type, for: subject }: Common): ProbeKey {
-  return understood(probeKeyOf(policy, type, subject));
-}
-
-/** @throws CommandFailed `refused`: no, or no database yet. */
-async function done<T>(
-  config: LoadedConfig,
-  access: Access,
-  shell: Shell,
-  work: (desk: Desk) => Promise<Checked<T>>,
-): Promise<T> {
-  const answer = await atDesk(config, access, shell, work);
-  if (answer !== null) return allowed(answer);
-  throw new CommandFailed(exitCodes.refused, `there is no database yet at ${storeName(config.store)}`);
+  shell.out(`${view.activation_id} is off since ${view.deactivated_at}\n`);
 }
 
 function seconds(text: string): number {

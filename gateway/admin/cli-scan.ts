@@ -15,21 +15,24 @@ import {
   configOption,
   exitCodes,
   formatTable,
+  isJson,
+  type JsonOptions,
   paint,
   printJson,
   type Shell,
+  tableOption,
   visible,
 } from './cli-shell.ts';
 import { atDesk } from './cli-store.ts';
 import type { Desk } from './operations.ts';
+import { createProgress } from './progress.ts';
 import { type Finding, Scan } from './scan.ts';
 import { candidateFinder } from './scan-candidates.ts';
 import { excludesOf } from './scan-files.ts';
 import { Judge } from './scan-judge.ts';
-import { createProgress } from './scan-progress.ts';
 import { revocable, revokeFound } from './scan-revoke.ts';
 
-type Options = {
+type Options = JsonOptions & {
   readonly config: string;
   readonly history?: true;
   readonly types?: readonly string[];
@@ -39,7 +42,6 @@ type Options = {
   readonly unverified?: true;
   readonly revoke?: true;
   readonly patterns?: true;
-  readonly json?: true;
 };
 
 /** A scan that is over; `trouble`: why candidates could not be looked up, null: they were, or were not to be. */
@@ -72,6 +74,7 @@ export function addScan(program: Command, shell: Shell): void {
     .option('--revoke', 'end what was found and still works, once you said yes; asks nobody in a pipe')
     .option('--patterns', 'print a regular expression per type and prefix, for other scanners, and end')
     .option('--json', 'print one line, as where stdout is no terminal')
+    .addOption(tableOption())
     .addHelpText(
       'after',
       '\nEnds with 0 where nothing is found, with 1 where something is or not all could be read.',
@@ -169,7 +172,7 @@ async function scanAll(
     excludes: excludesOf(options.exclude),
     maxBytes: options.maxBytes,
     env: shell.env,
-    onProgress: () => progress.show(scan),
+    onProgress: () => progress.show(() => wordsOf(scan)),
   });
   try {
     for (const path of paths) {
@@ -181,6 +184,11 @@ async function scanAll(
     progress.end();
   }
   return { scan, trouble: judge.trouble };
+}
+
+function wordsOf({ tally: { files, objects, bytes }, findings }: Scan): string {
+  const read = `${files} files, ${objects} git objects, ${Math.floor(bytes / 1024 ** 2)} MiB`;
+  return `scanning: ${read}, ${findings.length} found`;
 }
 
 function unjudged(why: string): string {
@@ -218,10 +226,6 @@ function printPatterns(types: readonly TokenType[], options: Options, shell: She
     ...lines,
   ]);
   shell.out(`${[paint(shell, 'bold', header), ...rows].join('\n')}\n`);
-}
-
-function isJson({ json }: Options, shell: Shell): boolean {
-  return json === true || shell.terminal?.out !== true;
 }
 
 function tell(scan: Scan, { maxBytes, revoke }: Options, shell: Shell): void {

@@ -1,6 +1,6 @@
 /** What every command has at hand: streams, exit codes, the config, and errors that end a command. */
 import { Option } from 'commander';
-import { withAdminType } from '../../policy/admin-type.ts';
+import { adminPrefix, withAdminType } from '../../policy/admin-type.ts';
 import { type Checked, wordComplaint } from '../../policy/token-input.ts';
 import { parseDuration } from '../../policy/units.ts';
 import { type LoadedConfig, loadConfig, type Need } from '../config/load.ts';
@@ -78,6 +78,18 @@ export function configOption(): Option {
   return new Option('--config <file>', 'the config file').default('gateway.config.yaml');
 }
 
+export type JsonOptions = { readonly json?: true; readonly table?: true };
+
+/** For commands that list or show. */
+export function tableOption(): Option {
+  return new Option('--table', 'print what a terminal gets, in a pipe too').conflicts('json');
+}
+
+/** Tables are for people, JSON for whatever reads a pipe. */
+export function isJson({ json, table }: JsonOptions, { terminal }: Shell): boolean {
+  return json === true || (table !== true && terminal?.out !== true);
+}
+
 /** @throws ConfigFailed with every problem; fixtures are not run. */
 export function configOf(file: string, shell: Shell, need: Need = 'everything'): LoadedConfig {
   const loading = loadConfig(file, shell.env, need);
@@ -97,17 +109,28 @@ export function understood<T>(checked: Checked<T>): T {
   throw new CommandFailed(exitCodes.usage, wordComplaint(checked.complaint));
 }
 
-/** @throws CommandFailed `refused`: the words were understood, and the answer is no. */
+/** @throws CommandFailed `refused`: the words were understood, and the answer is no; `usage` where they leave open what is meant. */
 export function allowed<T>(checked: Checked<T>): T {
   if (checked.ok) return checked.value;
-  throw new CommandFailed(exitCodes.refused, wordComplaint(checked.complaint));
+  const { complaint } = checked;
+  const code = complaint.kind === 'unsaid' ? exitCodes.usage : exitCodes.refused;
+  throw new CommandFailed(code, wordComplaint(complaint));
+}
+
+/** For arguments that name what is there: an empty one names nothing, and a token goes nowhere. */
+export function named(text: string): string {
+  if (text === '') {
+    throw new CommandFailed(exitCodes.usage, 'an empty text names nothing; see that the variable is set');
+  }
+  if (!text.startsWith(adminPrefix)) return text;
+  throw new CommandFailed(exitCodes.usage, 'that is an admin token, and no id; revoke it: others may see it');
 }
 
 /** For options that take how many. */
 export function count(text: string): number {
   const number = /^[0-9]{1,4}$/.test(text) ? Number(text) : 0;
   if (number >= 1 && number <= 1000) return number;
-  throw new CommandFailed(exitCodes.usage, `"${text}" is not a number from 1 to 1000`);
+  throw new CommandFailed(exitCodes.usage, `"${text}" is not how many; write a number from 1 to 1000`);
 }
 
 /** For options that take a time, in ms. */

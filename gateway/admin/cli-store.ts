@@ -39,9 +39,9 @@ export async function atDesk<T>(
     const tokens = await openStore(store, { peppers, audit: sealing, now, readonly });
     try {
       const { usage } = tokens;
-      const { pins, probes, audit } = isDry ? tokens.dry : tokens;
+      const { pins, probes, audit, alerts } = isDry ? tokens.dry : tokens;
       const actor = { by, holds: null };
-      const desk = { policy, triggerSigners, pins, probes, audit, usage, now, ...actor };
+      const desk = { policy, triggerSigners, pins, probes, audit, usage, alerts, now, ...actor };
       return await work({ ...desk, tokens: isDry ? dryTokens(tokens) : tokens });
     } finally {
       await tokens.close();
@@ -50,7 +50,7 @@ export async function atDesk<T>(
     // A server is there before its tables are.
     if (!isFile && error instanceof DatabaseRefused && error.code === 'missing') return null;
     if (error instanceof DatabaseRefused || error instanceof StoreFault) {
-      throw new CommandFailed(exitCodes.refused, error.message);
+      throw new CommandFailed(exitCodes.refused, withRemedy(error));
     }
     throw error;
   }
@@ -65,4 +65,13 @@ function dryTokens(tokens: OpenTokens): DeskTokens {
     import: () => Promise.reject(new Error('an import has no dry run')),
     ...tokens.dry.tokens,
   };
+}
+
+/** In one sentence; what refuses a database says itself what to do. */
+function withRemedy(error: DatabaseRefused | StoreFault): string {
+  const words = error.message.replace(/\. ([A-Z])/g, (_, letter: string) => `; ${letter.toLowerCase()}`);
+  const sentence = words.replace(/\.$/, '');
+  return error instanceof DatabaseRefused
+    ? sentence
+    : `${sentence}; look whether it was done, then try again`;
 }

@@ -1,28 +1,12 @@
-/** `postern token rotate|regenerate|update|disable|enable`: straight on the store, beside a gateway that may be running. */
+/** `postern token rotate|regenerate|update|disable|enable`: on the store, beside a gateway that may be running, or by its admin API. */
 import type { Command } from 'commander';
-import { attributesOfPairs, typeNamed } from '../../policy/token-input.ts';
-import {
-  allowed,
-  collect,
-  configOption,
-  duration,
-  printJson,
-  type Shell,
-  storeConfigOf,
-} from './cli-shell.ts';
-import { atDesk } from './cli-store.ts';
-import { type Desk, unknownToken } from './operations.ts';
-import {
-  type ChangeRequest,
-  disableToken,
-  enableToken,
-  regenerateToken,
-  rotateToken,
-  updateToken,
-} from './operations-life.ts';
-import { secretView, viewOf } from './token-view.ts';
+import { ask, lasting } from './cli-ask.ts';
+import { atPlace, type PlaceOptions } from './cli-place.ts';
+import { allowed, collect, duration, named, printJson, type Shell } from './cli-shell.ts';
+import { unknownToken } from './operations.ts';
+import type { SecretView, TokenView } from './token-view.ts';
 
-type Common = { readonly config: string; readonly json?: true };
+type Common = PlaceOptions & { readonly json?: true };
 
 type RotateOptions = Common & { readonly overlap: number; readonly retireWhenQuiet?: true };
 
@@ -53,28 +37,22 @@ export function addTokenLife(token: Command, shell: Shell): void {
   addRegenerate(token, shell);
   addUpdate(token, shell);
   const ends = [
-    ['disable', 'refuse a token until it is enabled again', disableToken],
-    ['enable', 'let a disabled token pass again', enableToken],
+    ['disable', 'refuse a token until it is enabled again'],
+    ['enable', 'let a disabled token pass again'],
   ] as const;
-  for (const [name, description, operation] of ends) {
-    token
-      .command(name)
+  for (const [name, description] of ends) {
+    atPlace(token.command(name))
       .description(description)
-      .argument('<id>', 'its id, tok_…')
-      .addOption(configOption())
+      .argument('<id>', 'its id, tok_…', named)
       .option('--json', 'print the record')
-      .action((id: string, options: Common) =>
-        change(options, shell, `${name}d`, (desk) => operation(desk, id)),
-      );
+      .action((id: string, options: Common) => change(id, `${name}Token`, {}, options, shell, `${name}d`));
   }
 }
 
 function addRotate(token: Command, shell: Shell): void {
-  token
-    .command('rotate')
+  atPlace(token.command('rotate'))
     .description('make a successor; the token itself works until its overlap is over')
-    .argument('<id>', 'its id, tok_…')
-    .addOption(configOption())
+    .argument('<id>', 'its id, tok_…', named)
     .option('--overlap <duration>', 'how long it still works (24h); 0s: not at all', duration, dayMs)
     .option('--retire-when-quiet', 'it ends before, once its successor is in use and it was not for 25 hours')
     .option('--json', 'print the new token, its record, and what it replaces')
@@ -82,10 +60,8 @@ function addRotate(token: Command, shell: Shell): void {
 }
 
 function addRegenerate(token: Command, shell: Shell): void {
-  token
-    .command('regenerate')
+  atPlace(token.command('regenerate'))
     .description('end every token of a type with these attributes, and make one instead')
-    .addOption(configOption())
     .requiredOption('--type <type>', 'a token type of the config')
     .option('--attribute <name=value>', 'what they belong to (several; lists: again)', collect, none)
     .option('--scope <scope>', 'what it may do (several); left out: what the newest may', collectMore)
@@ -96,11 +72,9 @@ function addRegenerate(token: Command, shell: Shell): void {
 }
 
 function addUpdate(token: Command, shell: Shell): void {
-  token
-    .command('update')
+  atPlace(token.command('update'))
     .description('change what is written; what is left out stays')
-    .argument('<id>', 'its id, tok_…')
-    .addOption(configOption())
+    .argument('<id>', 'its id, tok_…', named)
     .option('--label <text>', 'what people know it by')
     .option('--origin <origin>', 'where it may be used from (several): the whole list', collectMore)
     .option('--no-origins', 'it may be used from anywhere')
@@ -113,66 +87,60 @@ function addUpdate(token: Command, shell: Shell): void {
 }
 
 async function rotate(id: string, options: RotateOptions, shell: Shell): Promise<void> {
-  const config = storeConfigOf(options.config, shell);
-  const answer = await atDesk(config, 'change', shell, (desk) =>
-    rotateToken(desk, id, options.overlap, options.retireWhenQuiet),
-  );
-  const { created, before } = allowed(answer ?? unknownToken());
-  const view = viewOf(created.record, config.policy, shell.now());
-  const old = viewOf(before, config.policy, shell.now());
-  if (options.json) return printJson(shell, secretView(view, created.plaintext, { rotated: old }));
+  const asking = {
+    name: 'rotateToken',
+    params: { id },
+    body: {
+      overlap: lasting(options.overlap),
+      ...(options.retireWhenQuiet === true ? { retire: 'when_quiet' } : {}),
+    },
+    access: 'change',
+    nothing: unknownToken,
+  } as const;
+  const view = allowed(await ask<SecretView & { readonly rotated: TokenView }>(options, asking, shell));
+  if (options.json) return printJson(shell, view);
+  const { rotated: old } = view;
   const early = options.retireWhenQuiet === true ? ', or until nobody needs it' : '';
   const until = old.revoked_at === null ? `works until ${old.retire_at}${early}` : 'works no more';
   shell.err(`${view.id}: successor of ${old.id}, which ${until}. It is shown this once:\n`);
-  shell.out(`${created.plaintext}\n`);
+  shell.out(`${view.token}\n`);
 }
 
 async function regenerate(options: RegenerateOptions, shell: Shell): Promise<void> {
-  const config = storeConfigOf(options.config, shell);
-  const type = allowed(typeNamed(config.policy, options.type));
-  const attributes = allowed(attributesOfPairs(type, options.attribute));
-  const { label, scope: scopes = null, grace: graceMs = 0 } = options;
-  const answer = await atDesk(config, 'create', shell, (desk) =>
-    regenerateToken(desk, { type: type.name, attributes, scopes, label, graceMs }),
+  const { type, attribute: attributes, scope: scopes, label, grace } = options;
+  const body = { type, attributes, scopes, label, grace: lasting(grace) };
+  const asking = { name: 'regenerateToken', body, access: 'create' } as const;
+  const view = allowed(
+    await ask<SecretView & { readonly replaced: readonly string[] }>(options, asking, shell),
   );
-  const { created, replaced } = allowed(answer ?? unknownToken());
-  const view = viewOf(created.record, config.policy, shell.now());
-  if (options.json) return printJson(shell, secretView(view, created.plaintext, { replaced }));
-  const ended = replaced.length === 0 ? 'no other' : replaced.join(', ');
+  if (options.json) return printJson(shell, view);
+  const ended = view.replaced.length === 0 ? 'no other' : view.replaced.join(', ');
   shell.err(`${view.id}: token of type ${view.type} instead of ${ended}. It is shown this once:\n`);
-  shell.out(`${created.plaintext}\n`);
+  shell.out(`${view.token}\n`);
 }
 
 async function update(id: string, options: UpdateOptions, shell: Shell): Promise<void> {
-  const config = storeConfigOf(options.config, shell);
-  const { label, origin, attribute, scope: scopes, expiresIn } = options;
-  await change(options, shell, 'updated', async (desk) => {
-    const record = attribute === undefined ? null : await desk.tokens.byId(id);
-    const type = record === null ? null : allowed(typeNamed(config.policy, record.type));
-    const attributes =
-      type === null || attribute === undefined ? undefined : allowed(attributesOfPairs(type, attribute));
-    const origins = options.origins ? origin : none;
-    const expiresInMs = options.expiry ? expiresIn : null;
-    const request: ChangeRequest = {
-      ...(label === undefined ? {} : { label }),
-      ...(origins === undefined ? {} : { origins }),
-      ...(scopes === undefined ? {} : { scopes }),
-      ...(expiresInMs === undefined ? {} : { expiresInMs }),
-      ...(attributes === undefined ? {} : { attributes }),
-    };
-    return updateToken(desk, id, request);
-  });
+  const { label, origin, attribute: attributes, scope: scopes, expiresIn } = options;
+  const body = {
+    label,
+    origins: options.origins ? origin : none,
+    attributes,
+    scopes,
+    expires_in: lasting(options.expiry ? expiresIn : null),
+  };
+  await change(id, 'updateToken', body, options, shell, 'updated');
 }
 
 async function change(
+  id: string,
+  name: string,
+  body: Readonly<Record<string, unknown>>,
   options: Common,
   shell: Shell,
   done: string,
-  operation: (desk: Desk) => ReturnType<typeof disableToken>,
 ): Promise<void> {
-  const config = storeConfigOf(options.config, shell);
-  const answer = await atDesk(config, 'change', shell, operation);
-  const view = viewOf(allowed(answer ?? unknownToken()), config.policy, shell.now());
+  const asking = { name, params: { id }, body, access: 'change', nothing: unknownToken } as const;
+  const view = allowed(await ask<TokenView>(options, asking, shell));
   if (options.json) return printJson(shell, view);
   shell.out(`${view.id} is ${done}\n`);
 }

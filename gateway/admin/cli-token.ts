@@ -1,31 +1,36 @@
-/** `postern token create|list|show|revoke`: straight on the store, beside a gateway that may be running. */
+/** `postern token create|list|show|revoke`: on the store, beside a gateway that may be running, or by its admin API. */
 import type { Command } from 'commander';
-import { attributesOfPairs, typeNamed } from '../../policy/token-input.ts';
-import { storeName } from '../config/store-settings.ts';
+import type { Checked } from '../../policy/token-input.ts';
+import type { Policy } from '../../policy/types.ts';
+import { ask, lasting } from './cli-ask.ts';
 import { addExport } from './cli-export.ts';
 import { addImport } from './cli-import.ts';
+import { atPlace, type PlaceOptions } from './cli-place.ts';
 import {
   allowed,
   CommandFailed,
   collect,
-  configOption,
   count,
   duration,
   exitCodes,
   formatTable,
+  isJson,
+  type JsonOptions,
+  named,
   paint,
   printJson,
   type Shell,
-  storeConfigOf,
+  tableOption,
 } from './cli-shell.ts';
-import { atDesk } from './cli-store.ts';
 import { addTokenLife } from './cli-token-life.ts';
 import { addTokenPurge } from './cli-upkeep.ts';
-import { createToken, listTokens, revokeToken, showToken, unknownToken } from './operations.ts';
-import { listTokensOf } from './operations-life.ts';
-import { secretView, type TokenView, viewOf } from './token-view.ts';
+import { attributesOf } from './http-attributes.ts';
+import { unknownToken } from './operations.ts';
+import type { SecretView, TokenView } from './token-view.ts';
 
-type Common = { readonly config: string; readonly json?: true };
+type Common = PlaceOptions & JsonOptions;
+
+type Page = { readonly tokens: readonly TokenView[]; readonly next: string | null };
 
 type CreateOptions = Common & {
   readonly type: string;
@@ -50,10 +55,8 @@ export function addToken(program: Command, shell: Shell): void {
   const token = program
     .command('token')
     .description('create, list, change, end, purge, import and export tokens');
-  token
-    .command('create')
+  atPlace(token.command('create'))
     .description('make a token; its text is printed once, and kept nowhere')
-    .addOption(configOption())
     .requiredOption('--type <type>', 'a token type of the config')
     .option('--label <text>', 'what people know it by', 'unnamed')
     .option('--scope <scope>', 'what it may do, where the type lets choose (several)', collect, none)
@@ -67,29 +70,25 @@ export function addToken(program: Command, shell: Shell): void {
     .option('--expires-in <duration>', 'such as 90d; left out: never', duration)
     .option('--json', 'print the token and its record')
     .action((options: CreateOptions) => create(options, shell));
-  token
-    .command('list')
+  atPlace(token.command('list'))
     .description('tokens, oldest first')
-    .addOption(configOption())
     .option('--type <type>', 'of this type only')
     .option('--attribute <name=value>', 'with --type: that have this (several)', collect, none)
     .option('--unused-for <duration>', 'that were not used for so long, and are not revoked: 90d', duration)
     .option('--limit <number>', 'how many at most, 1 to 1000', count, 100)
     .option('--after <cursor>', 'go on after the `next` of the page before')
     .option('--json', 'print {"tokens","next"}')
+    .addOption(tableOption())
     .action((options: ListOptions) => list(options, shell));
-  token
-    .command('show')
+  atPlace(token.command('show'))
     .description('all that is known of one token')
-    .argument('<id>', 'its id, tok_…')
-    .addOption(configOption())
+    .argument('<id>', 'its id, tok_…', named)
     .option('--json', 'print the record')
+    .addOption(tableOption())
     .action((id: string, options: Common) => show(id, options, shell));
-  token
-    .command('revoke')
+  atPlace(token.command('revoke'))
     .description('end a token: no request that comes after gets through')
-    .argument('<id>', 'its id, tok_…')
-    .addOption(configOption())
+    .argument('<id>', 'its id, tok_…', named)
     .option('--reason <text>', 'why, for the record')
     .option('--json', 'print the record')
     .action((id: string, options: Common & { reason?: string }) => revoke(id, options, shell));
@@ -100,44 +99,43 @@ export function addToken(program: Command, shell: Shell): void {
 }
 
 async function create(options: CreateOptions, shell: Shell): Promise<void> {
-  const config = storeConfigOf(options.config, shell);
-  const type = allowed(typeNamed(config.policy, options.type));
-  const attributes = allowed(attributesOfPairs(type, options.attribute));
-  const { label, scope: scopes, origin: origins, expiresIn: expiresInMs = null } = options;
-  const request = { type: type.name, label, scopes, attributes, origins, expiresInMs };
-  const answer = await atDesk(config, 'create', shell, (desk) => createToken(desk, request));
-  const { record, plaintext } = allowed(answer ?? unknownToken());
-  const view = viewOf(record, config.policy, shell.now());
-  if (options.json) return printJson(shell, secretView(view, plaintext));
+  const { type, label, scope: scopes, attribute: attributes, origin: origins, expiresIn } = options;
+  const body = { type, label, scopes, attributes, origins, expires_in: lasting(expiresIn) };
+  const view = allowed(
+    await ask<SecretView>(options, { name: 'createToken', body, access: 'create' }, shell),
+  );
+  if (options.json) return printJson(shell, view);
   shell.err(`${view.id}: token of type ${view.type}, "${view.label}". It is shown this once:\n`);
-  shell.out(`${plaintext}\n`);
+  shell.out(`${view.token}\n`);
 }
 
 async function list(options: ListOptions, shell: Shell): Promise<void> {
-  const { type = null, limit, after = null, unusedFor: unusedForMs = null } = options;
-  const config = storeConfigOf(options.config, shell);
-  if (type === null && options.attribute.length > 0) {
+  const { type, attribute, limit, after, unusedFor } = options;
+  if (type === undefined && attribute.length > 0) {
     throw new CommandFailed(exitCodes.usage, 'attributes of no type; add --type');
   }
-  const known = options.attribute.length === 0 ? null : allowed(typeNamed(config.policy, type ?? ''));
-  const attributes = known === null ? null : allowed(attributesOfPairs(known, options.attribute));
-  const page = await atDesk(config, 'read', shell, (desk) =>
-    attributes === null || type === null
-      ? listTokens(desk, { type, limit, after, unusedForMs })
-      : listTokensOf(desk, { type, attributes, limit, after, unusedForMs }),
-  );
-  const tokens = page?.tokens.map((record) => viewOf(record, config.policy, shell.now())) ?? [];
-  // Tokens may outlive their type; a type that neither has is a slip of the pen.
-  if (tokens.length === 0 && type !== null) allowed(typeNamed(config.policy, type));
-  if (options.json) return printJson(shell, { tokens, next: page?.next ?? null });
-  if (page === null) shell.err(`there is no database yet at ${storeName(config.store)}\n`);
+  const asksJson = isJson(options, shell);
+  const asking = {
+    name: 'listTokens',
+    query: { type, attribute, limit: String(limit), after, unused_for: lasting(unusedFor) ?? undefined },
+    access: 'read',
+    nothing: (policy: Policy, place: string): Checked<Page> => {
+      const known = type === undefined ? null : attributesOf(policy, type, attribute);
+      if (known?.ok === false) return known;
+      if (!asksJson) shell.err(`there is no database yet at ${place}\n`);
+      return { ok: true, value: { tokens: [], next: null } };
+    },
+  } as const;
+  const page = allowed(await ask<Page>(options, asking, shell));
+  const { tokens } = page;
+  if (asksJson) return printJson(shell, page);
   if (tokens.length === 0) return shell.err('no tokens\n');
   const [header = '', ...lines] = formatTable([
     ['ID', 'TYPE', 'LABEL', 'TOKEN', 'STATE', 'SCOPES', 'CREATED', 'LAST USED', 'EXPIRES'],
     ...tokens.map(rowOf),
   ]);
   shell.out(`${[paint(shell, 'bold', header), ...lines].join('\n')}\n`);
-  if (page?.next) shell.err(`there are more: --after ${page.next}\n`);
+  if (page.next !== null) shell.err(`there are more: --after ${page.next}\n`);
 }
 
 function rowOf(token: TokenView): readonly string[] {
@@ -157,11 +155,10 @@ function toMinute(time: string): string {
   return time.replace(/^(.{10})T(.{5}).*Z$/, '$1 $2Z');
 }
 
-async function show(id: string, { config: file, json }: Common, shell: Shell): Promise<void> {
-  const config = storeConfigOf(file, shell);
-  const answer = await atDesk(config, 'read', shell, (desk) => showToken(desk, id));
-  const view = viewOf(allowed(answer ?? unknownToken()), config.policy, shell.now());
-  if (json) return printJson(shell, view);
+async function show(id: string, options: Common, shell: Shell): Promise<void> {
+  const asking = { name: 'showToken', params: { id }, access: 'read', nothing: unknownToken } as const;
+  const view = allowed(await ask<TokenView>(options, asking, shell));
+  if (isJson(options, shell)) return printJson(shell, view);
   const lines = Object.entries(view).map(([key, value]) => [key, inWords(value)]);
   shell.out(`${formatTable(lines).join('\n')}\n`);
 }
@@ -175,10 +172,15 @@ function inWords(value: TokenView[keyof TokenView]): string {
 }
 
 async function revoke(id: string, options: Common & { reason?: string }, shell: Shell): Promise<void> {
-  const config = storeConfigOf(options.config, shell);
-  const reason = options.reason ?? null;
-  const answer = await atDesk(config, 'change', shell, (desk) => revokeToken(desk, id, reason));
-  const view = viewOf(allowed(answer ?? unknownToken()), config.policy, shell.now());
+  const { reason } = options;
+  const asking = {
+    name: 'revokeToken',
+    params: { id },
+    body: { reason },
+    access: 'change',
+    nothing: unknownToken,
+  } as const;
+  const view = allowed(await ask<TokenView>(options, asking, shell));
   if (options.json) return printJson(shell, view);
   shell.out(`${view.id} is revoked since ${view.revoked_at}\n`);
 }

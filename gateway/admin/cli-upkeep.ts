@@ -35,7 +35,7 @@ export function addAuditUpkeep(audit: Command, shell: Shell): void {
     .option('--head <seq:mac>', 'a head that the log told: it must be in the chain', (text) =>
       understood(headOf(text)),
     )
-    .option('--json', 'print {"ok","rows","first","head","unsealed","flaw"}')
+    .option('--json', 'print {"ok","rows","first","begun","head","unsealed","flaw"}')
     .action((options: VerifyOptions) => verify(options, shell));
   addPurge(audit, shell, 'remove the oldest rows; the chain goes on from there', 'row', purgeAudit);
 }
@@ -69,11 +69,13 @@ async function verify({ config: file, head, json }: VerifyOptions, shell: Shell)
   const view = verdictView(verdict);
   if (json) printJson(shell, view);
   else {
-    const { rows, first, head: end, flaw } = view;
+    const { rows, first, begun, head: end, flaw } = view;
     if (first !== null && end !== null) {
       const plural = rows === 1 ? 'row follows' : 'rows follow';
       shell.out(`${rows} ${plural} one another, from ${first.seq} of ${first.at} to ${end.seq}:${end.mac}\n`);
     } else shell.out('no rows follow one another\n');
+    if (begun !== null)
+      shell.out(`the chain began at ${begun.at}, over what was there before ${begun.seq}\n`);
     if (flaw !== null) {
       const where = [flaw.seq === null ? [] : `at ${flaw.seq}`, flaw.id ?? []].flat().join(', ');
       shell.out(`${where === '' ? '' : `${where}: `}${flaw.message}\n`);

@@ -7,22 +7,24 @@ import {
   count,
   duration,
   formatTable,
+  isJson,
+  type JsonOptions,
   paint,
   printJson,
   type Shell,
   storeConfigOf,
+  tableOption,
   visible,
 } from './cli-shell.ts';
 import { atDesk } from './cli-store.ts';
 import { readUsage } from './operations-usage.ts';
 import { type UsageView, usageView } from './usage-view.ts';
 
-type UsageOptions = {
+type UsageOptions = JsonOptions & {
   readonly config: string;
   readonly since: number;
   readonly by: UsageKey;
   readonly limit: number;
-  readonly json?: true;
 };
 
 const dayMs = 86_400_000;
@@ -39,6 +41,7 @@ export function addUsage(program: Command, shell: Shell): void {
     )
     .option('--limit <number>', 'how many at most, 1 to 1000', count, 100)
     .option('--json', 'print {"since","bucket","rows","last_use","rotation"}')
+    .addOption(tableOption())
     .action((id: string | undefined, options: UsageOptions) => usage(id ?? null, options, shell));
 }
 
@@ -54,7 +57,7 @@ async function usage(id: string | null, options: UsageOptions, shell: Shell): Pr
     rotation: null,
   } as const;
   const view = usageView(read === null ? empty : allowed(read), by);
-  if (options.json) return printJson(shell, view);
+  if (isJson(options, shell)) return printJson(shell, view);
   if (view.rows.length === 0) shell.err(`no requests since ${view.since}\n`);
   else shell.out(`${tableOf(view, shell).join('\n')}\n`);
   if (view.last_use !== null) {

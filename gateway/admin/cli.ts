@@ -1,13 +1,18 @@
 /** The terminal face: `postern COMMAND`. Reads words and words answers; what is done is done elsewhere. */
 import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
-import { Command, CommanderError } from 'commander';
+import { stripVTControlCharacters } from 'node:util';
+import { Command, CommanderError, Help, type Option } from 'commander';
+import { adminPrefix } from '../../policy/admin-type.ts';
 import { formatProblem } from '../config/problems.ts';
 import { askSecret } from './ask-secret.ts';
+import { addAlerts } from './cli-alerts.ts';
 import { addAudit } from './cli-audit.ts';
 import { addCheck } from './cli-check.ts';
 import { addDiff } from './cli-diff.ts';
+import { addExamples } from './cli-examples.ts';
 import { addExplain } from './cli-explain.ts';
+import { addLogin } from './cli-login.ts';
 import { addMatrix } from './cli-matrix.ts';
 import { addMcp } from './cli-mcp.ts';
 import { addOperator } from './cli-operator.ts';
@@ -15,7 +20,14 @@ import { addPin } from './cli-pin.ts';
 import { addProbe } from './cli-probe.ts';
 import { addScan } from './cli-scan.ts';
 import { addServe } from './cli-serve.ts';
-import { CommandFailed, configProblemsOf, type ExitCode, exitCodes, type Shell } from './cli-shell.ts';
+import {
+  CommandFailed,
+  configProblemsOf,
+  type ExitCode,
+  exitCodes,
+  type Shell,
+  visible,
+} from './cli-shell.ts';
 import { addTail } from './cli-tail.ts';
 import { addToken } from './cli-token.ts';
 import { addUsage } from './cli-usage.ts';
@@ -43,11 +55,16 @@ function commands(shell: Shell): Command {
     .exitOverride()
     .configureOutput({
       writeOut: shell.out,
-      writeErr: (text) => shell.err(withoutValues(text)),
+      writeErr: shell.err,
+      outputError: (text) => shell.err(`${oneLine(text)}\n`),
       getOutHasColors: () => shell.colours,
       getErrHasColors: () => shell.colours,
     })
-    .showHelpAfterError('(add --help for what can be written)');
+    .configureHelp({ optionDescription })
+    .addHelpText(
+      'after',
+      "\nTokens, pins, probes and the audit are looked after beside a store, --config FILE, or by the admin API of a\ngateway, --url URL or postern login. Every command's own --help ends with an example.",
+    );
   addServe(program);
   addCheck(program, shell);
   addMatrix(program, shell);
@@ -58,18 +75,44 @@ function commands(shell: Shell): Command {
   addProbe(program, shell);
   addUsage(program, shell);
   addTail(program, shell);
+  addAlerts(program, shell);
   addAudit(program, shell);
   addScan(program, shell);
   addMcp(program, shell);
   addOperator(program, shell);
+  addLogin(program, shell);
+  addExamples(program);
   return program;
+}
+
+/** That nothing was given yet is no default worth a word; a choice of several is shown as it is written. */
+function optionDescription(this: Help, option: Option): string {
+  const { defaultValue, description } = option;
+  if (Array.isArray(defaultValue) && defaultValue.length === 0) return description;
+  if (defaultValue instanceof Set) return `${description} (default: ${[...defaultValue].join(',')})`;
+  return Help.prototype.optionDescription.call(this, option);
+}
+
+/** Words about words that were not understood, and what to do about it. */
+function oneLine(text: string): string {
+  const [, near = null] = /\(Did you mean (.*)\?\)/s.exec(text) ?? [];
+  const words = withoutValues(text.split('\n', 1)[0] ?? '').replace(/[.\s]+$/, '');
+  if (words.includes("unknown option '--url'")) return `${words}; it works beside a store: --config FILE`;
+  return `${words}; ${near === null ? 'add --help for what can be written' : `did you mean ${near}?`}`;
 }
 
 /** What stands where nothing should may be a secret: values of unknown options and stray words are left out. */
 function withoutValues(text: string): string {
-  return text
+  return withoutTokens(text)
     .replace(/'(--?[A-Za-z][A-Za-z-]*)=[^\n]*'/g, "'$1'")
-    .replace(/(but got [0-9]+): [^\n]*/g, '$1.');
+    .replace(/(but got [0-9]+): [^\n]*/g, '$1');
+}
+
+const adminToken = new RegExp(`${adminPrefix}[0-9A-Za-z]+`, 'g');
+
+/** Operators' own are known by sight, wherever they were pasted. */
+function withoutTokens(text: string): string {
+  return text.replace(adminToken, `${adminPrefix}…`);
 }
 
 function reportFailure(error: unknown, shell: Shell): ExitCode {
@@ -82,7 +125,7 @@ function reportFailure(error: unknown, shell: Shell): ExitCode {
     return exitCodes.config;
   }
   const message = error instanceof Error ? error.message : 'something that is not an error was thrown';
-  shell.err(`error: ${message.split('\n', 1)[0]}\n`);
+  shell.err(`error: ${withoutTokens(visible(message.split('\n', 1)[0] ?? ''))}\n`);
   if (shell.env.POSTERN_DEBUG === '1' && error instanceof Error) shell.err(`${error.stack}\n`);
   return error instanceof CommandFailed ? error.exitCode : exitCodes.refused;
 }
@@ -99,7 +142,7 @@ export async function main(): Promise<void> {
   const exitCode = await run(process.argv.slice(2), {
     env: process.env,
     out: (text) => void process.stdout.write(text),
-    err: (text) => void process.stderr.write(text),
+    err: (text) => void process.stderr.write(process.stderr.isTTY ? text : stripVTControlCharacters(text)),
     drained: async () => {
       if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
     },

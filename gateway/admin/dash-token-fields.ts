@@ -101,6 +101,8 @@ const adminSentences: Readonly<Record<AdminScope, string>> = {
   'probes:read': 'List probes',
   'probes:write': 'Activate and deactivate probes',
   'audit:read': 'Read who changed what',
+  'alerts:read': 'Read what was noticed',
+  'alerts:write': 'Acknowledge alerts',
   'audit:write': 'Purge what is old of it',
   'usage:read': 'How often tokens were used, and where last',
   'tail:read': 'Every decision as it is made',

@@ -10,8 +10,9 @@ import { createDashboard, type DashParts } from './dash-app.ts';
 import { authenticate, demandScope, type Gatekeeper } from './http-auth.ts';
 import { type DeskParts, deskOf, type Manner } from './http-desk.ts';
 import { type FaultTellers, problemFrom } from './http-fault.ts';
-import { strangerFlaw } from './http-guard.ts';
+import { fieldsNamed, reachedAt, strangerFlaw } from './http-guard.ts';
 import { readAs, readJson, readQuery } from './http-input.ts';
+import { createMcpDoor, isForMcp, type McpDoor } from './http-mcp.ts';
 import { createOnceGuard, readOnceKey } from './http-once.ts';
 import { openApiDocument } from './http-openapi.ts';
 import { problemOf, problemResponse, Refused } from './http-problem.ts';
@@ -29,20 +30,26 @@ export type AdminParts = DeskParts &
     /** Where the listener is. */
     readonly port: () => number;
     readonly hosts: readonly string[];
+    /** Whether programs that speak MCP are answered. */
+    readonly mcp: boolean;
     readonly tailReaders: TailReaders;
   };
 
-type Room = AdminParts & { readonly once: ReturnType<typeof createOnceGuard> };
+type Room = Omit<AdminParts, 'mcp'> & {
+  readonly once: ReturnType<typeof createOnceGuard>;
+  /** null: the config does not ask for it. */
+  readonly mcp: McpDoor | null;
+};
 
 type Bindings = { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse };
 
 export function adminApp(parts: DashParts): Hono<{ Bindings: Bindings }> {
   const app = new Hono<{ Bindings: Bindings }>();
-  const room = { ...parts, once: createOnceGuard() };
+  const room = { ...parts, once: createOnceGuard(), mcp: parts.mcp ? createMcpDoor(parts) : null };
   const document = JSON.stringify(openApiDocument(adminRoutes));
   const dashboard = createDashboard(parts);
   app.all('*', async (c) => {
-    if (!/^\/v1(?:[/?]|$)/.test(c.env.incoming.url ?? '')) return dashboard(c.req.raw, c.env);
+    if (!/^\/(?:v1|mcp)(?:[/?]|$)/.test(c.env.incoming.url ?? '')) return dashboard(c.req.raw, c.env);
     const response = await answer(c.req.raw, c.env, document, room);
     if (response === RESPONSE_ALREADY_SENT) return response;
     response.headers.set('Cache-Control', 'no-store');
@@ -56,16 +63,26 @@ export function adminApp(parts: DashParts): Hono<{ Bindings: Bindings }> {
 async function answer(request: Request, ends: Bindings, document: string, parts: Room): Promise<Response> {
   const requestId = randomUUID();
   try {
-    return await serve(request, ends, document, parts);
+    return await serve(request, ends, document, requestId, parts);
   } catch (error) {
-    return problemResponse(problemFrom(error, requestId, parts), requestId);
+    return problemResponse(
+      problemFrom(error, requestId, parts),
+      requestId,
+      repeats(ends.incoming.rawHeaders),
+    );
   }
+}
+
+/** `Prefer: given` (RFC 7240): a face whose writer is its reader wants to show what was not understood. */
+function repeats(rawHeaders: readonly string[]): boolean {
+  return fieldsNamed(rawHeaders, 'prefer').some((field) => /(?:^|,)[ \t]*given[ \t]*(?:$|[,;])/i.test(field));
 }
 
 async function serve(
   request: Request,
   { incoming: { rawHeaders, url = '', method = '', socket }, outgoing }: Bindings,
   document: string,
+  requestId: string,
   parts: Room,
 ): Promise<Response> {
   const stranger = strangerFlaw(rawHeaders, parts.port(), parts.hosts);
@@ -74,6 +91,12 @@ async function serve(
   if (!path.startsWith('/')) throw new Refused({ code: 'request_malformed' });
   if (method === 'GET' && path === documentPath) return json(200, document);
   const operator = await authenticate(rawHeaders, socket.remoteAddress ?? '', parts.gatekeeper);
+  if (isForMcp(path)) {
+    if (parts.mcp === null)
+      throw new Refused({ code: 'route_not_found', hint: 'write admin: { mcp: true }' });
+    const at = reachedAt(rawHeaders, parts.hosts);
+    return parts.mcp({ request, path, search, operator, requestId, at });
+  }
   const found = findRoute(method, path);
   if (found.kind === 'nothing') throw new Refused({ code: 'route_not_found' });
   if (found.kind === 'wrong_method') throw new Refused({ code: 'method_not_allowed', allow: found.allow });

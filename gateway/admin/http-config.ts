@@ -2,8 +2,9 @@
 import * as v from 'valibot';
 import { wording } from '../../policy/config-fields.ts';
 import { complain } from '../../policy/token-input.ts';
+import type { AttributeValue } from '../../policy/token-types.ts';
 import { explain } from '../explain.ts';
-import { attributes, nothingSaid, said, saidList, textOrNull, texts } from './http-fields.ts';
+import { attributesOrPairs, nothingSaid, said, saidList, textOrNull, texts } from './http-fields.ts';
 import { route } from './http-route.ts';
 import { matrixOf } from './matrix.ts';
 
@@ -65,6 +66,17 @@ const corsSchema = v.strictObject({
   max_age_s: v.number(),
 });
 
+/** `NAME=VALUE` each, whichever way they were sent. */
+function pairsOf(said: readonly string[] | Readonly<Record<string, AttributeValue>>): readonly string[] {
+  if (Array.isArray(said)) return said;
+  return Object.entries(said).flatMap(([name, value]) => [value].flat().map((one) => `${name}=${one}`));
+}
+
+function bodyOf(said: Partial<Record<'body' | 'body_base64', string | undefined>>): Uint8Array | null {
+  if (said.body_base64 !== undefined) return Buffer.from(said.body_base64, 'base64');
+  return said.body === undefined ? null : new TextEncoder().encode(said.body);
+}
+
 const matrix = route({
   method: 'GET',
   path: '/v1/config/matrix',
@@ -95,6 +107,15 @@ const nth = v.pipe(
   v.description('The how manieth such request it is, at the same moment; left out: limits are free.'),
 );
 
+const pinnedHint = wording('', 'write a map: {"app":"com.example.app"}');
+const pinned = v.pipe(
+  v.union(
+    [v.array(v.string(pinnedHint)), v.record(v.string(), v.string(pinnedHint), pinnedHint)],
+    pinnedHint,
+  ),
+  v.description('What is pinned already, by the names of pins; or as NAME=ID each.'),
+);
+
 const why = route({
   method: 'POST',
   path: '/v1/config/explain',
@@ -106,17 +127,18 @@ const why = route({
     method: said('GET, POST, …'),
     path: said('Path and query, as on the wire.'),
     as: v.optional(said('TYPE or TYPE:SCOPE+SCOPE: a made-up token of this type asks; left out: nobody.')),
-    attributes: v.optional(attributes, {}),
+    attributes: v.optional(attributesOrPairs, {}),
     origins: v.optional(saidList('Origins that token is pinned to.'), []),
     headers: v.optional(saidList("'Name: value' each."), []),
     body: v.optional(said('The request body; application/json unless a header says otherwise.')),
-    pinned: v.optional(
+    body_base64: v.optional(
       v.pipe(
-        v.record(v.string(), v.string(), wording('', 'write a map: {"app":"com.example.app"}')),
-        v.description('What is pinned already, by the names of pins.'),
+        v.string(wording('', 'write it in base64')),
+        v.base64(wording('', 'write it in base64')),
+        v.description('The same, where it is no text.'),
       ),
-      {},
     ),
+    pinned: v.optional(pinned, {}),
     from: v.optional(said('The address of the caller; left out: 127.0.0.1.')),
     nth: v.optional(nth),
   }),
@@ -134,14 +156,16 @@ const why = route({
   once: null,
   async handle({ config, body: said }) {
     const { method, path: target, as = null, attributes, origins, headers, from = null, nth = null } = said;
-    const pairs = Object.entries(attributes).flatMap(([name, value]) =>
-      [value].flat().map((one) => `${name}=${one}`),
-    );
-    if (Object.keys(attributes).some((name) => name.includes('='))) {
+    const isMap = !Array.isArray(attributes);
+    if (isMap && Object.keys(attributes).some((name) => name.includes('='))) {
       return complain('not the name of an attribute', null, 'write it without =');
     }
-    const body = said.body === undefined ? null : new TextEncoder().encode(said.body);
-    const pinned = Object.entries(said.pinned).map(([name, id]) => `${name}=${id}`);
+    if (said.body !== undefined && said.body_base64 !== undefined) {
+      return complain('the body is sent twice', null, 'send body, or body_base64');
+    }
+    const pairs = pairsOf(attributes);
+    const body = bodyOf(said);
+    const pinned = pairsOf(said.pinned);
     const question = { method, target, as, attributes: pairs, origins, headers, body, pinned, from, nth };
     return explain(config.policy, question, config.triggerKeys);
   },

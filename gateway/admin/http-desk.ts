@@ -22,13 +22,14 @@ export function deskOf(
   { by, scopes }: Pick<Operator, 'by' | 'scopes'>,
   manner: Manner,
 ): Desk {
-  const { pins, probes, audit } = manner === 'dry' ? tokens.dry : tokens;
+  const { pins, probes, audit, alerts } = manner === 'dry' ? tokens.dry : tokens;
   return {
     tokens: deskTokens(tokens, writesOf(tokens, manner)),
     pins,
     probes,
     audit,
     usage: tokens.usage,
+    alerts,
     now,
     policy: withAdminType(policy),
     triggerSigners,

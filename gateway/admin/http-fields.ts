@@ -30,6 +30,17 @@ export const attributes = v.pipe(
   v.description('What it belongs to, by the names that the type has.'),
 );
 
+const pairs = v.pipe(
+  v.array(v.string(wording('', 'write name=value'))),
+  v.description('The same as name=value; a list takes several.'),
+);
+
+/** As a map, or as words are written. */
+export const attributesOrPairs = v.union(
+  [pairs, attributes],
+  wording('', 'write a map: {"project":"prj_a"}, or a list: ["project=prj_a"]'),
+);
+
 const limit = v.pipe(
   v.string(),
   v.regex(/^(?:[1-9][0-9]{0,2}|1000)$/, wording('', 'write a number from 1 to 1000')),

@@ -35,3 +35,14 @@ export function strangerFlaw(
     schemes.some((scheme) => origin.toLowerCase() === `${scheme}://${host.toLowerCase()}`);
   return origins.length < 2 && origins.every(isSame) ? null : 'origin_not_allowed';
 }
+
+/**
+ * The url by which whoever was let in has reached this listener. Behind a listed name there is a proxy, which speaks
+ * https unless it says otherwise: nobody is to be shown a way on which a token would go in the clear.
+ */
+export function reachedAt(rawHeaders: readonly string[], hosts: readonly string[]): string {
+  const [host = ''] = fieldsNamed(rawHeaders, 'host');
+  const isListed = hosts.includes(parseHost(host) ?? '');
+  const isPlain = !isListed || fieldsNamed(rawHeaders, 'x-forwarded-proto')[0] === 'http';
+  return `${isPlain ? 'http' : 'https'}://${host.toLowerCase()}`;
+}

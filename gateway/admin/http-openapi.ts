@@ -129,6 +129,7 @@ const problemSchema = {
     detail: { type: 'string' },
     instance: { type: 'string', description: 'Names this one answer.' },
     code: { enum: problemCodes },
+    given: { type: 'string', description: 'What was written, to whoever sends Prefer: given.' },
     hint: { type: 'string', description: 'What to do instead.' },
   },
   additionalProperties: false,

@@ -88,7 +88,12 @@ const activate = route({
     const activated = await activateProbe(desk, { ...key.value, choice: choice.value, activeMax });
     if (!activated.ok) return activated;
     if (activated.value.kind === 'full') {
-      return complain(`${activeMax} are active already`, null, 'deactivate one that the list shows', 'full');
+      return complain(
+        `${activeMax} are active already`,
+        null,
+        'deactivate one that probe list shows',
+        'full',
+      );
     }
     return { ok: true, value: activatedView(activated.value.record, activated.value.trigger) };
   },

@@ -6,6 +6,7 @@ const codes = {
   request_malformed: [400, 'The request is malformed.'],
   body_malformed: [400, 'The body is not one JSON object in UTF-8.'],
   payload_invalid: [400, 'The request says something that cannot be done here.'],
+  type_unsaid: [400, 'It is not said which token type is meant.'],
   credential_ambiguous: [400, 'The credential was sent in more than one way.'],
   credential_missing: [401, 'An admin token is required.'],
   invalid_token: [401, 'The token is not valid.'],
@@ -43,11 +44,13 @@ const allCodes: Readonly<Record<ProblemCode, readonly [status: number, detail: s
 /** Of the API. */
 export const problemCodes = Object.keys(codes) as readonly ProblemCode[];
 
-/** A no, before it is HTTP. Nothing in it repeats what may be a secret. */
+/** A no, before it is HTTP. */
 export type Problem = {
   readonly code: ProblemCode;
   /** In place of the code's own words. */
   readonly detail?: string;
+  /** What was written. It may be a secret: only whoever asks to see it again is told. */
+  readonly given?: string;
   /** What to do instead. */
   readonly hint?: string;
   /** The methods the path has, for Allow. */
@@ -68,9 +71,14 @@ export class Refused extends Error {
   }
 }
 
-/** What was written is left out: it may be a token. */
-export function problemOf({ message, hint, kind }: Complaint): Problem {
-  return { code: kind === undefined ? 'payload_invalid' : kinds[kind], detail: message, hint };
+export function problemOf({ message, given, hint, kind }: Complaint): Problem {
+  const code = kind === undefined ? 'payload_invalid' : kinds[kind];
+  return { code, detail: message, hint, ...(given === null ? {} : { given }) };
+}
+
+/** What kind of complaint a code stands for; undefined: one about how something was written, or none at all. */
+export function kindOfCode(code: string): Complaint['kind'] {
+  return (Object.keys(kinds) as (keyof typeof kinds)[]).find((kind) => kinds[kind] === code);
 }
 
 const kinds = {
@@ -78,14 +86,16 @@ const kinds = {
   conflict: 'state_conflict',
   full: 'activations_full',
   forbidden: 'scope_missing',
+  unsaid: 'type_unsaid',
 } as const satisfies Readonly<Record<NonNullable<Complaint['kind']>, ProblemCode>>;
 
 export function statusOfProblem(code: ProblemCode): number {
   return allCodes[code][0];
 }
 
-export function problemResponse(problem: Problem, requestId: string): Response {
-  const { code, hint, allow } = problem;
+/** @param repeats whether to say again what was written. */
+export function problemResponse(problem: Problem, requestId: string, repeats = false): Response {
+  const { code, given, hint, allow } = problem;
   const [status, words] = allCodes[code];
   const body = {
     type: 'about:blank',
@@ -94,6 +104,7 @@ export function problemResponse(problem: Problem, requestId: string): Response {
     detail: problem.detail ?? words,
     instance: `urn:uuid:${requestId}`,
     code,
+    ...(given === undefined || !repeats ? {} : { given }),
     ...(hint === undefined ? {} : { hint }),
   };
   const headers = new Headers({ 'Content-Type': 'application/problem+json' });

@@ -14,7 +14,8 @@ export type View = Readonly<Record<string, unknown>>;
 export type Call<Query, Body> = {
   readonly desk: Desk;
   readonly config: LoadedConfig;
-  readonly operator: Operator;
+  /** null: somebody at the machine itself. */
+  readonly operator: Operator | null;
   /** What stands in the path, decoded. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: Query;

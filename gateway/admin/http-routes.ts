@@ -1,5 +1,6 @@
 /** Every route of the admin API, and which of them a request is for. */
 
+import { alertRoutes } from './http-alerts.ts';
 import { configRoutes } from './http-config.ts';
 import { pinRoutes } from './http-pins.ts';
 import { probeRoutes } from './http-probes.ts';
@@ -16,6 +17,7 @@ export const adminRoutes: readonly AdminRoute[] = [
   ...tokenRoutes,
   ...pinRoutes,
   ...probeRoutes,
+  ...alertRoutes,
   ...configRoutes,
   ...usageRoutes,
   ...tailRoutes,

@@ -1,10 +1,11 @@
 /** The routes about tokens. */
 import * as v from 'valibot';
 import { wording } from '../../policy/config-fields.ts';
-import { attributesOfPairs, type Checked, complain, typeNamed } from '../../policy/token-input.ts';
+import { type Checked, complain, typeNamed } from '../../policy/token-input.ts';
 import type { TokenRecord } from '../../policy/token-types.ts';
+import { attributesOf, attributesOfToken } from './http-attributes.ts';
 import {
-  attributes,
+  attributesOrPairs,
   dryRun,
   lasting,
   nothingSaid,
@@ -91,7 +92,7 @@ const create = route({
     type: said('A token type of the config, or postern_admin.'),
     label: v.optional(said('What people know it by.'), 'unnamed'),
     scopes: v.optional(saidList('What it may do, where the type lets choose.'), []),
-    attributes: v.optional(attributes, {}),
+    attributes: v.optional(attributesOrPairs, {}),
     origins: v.optional(saidList('Where it may be used from; empty: anywhere.'), []),
     expires_in: v.optional(lasting('From now; left out: it never expires.', '90d')),
   }),
@@ -101,8 +102,9 @@ const create = route({
   once: async ({ desk }, { id }) => replayed(desk, await showToken(desk, id), {}),
   async handle({ desk, body }) {
     const { expires_in: expiresInMs = null, attributes, ...request } = body;
-    const named = new Map(Object.entries(attributes));
-    const made = await createToken(desk, { ...request, attributes: named, expiresInMs });
+    const named = attributesOf(desk.policy, body.type, attributes);
+    if (!named.ok) return named;
+    const made = await createToken(desk, { ...request, attributes: named.value, expiresInMs });
     if (!made.ok) return made;
     const { record, plaintext } = made.value;
     return { ok: true, value: secretView(viewOf(record, desk.policy, desk.now()), plaintext) };
@@ -135,7 +137,7 @@ const list = route({
     const { type = null, attribute: pairs, unused_for: unusedForMs = null, limit, after = null } = query;
     if (type === null && pairs.length > 0) return complain('attributes of no type', null, 'add type');
     const known = type === null ? null : typeNamed(desk.policy, type);
-    const named = known?.ok === true && pairs.length > 0 ? attributesOfPairs(known.value, pairs) : null;
+    const named = type === null || pairs.length === 0 ? null : attributesOf(desk.policy, type, pairs);
     if (named?.ok === false) return named;
     const page =
       named === null || type === null
@@ -172,7 +174,7 @@ const update = route({
   body: v.object({
     label: v.optional(said('What people know it by.')),
     origins: v.optional(saidList('The whole list; empty: anywhere.')),
-    attributes: v.optional(attributes),
+    attributes: v.optional(attributesOrPairs),
     scopes: v.optional(saidList('All that it may do, where the type lets choose.')),
     expires_in: v.optional(v.nullable(lasting('From now; null: it never expires.', '90d'))),
   }),
@@ -181,13 +183,16 @@ const update = route({
   changes: true,
   once: null,
   async handle(call) {
-    const { label, origins, attributes, scopes, expires_in: expiresInMs } = call.body;
+    const { label, origins, attributes: said, scopes, expires_in: expiresInMs } = call.body;
+    const attributes =
+      said === undefined ? undefined : await attributesOfToken(call.desk, call.params.id ?? '', said);
+    if (attributes?.ok === false) return attributes;
     const request: ChangeRequest = {
       ...(label === undefined ? {} : { label }),
       ...(origins === undefined ? {} : { origins }),
       ...(scopes === undefined ? {} : { scopes }),
       ...(expiresInMs === undefined ? {} : { expiresInMs }),
-      ...(attributes === undefined ? {} : { attributes: new Map(Object.entries(attributes)) }),
+      ...(attributes === undefined ? {} : { attributes: attributes.value }),
     };
     return changed(call, await updateToken(call.desk, call.params.id ?? '', request));
   },
@@ -231,7 +236,7 @@ const regenerate = route({
   query: nothingSaid,
   body: v.object({
     type: said('A token type of the config.'),
-    attributes: v.optional(attributes, {}),
+    attributes: v.optional(attributesOrPairs, {}),
     scopes: v.optional(saidList('What it may do; left out: what the newest may.')),
     label: v.optional(said('Where there is none yet: what people know it by.'), 'unnamed'),
     grace: v.optional(lasting('How long the others still work; left out: not at all.', '24h')),
@@ -242,8 +247,10 @@ const regenerate = route({
   once: async ({ desk }, { id, replaced }) => replayed(desk, await showToken(desk, id), { replaced }),
   async handle({ desk, body }) {
     const { type, label, scopes = null, grace: graceMs = 0 } = body;
-    const named = new Map(Object.entries(body.attributes));
-    const regenerated = await regenerateToken(desk, { type, attributes: named, scopes, label, graceMs });
+    const named = attributesOf(desk.policy, type, body.attributes);
+    if (!named.ok) return named;
+    const attributes = named.value;
+    const regenerated = await regenerateToken(desk, { type, attributes, scopes, label, graceMs });
     if (!regenerated.ok) return regenerated;
     const { created, replaced } = regenerated.value;
     const view = viewOf(created.record, desk.policy, desk.now());
@@ -303,7 +310,10 @@ const whoami = route({
   answer: tokenSchema,
   changes: false,
   once: null,
-  handle: async ({ desk, operator }) => ({ ok: true, value: shown(desk, operator.record) }),
+  handle: async ({ desk, operator }) =>
+    operator === null
+      ? complain('no token asks: the store is right here', null, 'say which gateway: --url URL')
+      : { ok: true, value: shown(desk, operator.record) },
 });
 
 export const tokenRoutes = [whoami, create, list, show, update, rotate, regenerate, ...switches, revoke];

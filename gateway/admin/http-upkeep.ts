@@ -11,6 +11,8 @@ const purged = v.strictObject({
   ...dryRun,
 });
 
+const place = v.nullable(v.strictObject({ seq: v.number(), at: time }));
+
 const verify = route({
   method: 'GET',
   path: '/v1/audit/verify',
@@ -23,7 +25,8 @@ const verify = route({
   answer: v.strictObject({
     ok: v.boolean(),
     rows: v.number(),
-    first: v.nullable(v.strictObject({ seq: v.number(), at: time })),
+    first: place,
+    begun: place,
     head: v.nullable(v.strictObject({ seq: v.number(), mac: v.string() })),
     unsealed: v.number(),
     flaw: v.nullable(

@@ -18,6 +18,10 @@ export const keptFields = {
     v.nullable(v.string()),
     v.description('the file that holds the secret, for the operator; null: none was written'),
   ),
+  secret_link: v.pipe(
+    v.nullable(v.string()),
+    v.description('where the operator fetches the secret, once; null: there is none to fetch'),
+  ),
   secret: v.pipe(v.nullable(v.string()), v.description('null, unless the operator asked for it to be shown')),
 };
 
@@ -28,8 +32,10 @@ export function proposed(what: string, data: Readonly<Record<string, unknown>>) 
   return { ok: true, value: { say: `${what}; nothing was changed`, data } } as const;
 }
 
-export function whereKept({ secret_file: file }: Kept): string {
-  return file === null ? 'its secret is shown this once' : 'its secret is in the file secret_file';
+export function whereKept({ secret_file: file, secret_link: link }: Kept): string {
+  if (file !== null) return 'its secret is in the file secret_file';
+  if (link === null) return 'its secret is shown this once';
+  return 'its secret waits ten minutes at secret_link, for whoever sends a POST with the same admin token';
 }
 
 /** `3 tokens, and there are more`. */

@@ -10,6 +10,7 @@ import {
   ListToolsRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 import * as v from 'valibot';
+import { adminScopes } from '../../policy/admin-type.ts';
 import { suggest } from '../../policy/config-problem.ts';
 import { wordComplaint } from '../../policy/token-input.ts';
 import type { Policy } from '../../policy/types.ts';
@@ -43,7 +44,7 @@ const dryRun = v.optional(
 export function createMcpServer(room: Room, version: string, report: (error: unknown) => void): McpFace {
   const server = new Server(
     { name: 'postern', title: 'Postern', version },
-    { capabilities: { tools: { listChanged: true } }, instructions: instructionsFor(room.levels) },
+    { capabilities: { tools: { listChanged: room.announces } }, instructions: instructionsFor(room) },
   );
   let last: { readonly version: string; readonly tools: ReadonlyMap<string, Tool> } | null = null;
   let listed: string | null = null;
@@ -63,7 +64,7 @@ export function createMcpServer(room: Room, version: string, report: (error: unk
       if (!(error instanceof ToolRefused) || tools === undefined) throw error;
     }
     listed = last?.version ?? null;
-    return { tools: [...tools.values()].map((tool) => listedTool(tool, room.levels)) };
+    return { tools: [...tools.values()].map((tool) => listedTool(tool, room.levels(tool.scope))) };
   });
 
   // One after the other: each opens the store for itself, and what comes second may depend on what came first.
@@ -72,7 +73,7 @@ export function createMcpServer(room: Room, version: string, report: (error: unk
       const answer = await called(params.name, params.arguments, room, toolsNow, report);
       if (listed !== null && listed !== last?.version) {
         listed = last?.version ?? null;
-        await server.sendToolListChanged();
+        if (room.announces) await server.sendToolListChanged();
       }
       return answer;
     });
@@ -99,11 +100,12 @@ async function called(
       return failed(`no tool is called ${JSON.stringify(name)}; ${hint}`);
     }
     const { dryRun: isDry, ...rest } = args ?? {};
-    const mayChoose = tool.change !== null && room.levels.has('propose') && room.levels.has('apply');
+    const levels = room.levels(tool.scope);
+    const mayChoose = tool.change !== null && levels.has('propose') && levels.has('apply');
     if (isDry !== undefined && (!mayChoose || typeof isDry !== 'boolean')) {
       return failed(mayChoose ? 'dryRun is true or false' : 'this tool takes no dryRun');
     }
-    const applies = tool.change !== null && room.levels.has('apply') && isDry !== true;
+    const applies = tool.change !== null && levels.has('apply') && isDry !== true;
     const whole = tool.need === 'store' ? opened : room.open(tool.need);
     return resultOf(await tool.run(rest, { ...whole, room, applies }));
   } catch (error) {
@@ -132,7 +134,7 @@ function failed(message: string): CallToolResult {
 }
 
 /** By name; names are the config's, so a reload may change them. */
-function toolsOf(policy: Policy, { levels, holds, own }: Room): ReadonlyMap<string, Tool> {
+function toolsOf(policy: Policy, { levels, own }: Room): ReadonlyMap<string, Tool> {
   const all = [
     ...[...policy.types.values()].flatMap((type) => tokenTools(type, own)),
     ...probeTools(policy),
@@ -140,8 +142,8 @@ function toolsOf(policy: Policy, { levels, holds, own }: Room): ReadonlyMap<stri
     ...recordTools,
   ];
   const may = all.filter(({ change, scope }) => {
-    const isOpen = change === null ? levels.has('read') : levels.has('propose') || levels.has('apply');
-    return isOpen && holds(scope);
+    const open = levels(scope);
+    return change === null ? open.has('read') : open.has('propose') || open.has('apply');
   });
   return new Map(may.map((tool) => [tool.name, tool]));
 }
@@ -170,9 +172,10 @@ function listedTool(tool: Tool, levels: ReadonlySet<Level>): ListedTool {
   };
 }
 
-function instructionsFor(levels: ReadonlySet<Level>): string {
+function instructionsFor(room: Room): string {
+  const levels = new Set(adminScopes.flatMap((scope) => [...room.levels(scope)]));
   const changes = levels.has('apply')
-    ? 'Tools that change something do so at once.'
+    ? 'Tools that change something do so at once, but for those that say otherwise.'
     : levels.has('propose')
       ? 'Tools that change something only check, and answer with a command for a person to run.'
       : 'Nothing can be changed here.';

@@ -1,6 +1,7 @@
 /** What a tool is: its words for whoever may call it, what it needs, and what it does once its input is understood. */
 import { toJsonSchema } from '@valibot/to-json-schema';
 import * as v from 'valibot';
+import type { AdminScope } from '../../policy/admin-type.ts';
 import { suggest } from '../../policy/config-problem.ts';
 import { type Checked, complain } from '../../policy/token-input.ts';
 import type { Policy } from '../../policy/types.ts';
@@ -26,16 +27,17 @@ export type Opened = {
 export type Room = {
   /** @throws ToolRefused where the config has problems. */
   readonly open: (need: Need) => Opened;
-  readonly levels: ReadonlySet<Level>;
-  /** Whether whoever asks holds this scope of operators. */
-  readonly holds: (scope: string) => boolean;
+  /** What may be done with tools that need this scope of operators; nothing: there are none. */
+  readonly levels: (scope: AdminScope) => ReadonlySet<Level>;
   /** `name=value`: what tokens belong to wherever their type has such an attribute; no call says it, or says otherwise. */
   readonly own: readonly string[];
   readonly secrets: SecretKeeping;
   /** Unix ms. */
   readonly now: () => number;
-  /** What stands behind `--config` in commands that are proposed. */
-  readonly configFile: string;
+  /** What ends commands that are proposed: which store or gateway they are for. */
+  readonly commandTail: readonly string[];
+  /** Whether a client hears of it when the tools have changed. */
+  readonly announces: boolean;
 };
 
 /** Ends a call with words for whoever made it. */
@@ -65,7 +67,7 @@ export type Tool = {
   readonly title: string;
   readonly description: string;
   /** What an operator must hold for it. */
-  readonly scope: string;
+  readonly scope: AdminScope;
   readonly change: Change;
   readonly need: Need;
   readonly input: Entries;
@@ -163,7 +165,7 @@ export function jsonSchemaOf(entries: Entries, isWhole: boolean) {
 
 /** What a terminal would be told to do the same. */
 export function commandOf({ room }: Call, ...words: readonly string[]): string | null {
-  return commandLine(['postern', ...words, '--config', room.configFile]);
+  return commandLine(['postern', ...words, ...room.commandTail]);
 }
 
 export function text(description: string) {

@@ -113,7 +113,7 @@ function activateTool({ named, keyOf }: Subject): Tool {
     name: 'activate_probe',
     title: 'Activate a probe',
     description:
-      'Switches a probe on, and signs the trigger that turns single requests into probed ones. The trigger is not in the answer, unless the operator asked for that: it is in a file that the answer names.',
+      'Switches a probe on, and signs the trigger that turns single requests into probed ones. The trigger is not in the answer, unless the operator asked for that: the answer says where it is.',
     scope: 'probes:write',
     change: { destructive: false, idempotent: false },
     need: 'keys',

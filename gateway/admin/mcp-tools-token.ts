@@ -48,7 +48,7 @@ function createTool(type: TokenType, params: TypeParams): Tool {
   return defineTool({
     name: `create_${type.name}_token`,
     title: `Create a ${type.name} token`,
-    description: `Makes a token of type ${type.name}. Its text is not in the answer, unless the operator asked for that: it is in a file that the answer names.`,
+    description: `Makes a token of type ${type.name}. Its text is not in the answer, unless the operator asked for that: the answer says where it is.`,
     scope: 'tokens:write',
     change: { destructive: false, idempotent: false },
     named: { ...params.all, ...chosen },
@@ -184,7 +184,7 @@ function rotateTool(type: TokenType, params: TypeParams): Tool {
   return defineTool({
     name: `rotate_${type.name}_token`,
     title: `Rotate a ${type.name} token`,
-    description: `Makes a successor of a token of type ${type.name}, with the same rights; the token itself works on for a while. The successor's text is in a file, as with create_${type.name}_token.`,
+    description: `Makes a successor of a token of type ${type.name}, with the same rights; the token itself works on for a while. The successor's text is kept apart, as with create_${type.name}_token.`,
     scope: 'tokens:write',
     change: { destructive: true, idempotent: false },
     named: params.whose,

@@ -17,6 +17,7 @@ import {
 } from '../../policy/token-input.ts';
 import type { AttributeValue, TokenRecord } from '../../policy/token-types.ts';
 import type { Policy } from '../../policy/types.ts';
+import type { AlertStore } from '../../store/alert-store.ts';
 import type { AuditStore } from '../../store/audit-store.ts';
 import type { PinStore } from '../../store/pin-store.ts';
 import type { ProbeStore } from '../../store/probe-store.ts';
@@ -45,6 +46,7 @@ export type Desk = {
   readonly triggerSigners: TriggerSigners;
   readonly audit: AuditStore;
   readonly usage: UsageStore;
+  readonly alerts: AlertStore;
   /** Unix ms. */
   readonly now: () => number;
   /** Who acts, for the record. */

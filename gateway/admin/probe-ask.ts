@@ -21,7 +21,7 @@ export function probeKeyOf(
   if (only !== undefined && second === undefined) return { ok: true, value: { type: only, subject } };
   const known = [...annotations.keys()].join(', ');
   const hint = known === '' ? 'the config has none' : `add --type, one of ${known}`;
-  return complain('not said which token type that is signed', null, hint);
+  return complain('not said which token type that is signed', null, hint, 'unsaid');
 }
 
 /** As many as the most generous of the rows; operators are not to be told less than callers. */

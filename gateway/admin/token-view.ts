@@ -33,6 +33,9 @@ export type TokenView = {
   readonly version: number;
 };
 
+/** With the token itself, for whoever made it. */
+export type SecretView = TokenView & { readonly token: string };
+
 /** @param now Unix ms. */
 export function viewOf(record: TokenRecord, policy: Policy, now: number): TokenView {
   const type = policy.types.get(record.type);

@@ -15,15 +15,20 @@ const words = {
 
 export const flawCodes = Object.keys(words) as readonly AuditFlaw['code'][];
 
-export function verdictView({ rows, first, head, unsealed, flaw }: AuditVerdict) {
+export function verdictView({ rows, first, begun, head, unsealed, flaw }: AuditVerdict) {
   return {
     ok: flaw === null,
     rows,
-    first: first === null ? null : { seq: first.seq, at: new Date(first.at).toISOString() },
+    first: placeView(first),
+    begun: placeView(begun),
     head,
     unsealed,
     flaw: flaw === null ? null : { ...flaw, message: words[flaw.code] },
   };
+}
+
+function placeView(place: AuditVerdict['first']) {
+  return place === null ? null : { seq: place.seq, at: new Date(place.at).toISOString() };
 }
 
 export function purgedView({ beforeMs, purged }: Purged) {

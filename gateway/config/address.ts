@@ -70,7 +70,8 @@ export function reachesListener(upstream: Address, listener: Address): boolean {
   return both[0] === true && both[1] === true;
 }
 
-function isLinkLocal(host: string): boolean {
+/** Where clouds keep their metadata. */
+export function isLinkLocal(host: string): boolean {
   return /^169\.254\./.test(host) || /^fe[89ab][0-9a-f]:/i.test(host) || /^::ffff:a9fe:/i.test(host);
 }
 

@@ -18,6 +18,8 @@ export type AdminSettings = Address & {
   readonly public: boolean;
   /** Host names it answers to beside those of this host, lower case, without port. */
   readonly hosts: readonly string[];
+  /** Whether it speaks MCP too. */
+  readonly mcp: boolean;
 };
 
 function parseAdminHost(value: string): Parsed<string> {
@@ -39,6 +41,7 @@ export const adminSchema = v.pipe(
       [],
     ),
     operators: v.optional(operatorsSchema, {}),
+    mcp: v.optional(flag('Whether programs that speak MCP are answered at /mcp.'), false),
   }),
   v.description('The admin listener. Left out: there is none.'),
 );

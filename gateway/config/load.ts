@@ -116,7 +116,7 @@ function isApart([section, sub, key, part]: ConfigPath, need: Need): boolean {
   if (need === 'shapes' && key === 'hash' && part === 'pepper') return true;
   if (section === 'token_types') return key === 'key' && need !== 'keys';
   if (section === 'admin') return sub === 'operators';
-  return section === 'redis' || section === 'upstreams' || section === 'identity';
+  return ['redis', 'upstreams', 'identity', 'alerts', 'telemetry'].includes(String(section));
 }
 
 type Judgement = {

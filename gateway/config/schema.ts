@@ -20,19 +20,10 @@ import { policyEntries } from '../../policy/config-schema.ts';
 import type { Network } from '../../policy/types.ts';
 import { parseAddress } from './address.ts';
 import { adminSchema } from './admin-settings.ts';
+import { alertsSchema } from './alert-settings.ts';
 import { auditSchema } from './audit-settings.ts';
-
-const fromEnvironment = closed({ env: plain('The name of an environment variable; missing is an error.') });
-const fromElsewhere = v.pipe(
-  closed({
-    env: v.optional(plain('The name of an environment variable; missing is an error.')),
-    file: v.optional(plain('A file that holds the value; relative to this one.')),
-  }),
-  v.check(
-    ({ env, file }) => (env === undefined) !== (file === undefined),
-    wording('the reference names not exactly one place', 'write { env: NAME } or { file: PATH }'),
-  ),
-);
+import { fromElsewhere, fromEnvironment } from './references.ts';
+import { telemetrySchema } from './telemetry-settings.ts';
 
 const address = (description: string, example: string) => text(description, parseAddress, [example]);
 
@@ -225,6 +216,8 @@ export const fileSchema = closed({
   redis: v.optional(redisSchema),
   upstreams: v.optional(named('The services behind the gate.', upstreamSchema), {}),
   ...policyEntries,
+  alerts: v.optional(alertsSchema),
+  telemetry: v.optional(telemetrySchema),
 });
 
 /** As the schema hands it on: units read, defaults in place, secrets and names not yet resolved. */

@@ -6,12 +6,14 @@ import type { Network } from '../../policy/types.ts';
 import type { TriggerKeys, TriggerSigners } from '../trigger.ts';
 import { type Address, formatAddress, parseUpstreamUrl, reachesListener } from './address.ts';
 import { type AdminSettings, adminFlaw } from './admin-settings.ts';
+import { type AlertSettings, resolveAlerts } from './alert-settings.ts';
 import { type AuditSettings, resolveAudit } from './audit-settings.ts';
 import { type Operators, resolveOperators } from './operators.ts';
 import { type PepperSettings, resolvePeppers } from './peppers.ts';
 import type { FileConfig } from './schema.ts';
 import { resolveSigningKeys, type SigningKey } from './signing-keys.ts';
 import { readStore, type StoreSettings } from './store-settings.ts';
+import { resolveTraces, type TraceSettings } from './telemetry-settings.ts';
 import { resolveTriggerKeys } from './trigger-keys.ts';
 
 export type ListenSettings = Address & {
@@ -59,9 +61,13 @@ export type Settings = {
   readonly admin: AdminSettings | null;
   /** Who may sign in to the dashboard by a password; a reload changes them. */
   readonly operators: Operators;
+  /** null: nothing is watched. */
+  readonly alerts: AlertSettings | null;
   readonly store: StoreSettings;
   readonly audit: AuditSettings;
   readonly redis: RedisSettings | null;
+  /** null: nothing is traced. */
+  readonly traces: TraceSettings | null;
   readonly upstreams: ReadonlyMap<string, UpstreamSettings>;
   /** Of the assertion; the first signs. Empty: there is none. */
   readonly signingKeys: readonly SigningKey[];
@@ -110,6 +116,10 @@ export function resolveSettings(config: FileConfig, file: string, env: Environme
       errors: at.errors,
       dereference: (path, reference) => dereference(at, path, reference),
     }),
+    alerts: resolveAlerts(config.alerts, {
+      ...at,
+      dereference: (path, reference) => dereference(at, path, reference),
+    }),
     store,
     audit: resolveAudit({
       audit: config.audit,
@@ -117,6 +127,12 @@ export function resolveSettings(config: FileConfig, file: string, env: Environme
       dereference: (path, reference) => dereference(at, path, reference),
     }),
     redis: resolveRedis(at),
+    traces: resolveTraces({
+      telemetry: config.telemetry,
+      errors: at.errors,
+      dereference: (path, reference) => dereference(at, path, reference),
+      ownListener: (address) => ownListener(at, address)?.key ?? null,
+    }),
     upstreams: resolveUpstreams(at),
     signingKeys: resolveSigningKeys({ ...at, warnings, mayCreate: 'path' in store }),
     peppers: resolvePeppers({ ...at, dereference: (path, reference) => dereference(at, path, reference) }),
@@ -137,6 +153,10 @@ function listeners({ config }: Resolution): readonly { readonly key: string; rea
   return config.admin === undefined ? listed : [...listed, { key: 'admin', address: config.admin.address }];
 }
 
+function ownListener(at: Resolution, there: Address) {
+  return listeners(at).find(({ address }) => reachesListener(there, address));
+}
+
 function checkListenersApart(at: Resolution): void {
   const all = listeners(at);
   for (const [index, one] of all.entries()) {
@@ -149,8 +169,8 @@ function checkListenersApart(at: Resolution): void {
 
 function resolveAdmin({ config, errors }: Resolution): AdminSettings | null {
   if (config.admin === undefined) return null;
-  const { address, public: isPublic, hosts } = config.admin;
-  const admin = { ...address, public: isPublic, hosts };
+  const { address, public: isPublic, hosts, mcp } = config.admin;
+  const admin = { ...address, public: isPublic, hosts, mcp };
   const flaw = adminFlaw(admin);
   if (flaw !== null) errors.push(flaw);
   return admin;
@@ -234,7 +254,7 @@ function resolveTarget(at: Resolution, path: ConfigPath, reference: Reference): 
     at.errors.push(inValue(path, url.message, url.hint));
     return null;
   }
-  const own = listeners(at).find(({ address }) => reachesListener(url.value, address));
+  const own = ownListener(at, url.value);
   if (own !== undefined) {
     const message = `the upstream is Postern's own ${own.key} address, ${formatAddress(own.address)}`;
     at.errors.push(inValue(path, message, 'write the address of the service behind the gate'));

@@ -11,6 +11,7 @@ import { createActivations } from './migrations/0004-activations.ts';
 import { createIdempotency } from './migrations/0005-idempotency.ts';
 import { createUsageTables } from './migrations/0006-usage.ts';
 import { createAuditChain } from './migrations/0007-audit-chain.ts';
+import { createAlertTables } from './migrations/0008-alerts.ts';
 import { createDashboardTables } from './migrations/0009-dashboard.ts';
 import { createRetirementsTable } from './migrations/0010-retirements.ts';
 
@@ -24,6 +25,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0005-idempotency', changes: createIdempotency(builder) },
   { name: '0006-usage', changes: createUsageTables(builder) },
   { name: '0007-audit-chain', changes: createAuditChain(builder) },
+  { name: '0008-alerts', changes: createAlertTables(builder) },
   { name: '0009-dashboard', changes: createDashboardTables(builder) },
   { name: '0010-retirements', changes: createRetirementsTable(builder) },
 ];

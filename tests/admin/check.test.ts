@@ -71,7 +71,7 @@ gateway.config.yaml: ok (4 rows, 3 token types, 0 fixtures passed, 1 warning)
     const terminal = new Terminal(brokenPromise);
     const [problem] = (await terminal.json('check')).problems;
     const words = problem.hint.replace('to see why: postern ', '').split(' ');
-    const told = await terminal.spawn(...words);
+    const told = await terminal.spawn(...words, '--table');
     expect(told.stdout).toContain('refused: 401 credential_missing (row main POST /events)');
   });
 });

@@ -7,7 +7,7 @@ import { deskConfig, Terminal } from './terminal.ts';
 
 describe('postern explain', () => {
   test('shows the steps, what the upstream is told, and the verdict last', async () => {
-    expect(await new Terminal().spawn('explain', 'POST', '/events', '--as', 'project')).toEqual({
+    expect(await new Terminal().spawn('explain', 'POST', '/events', '--as', 'project', '--table')).toEqual({
       code: 0,
       stdout: `✓ caller      a made-up token of type project; scopes: events:write; project: fixture (filled in)
 ✓ request     POST /events at host localhost
@@ -100,7 +100,7 @@ refused: 403 bind_mismatch (row main GET /projects/{project})
     const pinned = [...office, '--origin', 'https://a.example', '--origin', 'https://b.example'];
     expect(await ask(...pinned)).toBe('refused: 403 origin_not_allowed (row main POST /events)');
     expect(await ask(...pinned, '--header', 'Origin: https://b.example')).toContain('forwarded to app');
-    expect(await ask('--nth', '0')).toBe('error: "0" is not a number from 1 to 1000000000\n');
+    expect(await ask('--nth', '0')).toBe('error: "0" is no count; write a number from 1 to 1000000000\n');
     expect(await ask('--from', 'home')).toContain('error: not an address "home"; write one address:');
   });
 

@@ -189,3 +189,23 @@ describe('a body', () => {
     }
   });
 });
+
+test('what was written is said again to whoever prefers it, and to nobody else', async () => {
+  const asking = (prefer: string | null) =>
+    admin.ask('POST /v1/tokens', {
+      body: { type: 'prj_SECRET' },
+      headers: prefer === null ? {} : { Prefer: prefer },
+    });
+  for (const prefer of [null, '', 'given-name', 'return=minimal', 'x=given', 'forgiven']) {
+    expect((await asking(prefer)).text).not.toContain('SECRET');
+  }
+  for (const prefer of ['given', 'Given', 'return=minimal, given', 'given;x=1, wait=1']) {
+    expect((await asking(prefer)).json).toMatchObject({ code: 'payload_invalid', given: 'prj_SECRET' });
+  }
+  const nobody = await admin.ask('POST /v1/tokens', {
+    token: 'prj_SECRET',
+    headers: { Prefer: 'given' },
+    body: {},
+  });
+  expect([nobody.status, nobody.text.includes('SECRET')]).toEqual([401, false]);
+});

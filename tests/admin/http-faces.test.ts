@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: answers are what they are asked to be.
 /** Command line and API: the same scenario by either face, and the same JSON. */
 import { expect, onTestFinished, test } from 'vitest';
+import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
 import { startAdmin, wholeConfig } from '../fixtures/admin.ts';
 import { Terminal } from './terminal.ts';
 
@@ -108,6 +109,31 @@ test('what is purged is told alike, and so is the chain', async () => {
   const chain = { rows: 0, head: { seq: 0, mac: '' } };
   both({ ...one, ...chain }, { ...other, ...chain });
   expect([one.ok, one.rows]).toEqual([true, 1]);
+});
+
+test('alerts are shown alike', async () => {
+  const admin = await startAdmin();
+  onTestFinished(() => admin.gateway.stop());
+  const terminal = new Terminal(wholeConfig);
+  await terminal.run('token', 'create', '--type', 'user', '--label', 'x');
+  const beside = await openSqliteTokens({ path: terminal.path('data/postern.db'), now: Date.now });
+  const alert = { kind: 'refusals.network', subject: '10.0.0.0/24', tokenId: null, quietMs: 0 } as const;
+  const [one, other] = await Promise.all(
+    [beside, admin.gateway.running.tokens].map(({ alerts }) =>
+      alerts.raise({ ...alert, detail: { refused: 7 } }),
+    ),
+  );
+  await beside.close();
+  const [byCli, byApi] = [
+    await terminal.json('alerts', '--open'),
+    await admin.ask('GET /v1/alerts?open=true'),
+  ];
+  const delivery = (value: unknown) =>
+    alike(JSON.parse(JSON.stringify(value).replaceAll(/alr_[0-9A-Z]{26}/g, 'alr_')));
+  expect(delivery(byApi.json)).toEqual(delivery(byCli));
+  const acknowledged = await terminal.json('alerts', 'ack', one?.id ?? '');
+  const byRoute = await admin.ask(`POST /v1/alerts/${other?.id}/acknowledge`, { body: {} });
+  expect(delivery(byRoute.json)).toEqual(delivery(acknowledged));
 });
 
 test('probes are shown alike', async () => {

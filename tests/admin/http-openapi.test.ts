@@ -138,6 +138,17 @@ describe('and so it is', () => {
     await check('POST /v1/probes/{activation_id}/deactivate', { activation_id }, { body: { for: 'prj_b' } });
   });
 
+  test('about alerts', async () => {
+    const alert = { kind: 'unseen.origin', subject: 'tok_a', tokenId: 'tok_a', quietMs: 0 } as const;
+    const raised = await admin.gateway.running.tokens.alerts.raise({ ...alert, detail: { values: [null] } });
+    await admin.gateway.running.tokens.alerts.raise({ ...alert, tokenId: null, detail: {} });
+    expect((await check('GET /v1/alerts', {}, { query: '?open=true&limit=1' })).json.next).not.toBeNull();
+    await check('GET /v1/alerts', {}, { query: '?open=1' });
+    await check('POST /v1/alerts/{id}/acknowledge', { id: raised?.id ?? '' }, { body: {} });
+    await check('GET /v1/alerts', {});
+    await check('POST /v1/alerts/{id}/acknowledge', { id: 'alr_none' });
+  });
+
   test('about the audit and the config', async () => {
     await check('GET /v1/audit', {}, { query: '?subject=project%3Dprj_a%2Fb&limit=1' });
     const { head } = (await check('GET /v1/audit/verify', {})).json;
@@ -212,11 +223,18 @@ describe('and so it is', () => {
       deactivateProbe: { for: 'prj_dry' },
     };
     await check('POST /v1/tokens/{id}/disable', { id });
+    const noticed = { kind: 'spike.token', subject: id, tokenId: id, detail: {}, quietMs: 0 } as const;
+    const alert = await admin.gateway.running.tokens.alerts.raise(noticed);
+    const idOf = (path: string) => (path.startsWith('/v1/alerts/') ? (alert?.id ?? '') : id);
     const changing = adminRoutes.filter(({ changes, name }) => changes && name !== 'rotateToken');
     expect(changing.length).toBeGreaterThan(9);
     for (const { method, path, name } of changing) {
       const asking = { body: bodies[name] ?? {}, query: '?dry_run=true' };
-      const { status, json } = await check(`${method} ${path}`, { id, activation_id, ...owner }, asking);
+      const { status, json } = await check(
+        `${method} ${path}`,
+        { id: idOf(path), activation_id, ...owner },
+        asking,
+      );
       expect([name, status < 300, json.dry_run]).toEqual([name, true, true]);
       expect([json.token ?? null, json.trigger_token ?? null]).toEqual([null, null]);
     }

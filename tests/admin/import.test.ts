@@ -158,7 +158,7 @@ describe('postern token import', () => {
     expect(await terminal.run('token', 'import', '--file', terminal.path('none'))).toEqual({
       code: 1,
       stdout: '',
-      stderr: 'error: cannot read ./none\n',
+      stderr: 'error: cannot read ./none; give --file a file of JSON rows\n',
     });
   });
 });

@@ -157,6 +157,7 @@ test('where there is no database yet, there is nothing, and reading makes none',
     ['list_tokens', 'tokens'],
     ['list_pins', 'pins'],
     ['list_audit', 'entries'],
+    ['list_alerts', 'alerts'],
   ] as const) {
     expect(await mcp.ask(name)).toEqual({ [key]: [], next: null });
   }
@@ -193,6 +194,7 @@ test('a PostgreSQL that the config names is worked on alike, whatever is asked',
       mcp.call('list_project_tokens', { project: 'prj_a', after: odd }),
       mcp.call('list_pins', { subject: odd, after: odd }),
       mcp.call('list_audit', { subject: odd, after: odd }),
+      mcp.call('list_alerts', { after: odd }),
       mcp.call('deactivate_probe', { project: 'prj_a', activationId: odd }),
     ])) {
       expect(answer.isError === true).toBe(answer.structuredContent === undefined);

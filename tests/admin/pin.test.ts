@@ -138,7 +138,7 @@ describe('postern pin', () => {
     expect((await terminal.run('pin', 'list', '--limit', '0')).code).toBe(2);
     expect(await terminal.run('pin', 'show', 'app', 'project=a')).toMatchObject({
       code: 1,
-      stderr: 'error: there is no database yet at ./data/postern.db\n',
+      stderr: 'error: there is no database yet at ./data/postern.db; start the gateway, or create a token\n',
     });
     expect(await terminal.run('pin', 'list')).toMatchObject({ code: 0, stderr: 'nothing is pinned\n' });
     expect(await terminal.json('audit', 'list')).toEqual({ entries: [], next: null });
@@ -205,7 +205,7 @@ test('an import that cannot be written fails as a whole, and not behind its own 
   const loading = loadConfigText(pinConfig, 'gateway.config.yaml', {});
   if (!loading.ok) expect.fail('the config does not load');
   const { policy } = loading.config;
-  const { pins, probes, audit, usage } = store;
+  const { pins, probes, audit, usage, alerts } = store;
   const desk = {
     policy,
     tokens: store,
@@ -213,6 +213,7 @@ test('an import that cannot be written fails as a whole, and not behind its own 
     probes,
     audit,
     usage,
+    alerts,
     triggerSigners: new Map(),
     now: Date.now,
     by: 'cli',

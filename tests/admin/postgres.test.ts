@@ -14,11 +14,14 @@ pins:
 `);
   terminal.write('probe.key', 'the key of this test, 32 bytes and more');
   const { host, pathname } = new URL(database.url);
-  const nothingYet = `there is no database yet at PostgreSQL ${host}${pathname}\n`;
-  expect(await terminal.run('token', 'list')).toMatchObject({ code: 0, stderr: `${nothingYet}no tokens\n` });
+  const nothingYet = `there is no database yet at PostgreSQL ${host}${pathname}`;
+  expect(await terminal.run('token', 'list')).toMatchObject({
+    code: 0,
+    stderr: `${nothingYet}\nno tokens\n`,
+  });
   expect(await terminal.run('pin', 'show', 'app', 'project=prj_a')).toMatchObject({
     code: 1,
-    stderr: `error: ${nothingYet}`,
+    stderr: `error: ${nothingYet}; start the gateway, or create a token\n`,
   });
 
   const created = await terminal.json(

@@ -47,7 +47,7 @@ class Repository extends Terminal {
   }
 
   async history(...words: string[]) {
-    const told = await this.run('scan', this.path('repo'), '--history', ...words);
+    const told = await this.piped('scan', this.path('repo'), '--history', ...words);
     return { ...told, ...JSON.parse(told.stdout || '{}') };
   }
 }
@@ -221,7 +221,7 @@ describe('postern scan --history', () => {
     repo.commit();
     const shallow = repo.path('shallow');
     execFileSync('git', ['clone', '-q', '--depth', '1', `file://${repo.path('repo')}`, shallow]);
-    const told = await repo.run('scan', shallow, '--history');
+    const told = await repo.piped('scan', shallow, '--history');
     expect(told).toMatchObject({
       code: 1,
       stderr: './shallow has only the latest part of its history; git fetch --unshallow\n',
@@ -234,7 +234,7 @@ describe('postern scan --history', () => {
     mkdirSync(repo.path('plain'));
     const { token } = await repo.issue();
     repo.write('plain/x', token);
-    const told = await repo.run('scan', repo.path('plain'), '--history');
+    const told = await repo.piped('scan', repo.path('plain'), '--history');
     expect(JSON.parse(told.stdout).findings).toHaveLength(1);
     expect(told).toMatchObject({
       code: 1,

@@ -74,7 +74,7 @@ describe('postern scan', () => {
       ids.push(id);
       tokens.push(token);
     }
-    const told = await desk.run('scan', desk.path('tree'));
+    const told = await desk.piped('scan', desk.path('tree'));
     const { findings } = JSON.parse(told.stdout);
     expect(told.code).toBe(1);
     expect(findings.map((one: { id: string }) => one.id).sort()).toEqual([...ids].sort());
@@ -151,7 +151,7 @@ describe('postern scan', () => {
     const desk = new Desk();
     const { token } = await desk.issue('project');
     desk.put(`${token}/notes.txt`, token);
-    const told = await desk.run('scan', desk.path('tree'));
+    const told = await desk.piped('scan', desk.path('tree'));
     const { findings } = JSON.parse(told.stdout);
     expect(findings).toMatchObject([
       { where: 'name', path: './tree/[project]', line: null },
@@ -162,14 +162,14 @@ describe('postern scan', () => {
 
   test('tells what it cannot read, and does not end well', async () => {
     const desk = new Desk();
-    const gone = await desk.run('scan', desk.path('nowhere'));
+    const gone = await desk.piped('scan', desk.path('nowhere'));
     expect(gone).toMatchObject({
       code: 1,
       stderr: 'cannot read ./nowhere (ENOENT); there is no such file\n',
     });
     if (process.getuid?.() === 0) return;
     chmodSync(desk.put('shut', 'x'), 0);
-    const shut = await desk.run('scan', desk.path('tree'));
+    const shut = await desk.piped('scan', desk.path('tree'));
     expect(shut).toMatchObject({
       code: 1,
       stderr: 'cannot read ./tree/shut (EACCES); scan as a user who may\n',
@@ -204,7 +204,7 @@ describe('postern scan', () => {
     expect(tracesOf(two.token, JSON.stringify(all))).toEqual([]);
     const bare = new Desk();
     bare.put('a', two.token);
-    const told = await bare.run('scan', bare.path('tree'));
+    const told = await bare.piped('scan', bare.path('tree'));
     expect(told).toMatchObject({
       code: 1,
       stderr:
@@ -217,7 +217,7 @@ describe('postern scan', () => {
     const { token } = await desk.issue('project');
     desk.write('gateway.config.yaml', `${config}store: { url: "postgres://127.0.0.1:1/x" }\n`);
     desk.put('a', token);
-    const told = await desk.run('scan', desk.path('tree'));
+    const told = await desk.piped('scan', desk.path('tree'));
     expect(told).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/: what has no checksum was not judged; scan where .*\n$/),
@@ -228,15 +228,15 @@ describe('postern scan', () => {
       problems: [expect.any(String)],
     });
     desk.put('a', 'nothing like one');
-    expect(await desk.run('scan', desk.path('tree'))).toMatchObject({ code: 0, stderr: '' });
+    expect(await desk.piped('scan', desk.path('tree'))).toMatchObject({ code: 0, stderr: '' });
   });
 
   test('--offline needs no pepper and no store', async () => {
     const desk = new Desk();
     const secretless = config.replace('{ file: pepper }', '{ env: NO_PEPPER }');
     desk.write('gateway.config.yaml', `${secretless}store: { url: { env: NO_DATABASE } }\n`);
-    expect(await desk.run('scan', desk.path('tree'), '--offline')).toMatchObject({ code: 0, stderr: '' });
-    expect(await desk.run('scan', desk.path('tree'))).toMatchObject({ code: 78 });
+    expect(await desk.piped('scan', desk.path('tree'), '--offline')).toMatchObject({ code: 0, stderr: '' });
+    expect(await desk.piped('scan', desk.path('tree'))).toMatchObject({ code: 78 });
   });
 
   test('changes no row, though it finds tokens by bcrypt and by an older pepper', async () => {
@@ -279,7 +279,7 @@ describe('postern scan', () => {
     const desk = new Desk();
     desk.put('a', `${(await desk.issue('project')).token} ${(await desk.issue('odd')).token}`);
     expect((await desk.scan('--types', 'odd,bare')).findings).toMatchObject([{ type: 'odd' }]);
-    expect(await desk.run('scan', '.', '--types', 'od')).toMatchObject({ code: 1 });
+    expect(await desk.piped('scan', '.', '--types', 'od')).toMatchObject({ code: 1 });
   });
 });
 

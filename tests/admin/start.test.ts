@@ -78,7 +78,7 @@ describe('exit codes', () => {
       terminal.spawn('--help'),
     ]);
     expect(told.map(({ code }) => code)).toEqual([2, 2, 78, 1, 0]);
-    expect(told[1]?.stderr).toContain("unknown command 'chek'\n(Did you mean check?)");
+    expect(told[1]?.stderr).toContain("unknown command 'chek'; did you mean check?");
   });
 
   test('are 2 for an address or a port that cannot be, and nothing starts', async () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { run } from '../../gateway/admin/cli.ts';
+import type { Shell } from '../../gateway/admin/cli-shell.ts';
 
 const start = fileURLToPath(new URL('../../gateway/start.cjs', import.meta.url));
 
@@ -43,6 +44,9 @@ apis:
 export class Terminal {
   readonly folder = mkdtempSync(join(tmpdir(), 'postern-cli-'));
 
+  /** Beside the tests' own. */
+  readonly env: Record<string, string> = {};
+
   constructor(config = deskConfig) {
     onTestFinished(() => rmSync(this.folder, { recursive: true, force: true }));
     this.write('gateway.config.yaml', config);
@@ -52,14 +56,15 @@ export class Terminal {
     return join(this.folder, name);
   }
 
-  write(name: string, text: string): string {
+  write(name: string, text: string | Buffer): string {
     writeFileSync(this.path(name), text);
     return this.path(name);
   }
 
   /** In a process of its own, in the folder. */
   spawn(...args: string[]): Promise<Told> {
-    const options = { cwd: this.folder, env: { ...process.env, NO_COLOR: '1' } };
+    const env = { ...process.env, NO_COLOR: '1', HOME: this.folder, ...this.env };
+    const options = { cwd: this.folder, env };
     return new Promise((resolve) => {
       execFile(process.execPath, [start, ...args], options, (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
@@ -68,17 +73,27 @@ export class Terminal {
     });
   }
 
-  /** In this process, with the folder's config; the folder reads `.` in what is told. */
+  /** In this process, at a terminal, with the folder's config; the folder reads `.` in what is told. */
   run(...args: string[]): Promise<Told> {
     return this.here(...args, '--config', this.path('gateway.config.yaml'));
   }
 
+  /** As `run`, where nobody sits: in a pipe. */
+  piped(...args: string[]): Promise<Told> {
+    return this.#tell([...args, '--config', this.path('gateway.config.yaml')], {});
+  }
+
   /** As `run`, for commands that name their files themselves. */
-  async here(...args: string[]): Promise<Told> {
+  here(...args: string[]): Promise<Told> {
+    return this.#tell(args, { terminal: { out: true, err: false, ask: null } });
+  }
+
+  async #tell(args: readonly string[], seat: Pick<Shell, 'terminal'>): Promise<Told> {
     let stdout = '';
     let stderr = '';
     const code = await run(args, {
-      env: {},
+      ...seat,
+      env: { HOME: this.folder, ...this.env },
       out: (text) => {
         stdout += text;
       },

@@ -175,8 +175,8 @@ describe('postern token list', () => {
 
   test.each([
     [1, ['--type', 'usr'], 'error: unknown token type "usr"; did you mean "user"?\n'],
-    [2, ['--limit', '0'], 'error: "0" is not a number from 1 to 1000\n'],
-    [2, ['--limit', '1001'], 'error: "1001" is not a number from 1 to 1000\n'],
+    [2, ['--limit', '0'], 'error: "0" is not how many; write a number from 1 to 1000\n'],
+    [2, ['--limit', '1001'], 'error: "1001" is not how many; write a number from 1 to 1000\n'],
   ])('exits %i for %j', async (code, args, stderr) => {
     expect(await new Terminal().run('token', 'list', ...args)).toEqual({ code, stdout: '', stderr });
   });

@@ -13,8 +13,10 @@ const env = {
   DATABASE_URL: 'postgres://127.0.0.1/postern',
   REDIS_URL: 'redis://127.0.0.1:6379',
   AUDIT_KEY: 'a'.repeat(40),
+  OTLP_AUTH: 'Bearer of-a-collector',
   SESSION_PEPPER: 'p'.repeat(40),
   PROBE_KEY: 'k'.repeat(40),
+  ALERT_SECRET: 'a'.repeat(40),
   SIGNING_KEY: String(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })),
 };
 

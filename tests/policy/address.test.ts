@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addressKey, canonicalAddress } from '../../policy/address.ts';
+import { addressKey, canonicalAddress, networkOf } from '../../policy/address.ts';
 import { fuzz } from '../support/fuzz.ts';
 
 test.each([
@@ -103,4 +103,32 @@ describe('for every v6 address', () => {
       fuzz(2000),
     );
   });
+});
+
+test.each([
+  ['192.0.2.77', '192.0.2.0/24'],
+  ['::ffff:192.0.2.77', '192.0.2.0/24'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1::/48'],
+  ['2001:0DB8:0001::9', '2001:db8:1::/48'],
+  ['fe80::1%eth0', 'fe80:0:0::/48'],
+  ['::1', '0:0:0::/48'],
+  ['', ''],
+  ['not:an:address', 'not:an:address'],
+  ['localhost', 'localhost'],
+])('%s is in the network %s', (address, network) => {
+  expect(networkOf(address)).toBe(network);
+});
+
+test('an address is in one network however it is spelled, and its neighbours are too', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: 8, maxLength: 8 }), (groups) => {
+      fc.pre(!groups.slice(0, 3).every((group) => group === 0));
+      const hex = groups.map((group) => group.toString(16));
+      const long = hex.map((group) => group.padStart(4, '0').toUpperCase()).join(':');
+      const network = `${hex.slice(0, 3).join(':')}::/48`;
+      expect([networkOf(hex.join(':')), networkOf(long)]).toEqual([network, network]);
+      expect(networkOf(`${hex.slice(0, 3).join(':')}:ffff::1`)).toBe(network);
+    }),
+    fuzz(200),
+  );
 });

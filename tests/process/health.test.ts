@@ -40,7 +40,7 @@ test('/livez and /readyz say what they say in JSON', async () => {
     {
       ready: true,
       config: expect.stringMatching(/^[0-9a-f]{6,}$/),
-      checks: { life: well, store: well, limiter: well, reload: well },
+      checks: { life: well, store: well, limiter: well, reload: well, upstreams: well },
     },
   ]);
 });

@@ -140,6 +140,9 @@ describe('what speaks MCP', () => {
     for (const stderr of [gateway.stderr(), listed.stderr]) {
       expect(loadedBy(stderr).length).toBeGreaterThan(50);
       expect(loadedBy(stderr).filter((name) => speaks.test(name))).toEqual([]);
+      // Nor what traces, where nothing is traced.
+      const traces = /^(?:@opentelemetry\/(?!api$).*|trace-export\.ts)$/;
+      expect(loadedBy(stderr).filter((name) => traces.test(name))).toEqual([]);
     }
     const mcp = await runPostern(['mcp', '--config', file.path], process.execPath, env);
     expect(mcp.code).toBe(0);
@@ -147,5 +150,37 @@ describe('what speaks MCP', () => {
     expect(loaded.filter((name) => speaks.test(name))).toContain('@modelcontextprotocol/sdk');
     // Of all that comes with the package, no web server.
     expect(loaded.filter((name) => /^(?:express|cors|hono|@hono\/node-server)$/.test(name))).toEqual([]);
+  });
+
+  test('is loaded by serve when somebody with a right token asks for it, and not before', async () => {
+    const file = configFile(config, { head: 'admin: { address: 127.0.0.1:0, mcp: true }' });
+    onTestFinished(file.remove);
+    const loadedAfter = async (token: (bootstrapFile: string) => string) => {
+      const gateway = await startPostern(file.path, [], env);
+      onTestFinished(gateway.kill);
+      const { admin, bootstrap_token_file: bootstrapFile } = JSON.parse(gateway.readyLine);
+      const headers = {
+        Authorization: `Bearer ${token(bootstrapFile)}`,
+        Accept: 'application/json, text/event-stream',
+        'Content-Type': 'application/json',
+      };
+      const body = JSON.stringify({ jsonrpc: '2.0', ...hello });
+      const { status } = await fetch(`${admin}/mcp`, { method: 'POST', headers, body });
+      gateway.signal('SIGTERM');
+      await gateway.exited;
+      return { status, loaded: loadedBy(gateway.stderr()) };
+    };
+    let first = '';
+    const stranger = await loadedAfter((bootstrapFile) => {
+      first = readFileSync(bootstrapFile, 'utf8').trimEnd();
+      return `postern_admin_${'0'.repeat(48)}`;
+    });
+    expect([stranger.status, stranger.loaded.filter((name) => speaks.test(name))]).toEqual([401, []]);
+    const operator = await loadedAfter(() => first);
+    expect([operator.status, operator.loaded.filter((name) => speaks.test(name))]).toEqual([
+      200,
+      expect.arrayContaining(['@modelcontextprotocol/sdk', 'mcp-server.ts']),
+    ]);
+    expect(operator.loaded.filter((name) => /^(?:express|cors|ajv)$/.test(name))).toEqual(['ajv']);
   });
 });

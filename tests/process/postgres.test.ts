@@ -281,7 +281,7 @@ describe('at the start', () => {
     const failed = await runPostern(list);
     expect([failed.code, failed.stderr]).toEqual([
       1,
-      expect.stringMatching(/PostgreSQL 127.*ECONNREFUSED.*Check store.url/),
+      expect.stringMatching(/PostgreSQL 127.*ECONNREFUSED.*; check store.url/),
     ]);
     const starting = startPostern(files[0]?.path ?? '');
     await server.start();

@@ -84,6 +84,7 @@ export function describeAuditChain(name: string, createDatabase: () => Promise<C
       expect(await store.audit.verify(null)).toEqual({
         rows: rows.length,
         first: { seq: 1, at: NOW },
+        begun: null,
         head: { seq: rows.length, mac: last?.mac },
         unsealed: 0,
         flaw: null,
@@ -192,10 +193,24 @@ export function describeAuditChain(name: string, createDatabase: () => Promise<C
       expect((await store.audit.verify(head)).flaw?.code).toBe('head_missing');
     });
 
+    test('whoever takes the whole chain away has it begin anew, which shows when, and in a head of before', async () => {
+      const { store, open, database, clock } = await fresh();
+      await notes(store, 5, clock);
+      const head = await store.audit.head();
+      const whole = await database.rows();
+      await database.replace(whole.map((row) => ({ ...row, actor: 'nobody', seq: null, mac: null })));
+      expect((await store.audit.verify(null)).flaw?.code).toBe('not_begun');
+      clock.now += dayMs;
+      const next = await open();
+      await note(next, 6);
+      expect(await next.audit.verify(null)).toMatchObject({ rows: 7, flaw: null, begun: { seq: 6 } });
+      expect((await next.audit.verify(head)).flaw?.code).toBe('head_missing');
+    });
+
     test('rows without a chain are said to be in none; a key begins it with what is there', async () => {
       const { store, open, database, clock } = await fresh([]);
       await notes(store, 3, clock);
-      const none = { rows: 0, first: null, head: null, unsealed: 3 };
+      const none = { rows: 0, first: null, begun: null, head: null, unsealed: 3 };
       expect(await store.audit.verify(null)).toEqual({
         ...none,
         flaw: { code: 'no_key', seq: null, id: null },
@@ -203,7 +218,8 @@ export function describeAuditChain(name: string, createDatabase: () => Promise<C
       const keyed = await open([KEY]);
       clock.now += 1000;
       await note(keyed, 3);
-      expect(await keyed.audit.verify(null)).toMatchObject({ rows: 5, unsealed: 0, flaw: null });
+      const whole = { rows: 5, begun: { seq: 4 }, unsealed: 0, flaw: null };
+      expect(await keyed.audit.verify(null)).toMatchObject(whole);
       const actions = (await database.rows()).map(({ action }) => action);
       expect(actions.indexOf('audit.begin')).toBe(3);
       const begin = (await database.rows()).find(({ action }) => action === 'audit.begin');

@@ -4,10 +4,13 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
+import fc from 'fast-check';
 import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
+import { sealOf } from '../../store/audit-chain.ts';
 import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
 import { createTestDatabase } from '../fixtures/postgres.ts';
+import { fuzz } from '../support/fuzz.ts';
 import { type ChainDatabase, describeAuditChain, KEY, type Row } from './audit-chain.suite.ts';
 import { openPostgresTokens } from './postgres-tokens.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -73,6 +76,32 @@ async function onPostgres() {
   return { ...chained, client };
 }
 
+test('no two rows are sealed alike, however their fields are cut', () => {
+  const text = fc.string({ unit: fc.constantFrom('a', '"', ',', '\\', '1', 'ü'), maxLength: 4 });
+  const row = fc.record({
+    id: text,
+    at: fc.nat(2),
+    actor: text,
+    action: text,
+    subject: text,
+    detail: text,
+  });
+  const before = fc.record({ seq: fc.nat(2), mac: text });
+  const seen = new Map<string, string>();
+  fc.assert(
+    fc.property(before, row, (link, one) => {
+      const { mac } = sealOf(KEY, link, one);
+      const what = JSON.stringify([link.seq, link.mac, ...Object.values(one)]);
+      expect(seen.get(mac) ?? what).toBe(what);
+      seen.set(mac, what);
+      const { subject, detail } = one;
+      const moved = { ...one, subject: subject + detail.slice(0, 1), detail: detail.slice(1) };
+      if (detail !== '') expect(sealOf(KEY, link, moved).mac).not.toBe(mac);
+    }),
+    fuzz(500),
+  );
+});
+
 describeAuditChain('SQLite', onSqlite);
 describeAuditChain('PostgreSQL', onPostgres);
 
@@ -130,6 +159,23 @@ test('several processes on one PostgreSQL make one chain', async () => {
   onTestFinished(() => store.close());
   expect(await store.audit.verify(null)).toMatchObject({ rows: 120, unsealed: 0, flaw: null });
 }, 20_000);
+
+test('a trigger that somebody has put into the file cannot have anything sealed', async () => {
+  const path = join(temporaryFolder(), 'tokens.db');
+  const store = await openSqliteTokens({ path, now: () => NOW, auditKeys: () => [KEY] });
+  onTestFinished(() => store.close());
+  await store.create(newToken(USER));
+  const file = new Database(path);
+  onTestFinished(() => void file.close());
+  file.exec(`create table stolen (mac text);
+    create trigger thief after insert on pins begin
+      insert into stolen values (postern_audit_seal(1, '', 'aud_x', 1, 'nobody', 'token.revoke', 'tok_x', '{}'));
+    end`);
+  const pinning = store.pins.pinFirst({ pin: 'app', subject: 'project=p' }, 'a', 'test');
+  await expect(pinning).rejects.toThrow(/unsafe use of postern_audit_seal/);
+  expect(file.prepare('select * from stolen').all()).toEqual([]);
+  expect(await store.audit.verify(null)).toMatchObject({ rows: 1, flaw: null });
+});
 
 const older = `drop index audit_seq; drop index audit_unsealed; drop index audit_purges;
   alter table audit drop column seq; alter table audit drop column mac; drop table purged_tokens;

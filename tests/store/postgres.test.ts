@@ -34,6 +34,7 @@ describe('the schema', () => {
       '0005-idempotency',
       '0006-usage',
       '0007-audit-chain',
+      '0008-alerts',
       '0009-dashboard',
       '0010-retirements',
     ];

@@ -25,8 +25,9 @@ const storeInterfaces = [
   'token-format',
   'sliding-window',
 ].map((name) => `store/${name}.ts`);
-/** The only files that open concrete stores. */
-const openers = /^gateway\/(?:main|demo|open-store)\.ts$|^gateway\/admin\/(?:cli|operations)[a-z-]*\.ts$/;
+/** The only files that open concrete stores, and the only ones of the gateway that know its operators' doors. */
+const openers =
+  /^gateway\/(?:main|demo|open-store|open-admin)\.ts$|^gateway\/admin\/(?:cli|operations)[a-z-]*\.ts$/;
 /** What decides about requests or carries them, and is none of the operators' business. */
 const adminNever = ['walk', 'forward', 'exchange', 'server'].map((name) => `gateway/${name}.ts`);
 const adminMay =
@@ -34,6 +35,7 @@ const adminMay =
 const adminLazily = ['gateway/process.ts', 'gateway/demo.ts'];
 const speaksMcp = '@modelcontextprotocol/sdk';
 const mcpServer = 'gateway/admin/mcp-server.ts';
+const traceExport = 'gateway/trace-export.ts';
 
 /** Who may import whom, and how. `packages`: the dependencies that package.json declares. */
 export function importViolations(
@@ -60,6 +62,8 @@ function wrongImport(file: SourceFile, one: Import, packages: readonly string[])
       if (to === 'policy') return one.kind === 'type' ? null : `store runs ${one.from}`;
       return `store imports ${one.from}`;
     case 'gateway':
+      if (one.from === traceExport && one.kind === 'static')
+        return `${from} imports ${one.from} before it is asked to`;
       if (to === 'store') return wrongStore(file, one);
       return to === 'admin' && !openers.test(file.path) ? `gateway imports ${one.from}` : null;
     case 'admin':
@@ -91,6 +95,9 @@ function wrongPackage(
   if (from === 'policy' && !policyPackages.includes(name)) return `policy imports ${name}`;
   if (from === 'store' && !storePackages.includes(name)) return `store imports ${name}`;
   if (name === speaksMcp && (from !== 'admin' || one.kind === 'static')) return wrongSpeaker(path, one);
+  if (name.startsWith('@opentelemetry/') && path !== traceExport) {
+    return `${path} imports ${one.from} before it is asked to`;
+  }
   const isOurs = from === 'gateway' || from === 'admin';
   return isOurs && storePackages.includes(name) ? `${from} imports ${name}, the store's` : null;
 }

@@ -231,9 +231,21 @@ test('no log line holds one', () => {
 test('none is issued or imported here', async () => {
   const { tokens } = gateway.running;
   const { policy, triggerSigners } = gateway.running.config();
-  const { pins, probes, audit, usage } = tokens;
+  const { pins, probes, audit, usage, alerts } = tokens;
   const by = 'test';
-  const desk = { policy, triggerSigners, tokens, pins, probes, audit, usage, now: Date.now, by, holds: null };
+  const desk = {
+    policy,
+    triggerSigners,
+    tokens,
+    pins,
+    probes,
+    audit,
+    usage,
+    alerts,
+    now: Date.now,
+    by,
+    holds: null,
+  };
   const request = { label: 'x', scopes: [], attributes: new Map(), origins: [], expiresInMs: null };
   const message = 'tokens of type guest are issued and verified by the upstream';
   expect(await createToken(desk, { ...request, type: 'guest' })).toMatchObject({

@@ -1,0 +1,73 @@
+/** The admin listener of a running gateway: who may come in, how often they may be wrong, and the first token. */
+import type { Logger } from 'pino';
+import { withAdminType } from '../policy/admin-type.ts';
+import { createFailureBudget } from '../store/failure-budget.ts';
+import type { StoreFault } from '../store/fault.ts';
+import type { OpenTokens } from '../store/tokens.ts';
+import {
+  type BootstrapTrouble,
+  bootstrapFile,
+  bootstrapWatch,
+  writeBootstrapToken,
+} from './admin/bootstrap.ts';
+import type { GateWatch } from './admin/dash-watch.ts';
+import { adminServer, closeAdmin } from './admin/http-server.ts';
+import { createTailReaders } from './admin/tail-readers.ts';
+import type { LoadedConfig } from './config/load.ts';
+import type { Gate } from './gate.ts';
+import { listenOn, urlOf } from './listeners.ts';
+import type { Tail } from './tail.ts';
+import { Vigil } from './vigil.ts';
+
+/** Bad admin tokens, or bad passwords, an address may send in a minute. */
+const adminFailures = { quota: 20, windowMs: 60_000 };
+/** Tries to sign in by one name, wherever they come from. */
+const signInTries = { quota: 10, windowMs: 60_000 };
+
+export type OpenAdmin = {
+  /** Where it is; null: the config has no admin listener. */
+  readonly url: string | null;
+  /** Only where it was made at this start. */
+  readonly bootstrapFile: string | null;
+  /** Ends tails, lets what is under way finish for a moment, then cuts it. */
+  readonly close: () => Promise<void>;
+};
+
+export type Surroundings = {
+  readonly log: Logger;
+  readonly tail: Tail;
+  readonly watch: GateWatch;
+  /** Where callers reach the gate. */
+  readonly gateUrl: () => string;
+};
+
+/** Listens when it resolves. @throws a listen error as node gives it. */
+export async function openAdmin(
+  { admin, store }: LoadedConfig,
+  tokens: OpenTokens,
+  { site, now, bug }: Gate,
+  { log, tail, watch, gateUrl }: Surroundings,
+): Promise<OpenAdmin> {
+  if (admin === null) return { url: null, bootstrapFile: null, close: async () => {} };
+  const file = bootstrapFile(store);
+  const warn = (trouble: BootstrapTrouble): void => log.warn(trouble);
+  const failures = createFailureBudget(adminFailures);
+  const gatekeeper = { tokens, failures, now, onUse: bootstrapWatch(file, warn) };
+  const { hosts, mcp } = admin;
+  const fault = ({ code, message: reason }: StoreFault, requestId: string): void =>
+    log.error({ event: 'admin_store_fault', requestId, code, reason });
+  const config = (): LoadedConfig => site().config;
+  const policy = () => withAdminType(site().policy);
+  const vigil = new Vigil({ tokens, policy, now, bug: (error) => bug(error, null) });
+  const tailReaders = createTailReaders({ tail, vigil, bug: (error) => bug(error, null) });
+  const tries = createFailureBudget(signInTries);
+  const parts = { gatekeeper, tokens, now, config, hosts, mcp, tailReaders, fault, bug };
+  const server = adminServer({ ...parts, tries, gate: gateUrl, watch });
+  await listenOn(server, admin);
+  const isNew = file !== null && (await writeBootstrapToken(file, tokens, now(), warn));
+  const close = (): Promise<void> => {
+    tailReaders.close();
+    return closeAdmin(server);
+  };
+  return { url: urlOf(server), bootstrapFile: isNew ? file : null, close };
+}
