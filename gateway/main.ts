@@ -97,9 +97,9 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   let site = buildSite(config, makers, null, signer);
   const usage = openUsage(tokens, log);
   const tail = new Tail({ now: Date.now });
-  const refusals = createRefusalTally(Date.now);
   const alerting = openAlerting(() => site.config, { tokens, usage, log, metrics }, options.alertEveryMs);
   const tracing = await openTracing(config.traces, log, metrics.tracesExported);
+  const refusals = createRefusalTally(Date.now);
   const parts = { tokens, limiter, bodies, life, log, metrics, usage, tail, refusals, alerting, tracing };
   const gate = openGate(() => site, parts);
   const reloading = reloader({
@@ -116,12 +116,10 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   });
   const { headersTimeoutMs } = options;
   const front = createFrontDoor(gate, { ...config.listen, headersTimeoutMs });
-  const ready = () => readiness(gate, reloading);
-  const health = healthListener(ready, metrics);
+  const health = healthListener(() => readiness(gate, reloading), metrics);
   await listenOn(front, config.listen);
   await listenOn(health, config.health);
-  const watch = { readiness: ready, configSince: reloading.since, refusals: refusals.byCode };
-  const admin = await openAdmin(config, tokens, gate, { log, tail, watch, gateUrl: () => urlOf(front) });
+  const admin = await openAdmin(config, tokens, gate, { ...parts, reloading, gateUrl: () => urlOf(front) });
   const endUpkeep = openUpkeep(tokens, gate, log);
   const stop = async (): Promise<void> => {
     await drain({ server: front, life, times: site.config.listen, log });

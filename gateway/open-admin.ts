@@ -10,12 +10,15 @@ import {
   bootstrapWatch,
   writeBootstrapToken,
 } from './admin/bootstrap.ts';
-import type { GateWatch } from './admin/dash-watch.ts';
 import { adminServer, closeAdmin } from './admin/http-server.ts';
 import { createTailReaders } from './admin/tail-readers.ts';
 import type { LoadedConfig } from './config/load.ts';
+import { cutConnection } from './connection.ts';
 import type { Gate } from './gate.ts';
 import { listenOn, urlOf } from './listeners.ts';
+import { readiness } from './readiness.ts';
+import type { RefusalTally } from './refusal-tally.ts';
+import type { Reloading } from './reload.ts';
 import type { Tail } from './tail.ts';
 import { Vigil } from './vigil.ts';
 
@@ -36,7 +39,8 @@ export type OpenAdmin = {
 export type Surroundings = {
   readonly log: Logger;
   readonly tail: Tail;
-  readonly watch: GateWatch;
+  readonly reloading: Reloading;
+  readonly refusals: RefusalTally;
   /** Where callers reach the gate. */
   readonly gateUrl: () => string;
 };
@@ -45,10 +49,11 @@ export type Surroundings = {
 export async function openAdmin(
   { admin, store }: LoadedConfig,
   tokens: OpenTokens,
-  { site, now, bug }: Gate,
-  { log, tail, watch, gateUrl }: Surroundings,
+  gate: Gate,
+  { log, tail, reloading, refusals, gateUrl }: Surroundings,
 ): Promise<OpenAdmin> {
   if (admin === null) return { url: null, bootstrapFile: null, close: async () => {} };
+  const { site, now, bug } = gate;
   const file = bootstrapFile(store);
   const warn = (trouble: BootstrapTrouble): void => log.warn(trouble);
   const failures = createFailureBudget(adminFailures);
@@ -59,7 +64,17 @@ export async function openAdmin(
   const config = (): LoadedConfig => site().config;
   const policy = () => withAdminType(site().policy);
   const vigil = new Vigil({ tokens, policy, now, bug: (error) => bug(error, null) });
-  const tailReaders = createTailReaders({ tail, vigil, bug: (error) => bug(error, null) });
+  const tailReaders = createTailReaders({
+    tail,
+    vigil,
+    bug: (error) => bug(error, null),
+    cut: cutConnection,
+  });
+  const watch = {
+    readiness: () => readiness(gate, reloading),
+    configSince: reloading.since,
+    refusals: refusals.byCode,
+  };
   const tries = createFailureBudget(signInTries);
   const parts = { gatekeeper, tokens, now, config, hosts, mcp, tailReaders, fault, bug };
   const server = adminServer({ ...parts, tries, gate: gateUrl, watch });

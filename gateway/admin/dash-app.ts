@@ -6,6 +6,7 @@ import { html } from 'hono/html';
 import type { AdminScope } from '../../policy/admin-type.ts';
 import { parseHost } from '../../policy/path.ts';
 import type { FailureBudget } from '../../store/failure-budget.ts';
+import { openAlertCount } from './dash-alerts.ts';
 import { readForm } from './dash-form.ts';
 import { framed, type Seat } from './dash-frame.ts';
 import { createFormOnce, formKey } from './dash-once.ts';
@@ -99,7 +100,7 @@ async function answer(request: Request, ends: Ends, room: Room): Promise<Respons
   const { secret } = asked;
   const who = secret === null ? null : await whoIsSignedIn(secret, { tokens, operators, now: now() });
   if (who === null) return signedOut(method, path, query);
-  const seat = { operator: who.operator, formToken: who.formToken, path };
+  const seat = seatOf(who, path, room);
   try {
     const form = method === 'GET' ? new URLSearchParams() : await readForm(request);
     if (method === 'POST' && !isFormToken(form.get('_form'), who.formToken)) {
@@ -110,6 +111,10 @@ async function answer(request: Request, ends: Ends, room: Room): Promise<Respons
   } catch (error) {
     return problemPage(problemFrom(error, randomUUID(), room), seat);
   }
+}
+
+function seatOf({ operator, formToken }: SignedIn, path: string, { tokens }: Room): Seat {
+  return { operator, formToken, path, openAlerts: () => openAlertCount(tokens.alerts) };
 }
 
 /** @throws Refused where it must not be answered, whoever asks. */
@@ -208,7 +213,7 @@ async function visited(asked: Asked, who: SignedIn, form: URLSearchParams, room:
   if (found.kind === 'wrong_method') throw new Refused({ code: 'method_not_allowed', allow: found.allow });
   demandScope(who.operator, found.page.scope);
   const visit = visitOf(asked, who, form, found.params, room);
-  return told(await found.page.handle(visit), visit, path);
+  return told(await found.page.handle(visit), seatOf(who, path, room));
 }
 
 function visitOf(
@@ -274,10 +279,10 @@ function reachable(gate: string, host: string): string {
   return gate.replace(/^http:\/\/(?:0\.0\.0\.0|\[::\]):/, `http://${name}:`);
 }
 
-async function told(said: Told, { operator, formToken }: Visit, path: string): Promise<Response> {
+async function told(said: Told, seat: Seat): Promise<Response> {
   if (said instanceof Response) return said;
   if ('goTo' in said) return seeOther(said.goTo);
-  return shownPage(said, { operator, formToken, path });
+  return shownPage(said, seat);
 }
 
 async function shownPage({ title, body, status = 200 }: Shown, seat: Seat | null): Promise<Response> {

@@ -9,6 +9,8 @@ export type Seat = {
   readonly formToken: string;
   /** The path of the page. */
   readonly path: string;
+  /** How many alerts are open, in words: `3`, `99+`; null: none. Asked only for whoever may see alerts. */
+  readonly openAlerts: () => Promise<string | null>;
 };
 
 export type Frame = {
@@ -23,6 +25,7 @@ const icon =
   "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Crect width='32' height='32' rx='7' fill='%230f6b62'/%3E%3Cpath d='M8 26V13a8 8 0 0 1 16 0v13h-5v-8a3 3 0 0 0-6 0v8z' fill='%23fff'/%3E%3C/svg%3E";
 
 export async function framed({ title, body, seat }: Frame): Promise<string> {
+  const alerts = seat?.operator.scopes.includes('alerts:read') ? await seat.openAlerts() : null;
   const page = html`<!doctype html>
 <html lang="en">
 <head>
@@ -36,7 +39,7 @@ export async function framed({ title, body, seat }: Frame): Promise<string> {
 </head>
 <body>
 <a class="skip" href="#main">Skip to the content</a>
-${seat === null ? '' : top(seat)}
+${seat === null ? '' : top(seat, alerts)}
 <main id="main" tabindex="-1"${seat === null ? html` class="alone"` : ''}>
 ${body}
 </main>
@@ -46,14 +49,18 @@ ${body}
   return String(await page);
 }
 
-function top({ operator, formToken, path }: Seat): Html {
+function top({ operator, formToken, path }: Seat, alerts: string | null): Html {
   const seen = sections.filter(({ scope }) => scope === null || operator.scopes.includes(scope));
   const isHere = (section: string) => path === section || path.startsWith(`${section}/`);
   return html`<header class="top">
 <a class="brand" href="/"><img src="${icon}" alt="" width="24" height="24">Postern</a>
 <nav aria-label="Main"><ul>${seen.map(
     (one) =>
-      html`<li><a href="${one.path}"${isHere(one.path) ? html` aria-current="page"` : ''}>${one.title}</a></li>`,
+      html`<li><a href="${one.path}"${isHere(one.path) ? html` aria-current="page"` : ''}>${one.title}${
+        one.path === '/alerts' && alerts !== null
+          ? html` <span class="count">${alerts}<span class="unseen"> open</span></span>`
+          : ''
+      }</a></li>`,
   )}</ul></nav>
 <form class="who" method="post" action="/sign-out">${hiddenForm(formToken)}<span class="name">${operator.name}</span>
 <button class="quiet" type="submit">Sign out</button></form>

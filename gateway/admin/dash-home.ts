@@ -1,5 +1,6 @@
 /** The first page: whether the gate is well, and what wants somebody's attention, in one screen. */
 import { html } from 'hono/html';
+import { openAlerts } from './dash-alerts.ts';
 import { type DashPage, type Html, may, type Told, type Visit } from './dash-page.ts';
 import { ago, time } from './dash-parts.ts';
 import { pathOf } from './dash-token-found.ts';
@@ -11,13 +12,15 @@ export const homePages: readonly DashPage[] = [{ method: 'GET', path: '/', scope
 async function home(visit: Visit): Promise<Told> {
   const seesUsage = may(visit, 'usage:read');
   const seesTokens = may(visit, 'tokens:read');
-  const [hour, ending, retirable] = await Promise.all([
+  const [hour, ending, retirable, alerts] = await Promise.all([
     seesUsage ? hourCard(visit) : '',
     seesTokens ? endingCard(visit) : '',
     seesTokens && seesUsage ? retirableCard(visit) : '',
+    may(visit, 'alerts:read') ? openAlerts(visit) : null,
   ]);
   const body = html`<div class="head"><h1>Overview</h1><p class="hint">As of ${time(isoOf(visit.desk.now()), '')}. <a href="/">Load again</a></p></div>
 ${gateCard(visit)}
+${alerts === null ? '' : html`<section aria-labelledby="alerts" class="block"><h2 id="alerts">Open alerts</h2>${alerts}</section>`}
 <div class="columns">
 ${hour === '' ? html`<div></div>` : hour}
 <div>${seesUsage ? refusalCard(visit) : ''}${retirable}${ending}</div>

@@ -1,4 +1,5 @@
 /** Every page of the dashboard, and which of them a request is for. */
+import { alertPages } from './dash-alerts.ts';
 import { homePages } from './dash-home.ts';
 import { livePages } from './dash-live.ts';
 import type { DashPage } from './dash-page.ts';
@@ -17,6 +18,7 @@ const pages: readonly DashPage[] = [
   ...sessionPages,
   ...usagePages,
   ...livePages,
+  ...alertPages,
 ];
 
 export type FoundPage =

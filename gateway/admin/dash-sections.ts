@@ -11,7 +11,8 @@ export type Section = {
 export const sections: readonly Section[] = [
   { path: '/', title: 'Overview', scope: null },
   { path: '/tokens', title: 'Tokens', scope: 'tokens:read' },
-  { path: '/sessions', title: 'Sessions', scope: null },
+  { path: '/alerts', title: 'Alerts', scope: 'alerts:read' },
   { path: '/usage', title: 'Usage', scope: 'usage:read' },
   { path: '/live', title: 'Live', scope: 'tail:read' },
+  { path: '/sessions', title: 'Sessions', scope: null },
 ];

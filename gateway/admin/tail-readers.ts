@@ -5,7 +5,6 @@
 import type { ServerResponse } from 'node:http';
 import { StoreFault } from '../../store/fault.ts';
 import type { Account } from '../access-log.ts';
-import { cutConnection } from '../connection.ts';
 import type { Listener, Tail } from '../tail.ts';
 import type { Vigil } from '../vigil.ts';
 import type { TailFilter } from './tail-filter.ts';
@@ -26,6 +25,8 @@ export type TailReadersOptions = {
   readonly vigil: Pick<Vigil, 'begin' | 'end' | 'close'>;
   /** For what should never be thrown. */
   readonly bug: (error: unknown) => void;
+  /** Ends an answer at once. */
+  readonly cut: (res: ServerResponse) => void;
   readonly readersMax?: number;
   /** How long a reader may hear nothing at all. */
   readonly beatMs?: number;
@@ -68,7 +69,7 @@ export function createTailReaders(options: TailReadersOptions): TailReaders {
 const standsEveryMs = 500;
 
 /** Cuts the answer when the right is gone. @returns what ends the watch. */
-function watched(right: TailRight, res: ServerResponse, { vigil, bug }: TailReadersOptions): () => void {
+function watched(right: TailRight, res: ServerResponse, { vigil, bug, cut }: TailReadersOptions): () => void {
   if ('tokenId' in right) {
     const watch = vigil.begin(right.tokenId, res);
     return () => vigil.end(watch);
@@ -78,7 +79,7 @@ function watched(right: TailRight, res: ServerResponse, { vigil, bug }: TailRead
     if (isAsking) return;
     isAsking = true;
     try {
-      if (!(await right.stands())) cutConnection(res);
+      if (!(await right.stands())) cut(res);
     } catch (error) {
       // A store that cannot tell lets it go on until it can, as the vigil does.
       if (!(error instanceof StoreFault)) bug(error);

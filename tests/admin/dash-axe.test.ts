@@ -51,6 +51,16 @@ describe.skipIf(chromiumPath === null)('every page', () => {
     }));
     await tokens.usage.add(counts, []);
     await fetch(`${dash.gateway.url}/events`);
+    const told = { subject: shop.id, tokenId: shop.id, quietMs: 0 };
+    const minute = new Date().toISOString();
+    const spike = { requests: 2000, minute, usual: 10.5, busiest: 200 };
+    await tokens.alerts.raise({ ...told, kind: 'spike.token', detail: spike });
+    const places = { values: [null, 'https://app.example'], more: 2, known: 3 };
+    await tokens.alerts.raise({ ...told, kind: 'unseen.origin', detail: places });
+    const burst = { refused: 5000, minute, networks: 31 };
+    const many = { subject: 'many networks', tokenId: null, detail: burst, quietMs: 0 } as const;
+    const seen = await tokens.alerts.raise({ ...many, kind: 'refusals.network' });
+    await tokens.alerts.acknowledge(seen?.id ?? '', 'operator:ada');
     Object.assign(ids, { shop: shop.id, old: old.id, gone: gone.id });
     page = await browser.newPage({ reducedMotion: 'reduce' });
     if (pictures !== undefined) mkdirSync(pictures, { recursive: true });
@@ -112,6 +122,8 @@ describe.skipIf(chromiumPath === null)('every page', () => {
     ['revoke', () => `/tokens/${ids.shop}/revoke`],
     ['sessions', () => '/sessions?done=ended'],
     ['home', () => '/'],
+    ['alerts', () => '/alerts?done=acknowledged'],
+    ['alerts-all', () => '/alerts?show=all'],
     ['usage', () => '/usage'],
     ['usage-30d', () => '/usage?last=30d'],
     ['unused', () => '/usage/unused'],

@@ -33,7 +33,7 @@ async function stage(options: Partial<TailReadersOptions> = {}) {
   };
   const tokens = { byIds: () => [tokenOf()], touch: () => {} };
   const vigil = new Vigil({ tokens, policy: () => policyOf([typeOf()]), now: Date.now, bug });
-  const readers = createTailReaders({ tail, vigil, bug, ...options });
+  const readers = createTailReaders({ tail, vigil, bug, cut: (res) => res.destroy(), ...options });
   const answers: ServerResponse[] = [];
   const server = createServer((_req, res) => {
     answers.push(res);
