@@ -82,7 +82,7 @@ function line(visit: Visit, alert: AlertView, names: ReadonlyMap<string, string>
   const now = visit.desk.now();
   return html`<li class="card ${doneAt === null ? 'bad' : 'done'}">
 <div class="alert-head"><p class="what">${summary === '' ? kind : summary}</p><p class="hint">${ago(at, now, '')}, ${time(at, '')}, <code>${kind}</code></p></div>
-<p>${about(alert, names)}</p>
+${typeof alert.detail.networks === 'number' ? '' : html`<p>${about(alert, names)}</p>`}
 <p>${seen(alert)}</p>
 ${
   doneAt !== null
@@ -105,10 +105,11 @@ function about({ subject, token_id: token }: AlertView, names: ReadonlyMap<strin
 
 const number = (value: unknown): string => (typeof value === 'number' ? value.toLocaleString('en') : '?');
 
-const placeWords: Readonly<Record<string, readonly [none: string, many: string]>> = {
-  'unseen.origin': ['no Origin', 'Origins'],
-  'unseen.network': ['no address', 'networks'],
-  'unseen.bundle': ['no bundle id', 'bundle ids'],
+/** What is said where none was sent. */
+const noneWords: Readonly<Record<string, string>> = {
+  'unseen.origin': 'no Origin',
+  'unseen.network': 'no address',
+  'unseen.bundle': 'no bundle id',
 };
 
 /** What was seen, beside what is usual. What it does not know it shows as it is. */
@@ -123,10 +124,10 @@ function seen({ kind, detail }: AlertView): Html {
     const from = typeof detail.from === 'number' ? `, told from ${number(detail.from)} on` : '';
     return html`${number(detail.refused)} requests refused${networks}${minute}${from}.`;
   }
-  const [none, many] = placeWords[kind] ?? [null, null];
-  if (none !== null && Array.isArray(detail.values)) {
+  const none = noneWords[kind];
+  if (none !== undefined && Array.isArray(detail.values)) {
     const more = typeof detail.more === 'number' ? ` and ${number(detail.more)} more` : '';
-    return html`Now ${detail.values.map((one, i) => html`${i === 0 ? '' : ', '}${one === null ? none : html`<code>${String(one)}</code>`}`)}${more}; ${number(detail.known)} ${many} were known before.`;
+    return html`Now ${detail.values.map((one, i) => html`${i === 0 ? '' : ', '}${one === null ? none : html`<code>${String(one)}</code>`}`)}${more}; ${number(detail.known)} known before.`;
   }
   return html`${Object.entries(detail).map(([name, value], i) => html`${i === 0 ? '' : ', '}${name} <code>${JSON.stringify(value)}</code>`)}`;
 }

@@ -59,7 +59,7 @@ function watchLive(list) {
     state.textContent = words;
   };
   const summary = () =>
-    `Listening. ${seen.all.toLocaleString('en')} decisions, ${seen.refused.toLocaleString('en')} of them refused${
+    `Listening. ${seen.all.toLocaleString('en')} ${seen.all === 1 ? 'decision' : 'decisions'}, ${seen.refused.toLocaleString('en')} of them refused${
       seen.lost === 0 ? '' : `; ${seen.lost.toLocaleString('en')} more came too fast to be shown`
     }.`;
   const show = () => {

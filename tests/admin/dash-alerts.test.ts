@@ -45,7 +45,7 @@ describe('alerts', () => {
     const words = wordsOf(text);
     for (const said of [
       '2,000 requests in the minute from 2026-01-05 12:00 UTC; usual are 10.5 a minute, and the busiest minute of the day before had 200.',
-      'Now no Origin, https://a.example and 3 more; 2 Origins were known before.',
+      'Now no Origin, https://a.example and 3 more; 2 known before.',
       '5,000 requests refused from 31 networks in the minute from 2026-01-05 12:00 UTC.',
       'anything ["at all"]',
       'About com.example.',

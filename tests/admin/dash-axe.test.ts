@@ -136,6 +136,19 @@ describe.skipIf(chromiumPath === null)('every page', () => {
     expect(await flaws(name)).toEqual([]);
   });
 
+  test('live, with decisions in it', async () => {
+    await enter();
+    await page.goto(`${dash.url}/live`);
+    await page.getByText('Listening.').waitFor();
+    const { token } = await dash.gateway.mint('user', { scopes: ['events:read'] });
+    const asked = { headers: { Authorization: `Bearer ${token}` } };
+    for (const path of ['/events', '/projects/x', '/nowhere', '/status'])
+      await fetch(`${dash.gateway.url}${path}`, asked);
+    await fetch(`${dash.gateway.url}/events`);
+    await expect.poll(() => page.locator('#live li').count()).toBe(5);
+    expect(await flaws('live-lines')).toEqual([]);
+  });
+
   test('after a form was sent', async () => {
     await enter();
     await page.goto(`${dash.url}/tokens/new?type=user`);
