@@ -62,7 +62,7 @@ ${await lastHour(visit)}
 
 function refusalCard(visit: Visit): Html {
   const refusals = visit.watch.refusals();
-  return html`<section class="card" aria-labelledby="refusals"><h2 id="refusals">Refused in the last hour</h2>
+  return html`<section class="card" aria-labelledby="refusals"><h2 id="refusals">Refused or failed in the last hour</h2>
 ${
   refusals.length === 0
     ? html`<p class="faint">Nothing, by this gateway.</p>`

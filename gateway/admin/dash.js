@@ -58,8 +58,9 @@ function watchLive(list) {
     toldMs = performance.now();
     state.textContent = words;
   };
-  const summary = () =>
-    `Listening. ${seen.all.toLocaleString('en')} ${seen.all === 1 ? 'decision' : 'decisions'}, ${seen.refused.toLocaleString('en')} of them refused${
+  const summary = () => (seen.all === 0 ? 'Listening.' : figures());
+  const figures = () =>
+    `Listening. ${seen.all.toLocaleString('en')} ${seen.all === 1 ? 'decision' : 'decisions'}, ${seen.refused.toLocaleString('en')} of them refused or failed${
       seen.lost === 0 ? '' : `; ${seen.lost.toLocaleString('en')} more came too fast to be shown`
     }.`;
   const show = () => {
@@ -76,7 +77,7 @@ function watchLive(list) {
   source.addEventListener('decision', ({ data }) => {
     const decision = JSON.parse(data);
     seen.all++;
-    if (decision.code !== null) seen.refused++;
+    if (decision.code !== null || decision.status >= 500) seen.refused++;
     waiting.push(decision);
     if (waiting.length > linesMax) waiting.shift();
     if (!isDue && !isPaused) requestAnimationFrame(show);
@@ -112,7 +113,7 @@ function lineOf(
   isLinked,
 ) {
   const line = document.createElement('li');
-  line.className = `decision ${code !== null ? 'refused' : status >= 500 || status === 0 ? 'failed' : 'passed'}`;
+  line.className = `decision ${status >= 500 || status === 0 ? 'failed' : code !== null ? 'refused' : 'passed'}`;
   const add = (parent, name, text, kind) => {
     const element = document.createElement(name);
     element.textContent = text;

@@ -60,7 +60,7 @@ describe('the overview', () => {
     await fetch(`${dash.gateway.url}/nowhere`);
     const { cookie } = await dash.signIn('tokens:read', 'usage:read', 'tail:read');
     const { text } = await dash.dash('GET /', { cookie });
-    const refused = section(text, 'Refused in the last hour') ?? '';
+    const refused = section(text, 'Refused or failed in the last hour') ?? '';
     expect([...refused.matchAll(/<code>(\w+)<\/code><\/th><td>(\d+)/g)].map((all) => all.slice(1))).toEqual([
       ['credential_missing', '3'],
       ['route_not_found', '1'],
@@ -75,7 +75,7 @@ describe('the overview', () => {
 
   test('shows each only what the API would tell', async () => {
     const heads = {
-      'usage:read': ['The last hour', 'Refused in the last hour'],
+      'usage:read': ['The last hour', 'Refused or failed in the last hour'],
       'tokens:read': ['Ending within 14 days'],
     };
     for (const [scope, seen] of Object.entries(heads)) {

@@ -171,7 +171,7 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
     await expect.poll(() => lines(page).count()).toBe(200);
     await page.getByRole('button', { name: 'Pause' }).click();
     await page.getByRole('button', { name: 'Go on' }).click();
-    await page.getByText('Listening. 260 decisions, 260 of them refused.').waitFor();
+    await page.getByText('Listening. 260 decisions, 260 of them refused or failed.').waitFor();
   });
 
   test('what callers send is text', async () => {
