@@ -137,7 +137,7 @@ export function isTokenId(text: string): boolean {
 const secretHeaders: readonly string[] = ['authorization', 'proxy-authorization', 'cookie'];
 
 /** A credential by where it stands, or by how it begins. */
-export function mayHoldSecret({ path, headers, who, ...others }: Case, policy: Policy): boolean {
+function mayHoldSecret({ path, headers, who, ...others }: Case, policy: Policy): boolean {
   const sources = [...policy.types.values(), ...policy.annotations.values()].flatMap((type) => type.sources);
   const named = (kind: 'header' | 'query') =>
     sources.flatMap((source) => (source.kind === kind ? [source.name.toLowerCase()] : []));
@@ -147,13 +147,14 @@ export function mayHoldSecret({ path, headers, who, ...others }: Case, policy: P
   if (named('query').some((name) => [...inQuery.keys()].some((key) => key.toLowerCase() === name)))
     return true;
   if (who.kind === 'token' && !isTokenId(who.id)) return true;
-  const texts = [path, ...headers, others.host, others.origin, ...others.pinned, ...textsOf(who)];
+  const { host, origin, from, nth, pinned } = others;
+  const texts = [path, host, origin, from, nth, ...headers, ...pinned, ...textsOf(who)];
   const prefixes = [adminPrefix, ...policy.prefixes.map(({ prefix }) => prefix)].filter((one) => one !== '');
   return texts.some((text) => prefixes.some((prefix) => looksLikeToken(text, prefix)));
 }
 
 function textsOf(who: Who): readonly string[] {
-  return who.kind === 'type' ? [...who.attributes, ...who.scopes, ...who.origins] : [];
+  return who.kind === 'type' ? [who.type, ...who.attributes, ...who.scopes, ...who.origins] : [];
 }
 
 /** So many characters of a token's own alphabet after its prefix are hardly anything else. */

@@ -38,11 +38,11 @@ function form(visit: Visit, asked: Case): Html {
   const { method, path, host, origin, from, nth, headers, body, pinned } = asked;
   const known = methods.includes(method) ? methods : [...methods, method];
   const hasMore = [host, origin, from, nth, body, ...headers, ...pinned].some((one) => one !== '');
-  return html`<form method="post" action="/explain" class="card ask" aria-label="The request">
+  return html`<form method="post" action="/explain" class="card ask" id="request" aria-label="The request">
 ${hiddenForm(formToken)}
 <div class="line-of">
 ${selectField({ ...plain, name: 'method', label: 'Method', value: method, options: known.map((one) => ({ value: one, label: one })) })}
-${textField({ ...plain, name: 'path', label: 'Path', value: path, required: true, hint: 'Path and query, as on the wire.' })}
+${textField({ ...plain, name: 'path', label: 'Path and query', value: path, required: true })}
 </div>
 ${whoField(visit, asked)}
 <details class="more"${hasMore ? html` open` : ''}><summary>Host, origin, headers, body, …</summary><div class="fields">
@@ -50,7 +50,7 @@ ${textField({ ...plain, name: 'host', label: 'Host', value: host, hint: 'Empty: 
 ${textField({ ...plain, name: 'origin', label: 'Origin', value: origin, hint: 'The page it comes from: https://app.example.com. Empty: none.' })}
 ${textField({ ...plain, name: 'from', label: 'Address of the caller', value: from, hint: 'Empty: 127.0.0.1.' })}
 ${textField({ ...plain, name: 'nth', label: 'How manieth at this moment', value: nth, hint: 'For limits: 600 is the 600th such request. Empty: limits are free.' })}
-${areaField({ ...plain, name: 'headers', label: 'Headers', value: headers.join('\n'), rows: 3, hint: 'Name: value, one a line. Never a real token: say below who asks.' })}
+${areaField({ ...plain, name: 'headers', label: 'Headers', value: headers.join('\n'), rows: 3, hint: 'Name: value, one a line. Never a real token: choose who asks instead.' })}
 ${areaField({ ...plain, name: 'body', label: 'Body', value: body, rows: 4, hint: 'Sent as application/json unless a header says otherwise.' })}
 ${areaField({ ...plain, name: 'pinned', label: 'Pinned already', value: pinned.join('\n'), rows: 2, hint: 'PIN=ID, one a line. Empty: nothing, or what is pinned to the token of the store.' })}
 </div></details>

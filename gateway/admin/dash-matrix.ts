@@ -31,7 +31,7 @@ async function show({ config, query }: Visit): Promise<Told> {
   const body = html`<div class="head"><h1>Matrix</h1><p class="hint">${count}</p></div>
 <p class="lead">Who may do what, as the config in force has it. What is not here is refused. A cell says which scopes it takes; follow it to try a request.</p>
 ${filterForm(matrix, filter, isNarrowed)}
-${lines.length === 0 ? html`<p class="empty">No row is like that.</p>` : table(lines, types, policy)}
+${lines.length === 0 ? html`<p class="empty">No row is like that.</p>` : table(lines, { types, policy, common: commonRules(matrix.rows) })}
 ${legend(matrix)}`;
   return { title: 'Matrix', body };
 }
@@ -71,15 +71,22 @@ ${selectField({ ...plain, name: 'type', label: 'Open to', value: type, options: 
 </form></details>`;
 }
 
-function table(lines: readonly Line[], types: readonly TokenType[], policy: Policy): Html {
+type Columns = {
+  readonly types: readonly TokenType[];
+  readonly policy: Policy;
+  /** Rules that every row has, which tell none from another. */
+  readonly common: ReadonlySet<string>;
+};
+
+function table(lines: readonly Line[], columns: Columns): Html {
   return html`<div class="scroll wide" role="region" aria-label="Rows by token types" tabindex="0">
 <table class="list matrix">
-<thead><tr><th scope="col">Row</th>${types.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr></thead>
-<tbody>${lines.map((line) => rowOf(line, types, policy))}</tbody>
+<thead><tr><th scope="col">Row</th>${columns.types.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr></thead>
+<tbody>${lines.map((line) => rowOf(line, columns))}</tbody>
 </table></div>`;
 }
 
-function rowOf({ row, route }: Line, types: readonly TokenType[], policy: Policy): Html {
+function rowOf({ row, route }: Line, { types, policy, common }: Columns): Html {
   const { method, pattern, hosts } = row;
   const cells = row.public
     ? html`<td class="public" colspan="${types.length}">${link(explainPath(route, null), 'public', 'Anybody may, without a token.')}</td>`
@@ -87,7 +94,7 @@ function rowOf({ row, route }: Line, types: readonly TokenType[], policy: Policy
   return html`<tr>
 <th scope="row"><span class="row"><span class="method">${method}</span> <code>${pattern}</code></span>${
     hosts.length === 0 ? '' : html`<span class="faint">at ${hosts.join(', ')}</span>`
-  }${rules(row)}</th>
+  }${rules(row, common)}</th>
 ${cells}
 </tr>`;
 }
@@ -137,12 +144,22 @@ function rulesOf(row: MatrixRow): readonly Rule[] {
   return all.filter(([, values]) => values.length > 0);
 }
 
-function rules(row: MatrixRow): Html {
+const ruleText = ([name, values]: Rule) => JSON.stringify([name, values]);
+
+function commonRules([first, ...rows]: readonly MatrixRow[]): ReadonlySet<string> {
+  if (first === undefined || rows.length === 0) return new Set();
+  const ofOthers = rows.map((row) => new Set(rulesOf(row).map(ruleText)));
+  const shared = rulesOf(first).map(ruleText);
+  return new Set(shared.filter((text) => ofOthers.every((one) => one.has(text))));
+}
+
+/** All of them, named in a line but for those that every row has. */
+function rules(row: MatrixRow, common: ReadonlySet<string>): Html {
   const found = rulesOf(row);
   const where = row.served === null ? `to ${row.upstream}` : 'answered here';
-  const named = found.filter(([name]) => name !== 'Does here').map(([name]) => name.toLowerCase());
   if (found.length === 0) return html`<span class="faint">${where}</span>`;
-  const summary = [where, ...named].join(', ');
+  const own = found.filter((rule) => rule[0] !== 'Does here' && !common.has(ruleText(rule)));
+  const summary = [where, ...own.map(([name]) => (name === 'CORS' ? name : name.toLowerCase()))].join(', ');
   return html`<details class="rules"><summary>${summary}</summary><dl class="pairs">${found.map(
     ([name, values]) => html`<div><dt>${name}</dt>${values.map((value) => html`<dd>${value}</dd>`)}</div>`,
   )}</dl></details>`;

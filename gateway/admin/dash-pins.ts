@@ -37,7 +37,7 @@ async function list(visit: Visit): Promise<Told> {
   const canSet = may(visit, 'pins:write') && desk.policy.bundlePins.size > 0;
   const isNarrowed = isFiltered(place) || after !== null;
   const body = html`<div class="head"><h1>Pins</h1>${canSet ? html`<a class="button main" href="/pins/set">Set a pin</a>` : ''}</div>
-<p class="lead">Ids that clients must send, each kept for one owner. Most are pinned by the first request that sends one.</p>
+<p class="lead">Ids that clients must send, each kept for one owner. They are pinned here, by what an upstream answers, or by the first request that sends one, as the config says.</p>
 ${query.get('done') === 'reset' ? notice('good', html`<p>Let go. Nothing is pinned to this owner until a request, or somebody here, pins a value.</p>`) : ''}
 ${filterForm(visit, filter, isFiltered(place))}
 ${pins.length === 0 ? html`<p class="empty">${isNarrowed ? 'No pin is like that.' : nothing(visit)}</p>` : table(pins, visit)}
@@ -212,6 +212,7 @@ function afterReset({ routes }: Policy, pin: string): Html {
   const uses = routes.flatMap(({ id, bundlePins }) =>
     bundlePins.filter(({ name }) => name === pin).map(({ firstUse }) => ({ id, firstUse })),
   );
+  if (uses.length === 0) return html`No row of the config asks for it.`;
   const pinning = uses.filter(({ firstUse }) => firstUse === 'pin');
   const anew = html`<strong>The next request of this owner that sends an id pins that id</strong>, whichever it is; from then on others are refused.`;
   if (pinning.length === uses.length) return anew;

@@ -14,6 +14,7 @@ export function verdict({ config }: Visit, rehearsal: Rehearsal, address: string
 <h2 id="verdict">${headline(rehearsal)}</h2>
 <p>${reasonFor(rehearsal, refusedAt)}</p>
 ${row === null ? '' : html`<p class="hint">Row <code>${row}</code></p>`}
+<p class="change"><a href="#request">Change the request</a></p>
 </section>
 <section aria-labelledby="steps" class="card"><h2 id="steps">Step by step</h2>
 <ol class="steps">${steps.map(stepOf)}</ol></section>
@@ -40,8 +41,10 @@ function reasonFor({ outcome }: Rehearsal, refusedAt: Step | null): string {
   return 'Nothing is against it. What the upstream answers is its own.';
 }
 
+/** As a sentence; what begins with a name or an id keeps its spelling. */
 function capital(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+  const first = /^[a-z]+(?= )/.test(text) ? text.charAt(0).toUpperCase() : text.charAt(0);
+  return `${first}${text.slice(1)}.`;
 }
 
 function stepOf({ step, ok, detail }: Step): Html {
