@@ -5,7 +5,7 @@ import { createTokenAttributes } from './migrations/0003-token-attributes.ts';
 import { createActivations } from './migrations/0004-activations.ts';
 import { createIdempotency } from './migrations/0005-idempotency.ts';
 import { createUsageTables } from './migrations/0006-usage.ts';
-import { createSessionsTable } from './migrations/0009-sessions.ts';
+import { createDashboardTables } from './migrations/0009-dashboard.ts';
 import { builder, type Statement } from './schema.ts';
 
 export type Migration = { readonly name: string; readonly statements: readonly Statement[] };
@@ -17,7 +17,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0004-activations', statements: createActivations(builder) },
   { name: '0005-idempotency', statements: createIdempotency(builder) },
   { name: '0006-usage', statements: createUsageTables(builder) },
-  { name: '0009-sessions', statements: createSessionsTable(builder) },
+  { name: '0009-dashboard', statements: createDashboardTables(builder) },
 ];
 
 /** Where a file records which migrations it has had: one row each, by name. */

@@ -21,7 +21,7 @@ async function list(visit: Visit): Promise<Told> {
   const named = await Promise.all(all.map(async (one) => [one, await nameOf(one, visit)] as const));
   const whose = may(visit, 'sessions:write') ? 'Everybody who is signed in.' : 'Where you are signed in.';
   const body = html`<h1>Sessions</h1>
-<p class="lead">${whose} A session ends after 30 minutes without a request, after 12 hours in any case, and at once when its token, operator or password does.</p>
+<p class="lead">${whose} A session ends after 30 minutes without a request, after 12 hours in any case, and at once when its token ends or its password is another.</p>
 ${visit.query.get('done') === 'ended' ? notice('good', 'The session is ended.') : ''}
 <div class="scroll" role="region" aria-label="Sessions" tabindex="0">
 <table class="list">

@@ -213,13 +213,13 @@ function regeneratePage(
   const body = html`<div class="narrow">
 <h1>Regenerate “${record.label}”</h1>
 ${wrong(flaws, complaint)}
-<p class="lead">One new token is made, and <strong>every other</strong> token of type ${record.type} with these attributes ends:</p>
+<p class="lead"><strong>Every</strong> token of type ${record.type} with these attributes ends, this one too, and one new token takes their place:</p>
 ${tags(whose, 'none: every token of the type ends')}
 <form method="post" action="${pathOf(record, 'regenerate')}" data-once>
 ${hiddenForm(formToken)}${hidden('key', newFormKey())}
 ${textField({
   name: 'grace',
-  label: 'How long the others still work (optional)',
+  label: 'How long they still work (optional)',
   hint: 'Such as 1h or 24h. Empty: they end now, and the next request with one is refused.',
   flaw: flaws.get('grace') ?? null,
   value: grace,

@@ -88,7 +88,7 @@ function filterForm({ desk }: Visit, filter: Filter, isFiltered: boolean): Html 
 ${textField({ name: 'words', label: 'Label or id', hint: null, flaw: null, value: filter.words })}
 ${selectField({ name: 'type', label: 'Type', hint: null, flaw: null, value: filter.type, options: [all, ...types.map((one) => ({ value: one, label: one }))] })}
 ${selectField({ name: 'state', label: 'State', hint: null, flaw: null, value: filter.state, options: [all, ...tokenStates.map((one) => ({ value: one, label: stateWord(one) }))] })}
-${textField({ name: 'attribute', label: 'Attribute', hint: 'As name=value, with a type.', flaw: null, value: filter.attribute })}
+${textField({ name: 'attribute', label: 'Attribute (name=value)', hint: null, flaw: null, value: filter.attribute })}
 <div class="actions"><button class="main" type="submit">Find</button>${isFiltered ? html`<a class="button quiet" href="/tokens">All</a>` : ''}</div>
 </form></details>`;
 }

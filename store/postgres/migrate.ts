@@ -10,7 +10,7 @@ import { createTokenAttributes } from './migrations/0003-token-attributes.ts';
 import { createActivations } from './migrations/0004-activations.ts';
 import { createIdempotency } from './migrations/0005-idempotency.ts';
 import { createUsageTables } from './migrations/0006-usage.ts';
-import { createSessionsTable } from './migrations/0009-sessions.ts';
+import { createDashboardTables } from './migrations/0009-dashboard.ts';
 
 type Migration = { readonly name: string; readonly changes: readonly Change[] };
 
@@ -21,7 +21,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0004-activations', changes: createActivations(builder) },
   { name: '0005-idempotency', changes: createIdempotency(builder) },
   { name: '0006-usage', changes: createUsageTables(builder) },
-  { name: '0009-sessions', changes: createSessionsTable(builder) },
+  { name: '0009-dashboard', changes: createDashboardTables(builder) },
 ];
 
 /** Any number, as long as it is Postern's alone: "Post". */

@@ -17,8 +17,12 @@ async function told(stdin: AsyncIterable<Buffer>, answers: readonly string[] | n
   const terminal = { out: true, err: true, ask: null, askSecret: async () => left.shift() ?? '' };
   const code = await run(['operator', 'hash'], {
     env: {},
-    out: (text) => void (out += text),
-    err: (text) => void (err += text),
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
     colours: false,
     now: Date.now,
     stdin: () => stdin,

@@ -33,7 +33,7 @@ describe('the schema', () => {
       '0004-activations',
       '0005-idempotency',
       '0006-usage',
-      '0009-sessions',
+      '0009-dashboard',
     ];
     expect(ledger).toEqual(names.map((name) => ({ name })));
   });

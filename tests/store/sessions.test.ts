@@ -27,7 +27,9 @@ describe('on SQLite', () => {
     await first.pins.pinFirst({ pin: 'app', subject: 'project=a' }, 'com.example', 'tok_1');
     await first.close();
     const file = new Database(older);
-    file.exec("drop table sessions; delete from postern_migrations where name = '0009-sessions'");
+    file.exec(
+      "drop table sessions; drop index tokens_type; delete from postern_migrations where name = '0009-dashboard'",
+    );
     file.close();
     const store = await openSqliteTokens({ path: older, now: Date.now });
     onTestFinished(() => store.close());
@@ -53,7 +55,9 @@ describe('on PostgreSQL', () => {
     const database = await createTestDatabase();
     onTestFinished(database.drop);
     await (await openPostgresTokens(database.url)).close();
-    await database.query("drop table sessions; delete from postern_migrations where name = '0009-sessions'");
+    await database.query(
+      "drop table sessions; drop index tokens_type; delete from postern_migrations where name = '0009-dashboard'",
+    );
     const store = await openPostgresTokens(database.url);
     onTestFinished(() => store.close());
     expect(await store.sessions.list(null)).toEqual([]);

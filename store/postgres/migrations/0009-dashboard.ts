@@ -1,9 +1,9 @@
-/** Who is signed in to the dashboard. Never edited after a release; a change is a new file. */
+/** Who is signed in to the dashboard, and the order in which it lists tokens of a type. Never edited after a release; a change is a new file. */
 import type { Kysely } from 'kysely';
 import type { Change } from '../../schema.ts';
 import { text } from '../column.ts';
 
-export function createSessionsTable<T>(db: Kysely<T>): readonly Change[] {
+export function createDashboardTables<T>(db: Kysely<T>): readonly Change[] {
   return [
     db.schema
       .createTable('sessions')
@@ -18,5 +18,6 @@ export function createSessionsTable<T>(db: Kysely<T>): readonly Change[] {
       .addColumn('expires_at', 'bigint', (column) => column.notNull()),
     db.schema.createIndex('sessions_digest').unique().on('sessions').column('digest'),
     db.schema.createIndex('sessions_holder').on('sessions').columns(['kind', 'name', 'id']),
+    db.schema.createIndex('tokens_type').on('tokens').columns(['type', 'id']),
   ];
 }

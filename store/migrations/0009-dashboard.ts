@@ -1,8 +1,8 @@
-/** Who is signed in to the dashboard. Never edited after a release; a change is a new file. */
+/** Who is signed in to the dashboard, and the order in which it lists tokens of a type. Never edited after a release; a change is a new file. */
 import { type Kysely, sql } from 'kysely';
 import { type Statement, statementOf } from '../schema.ts';
 
-export function createSessionsTable<T>(db: Kysely<T>): readonly Statement[] {
+export function createDashboardTables<T>(db: Kysely<T>): readonly Statement[] {
   const table = db.schema
     .createTable('sessions')
     .addColumn('id', 'text', (column) => column.notNull().primaryKey())
@@ -17,5 +17,6 @@ export function createSessionsTable<T>(db: Kysely<T>): readonly Statement[] {
     .modifyEnd(sql`strict, without rowid`);
   const byDigest = db.schema.createIndex('sessions_digest').unique().on('sessions').column('digest');
   const byHolder = db.schema.createIndex('sessions_holder').on('sessions').columns(['kind', 'name', 'id']);
-  return [statementOf(table), statementOf(byDigest), statementOf(byHolder)];
+  const byType = db.schema.createIndex('tokens_type').on('tokens').columns(['type', 'id']);
+  return [statementOf(table), statementOf(byDigest), statementOf(byHolder), statementOf(byType)];
 }
