@@ -48,7 +48,7 @@ function capital(text: string): string {
 }
 
 function stepOf({ step, ok, detail }: Step): Html {
-  return html`<li class="${ok ? 'yes' : 'no'}"><span class="mark" aria-hidden="true">${ok ? '✓' : '✕'}</span><span><strong>${step}</strong><span class="unseen">${ok ? ', passed' : ', refused'}: </span> <span class="detail">${detail}</span></span></li>`;
+  return html`<li class="step ${ok ? 'yes' : 'no'}"><span class="mark" aria-hidden="true">${ok ? '✓' : '✕'}</span><span><strong class="step-name">${step}</strong><span class="unseen">${ok ? ', passed' : ', refused'}: </span> <span class="detail">${detail}</span></span></li>`;
 }
 
 /** What was asked of the limits is what the row names. */

@@ -157,7 +157,7 @@ describe('explain', () => {
   const verdictOf = (text: string) =>
     (/id="verdict">(.*?)<\/h2>/s.exec(text)?.[1] ?? '').replaceAll(/<[^>]*>/g, '').trim();
   const stepsOf = (text: string) =>
-    [...text.matchAll(/<li class="(yes|no)">/g)].map(([, ok]) => ok === 'yes');
+    [...text.matchAll(/<li class="step (yes|no)">/g)].map(([, ok]) => ok === 'yes');
 
   test.each([
     [{ method: 'GET', path: '/status' }, {}],
