@@ -92,11 +92,19 @@ function rowOf({ row, route }: Line, { types, policy, common }: Columns): Html {
     ? html`<td class="public" colspan="${types.length}">${link(explainPath(route, null), 'public', 'Anybody may, without a token.')}</td>`
     : types.map((type) => cellOf(row, route, type, policy));
   return html`<tr>
-<th scope="row"><span class="row"><span class="method">${method}</span> <code>${pattern}</code></span>${
+<th scope="row"><span class="row"><span class="method">${method}</span> <code>${breakable(pattern)}</code></span>${
     hosts.length === 0 ? '' : html`<span class="faint">at ${hosts.join(', ')}</span>`
   }${rules(row, common)}</th>
 ${cells}
 </tr>`;
+}
+
+/** A long path goes on in the next line where a segment ends. */
+function breakable(pattern: string): readonly Html[] {
+  return pattern
+    .split('/')
+    .slice(1)
+    .map((segment) => html`/<wbr>${segment}`);
 }
 
 function cellOf({ cells }: MatrixRow, route: Route, type: TokenType, policy: Policy): Html {

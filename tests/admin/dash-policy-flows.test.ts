@@ -1,30 +1,20 @@
 /** The dashboard's pages about the policy, click by click and key by key, in a real Chromium on a real gateway. */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { adminConfig } from '../fixtures/admin.ts';
 import { chromiumPath, launchBrowser } from '../fixtures/browser.ts';
-import { type DashFixture, startDash } from '../fixtures/dash.ts';
+import { type PolicyFixture, policyYaml, startPolicyDash } from '../fixtures/dash-policy.ts';
 import { startUpstream, type UpstreamFixture } from '../fixtures/upstream.ts';
 
 const evil = '"><img src=x onerror=alert(1)><script>alert(2)</script>';
 
 describe.skipIf(chromiumPath === null)('in a browser', () => {
-  let dash: DashFixture;
+  let dash: PolicyFixture;
   let upstream: UpstreamFixture;
   let browser: Browser;
   beforeAll(async () => {
     upstream = await startUpstream();
-    const yaml = adminConfig
-      .replace('http://127.0.0.1:9001', upstream.url)
-      .replace('when_missing: allow', 'when_missing: deny, first_use: pin')
-      .replace(
-        '      GET /status',
-        '      POST /apps: { allow: { project: events:write }, pins: [app], body: { json: true, max: 1KiB } }\n      GET /status',
-      );
-    [dash, browser] = await Promise.all([
-      startDash('admin: { address: 127.0.0.1:0 }', yaml),
-      launchBrowser(),
-    ]);
+    const yaml = policyYaml.replace('http://127.0.0.1:9001', upstream.url);
+    [dash, browser] = await Promise.all([startPolicyDash(yaml), launchBrowser()]);
   });
   afterAll(async () => {
     await browser.close();
