@@ -58,7 +58,7 @@ async function list(visit: Visit): Promise<Told> {
   const names = await namesOf(visit, found.entries);
   const isLater = after !== null;
   const body = html`<div class="head"><h1>Audit</h1></div>
-<p class="lead">Who changed what, newest first. Each row was written together with the change it tells of.</p>
+<p class="lead">Who changed what, newest first. Each row was written together with its change.</p>
 ${filterForm(filter, isFiltered(place))}
 ${found.entries.length === 0 ? empty(found, isFiltered(place) || isLater) : table(found.entries, names, visit)}
 ${pager(place, { next: found.next, isLater, words: ['Newest', 'Older'] })}`;

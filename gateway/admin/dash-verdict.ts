@@ -18,7 +18,7 @@ ${row === null ? '' : html`<p class="hint">Row <code>${row}</code></p>`}
 </section>
 <section aria-labelledby="steps" class="card"><h2 id="steps">Step by step</h2>
 <ol class="steps">${steps.map(stepOf)}</ol></section>
-${outcome === 'refuse' ? '' : limitsOf(rehearsal, config.policy)}
+${isCounted(steps) ? limitsOf(rehearsal, config.policy) : ''}
 ${outcome === 'forward' ? identityOf(rehearsal) : ''}
 ${shared(address)}
 </div>`;
@@ -51,6 +51,11 @@ function stepOf({ step, ok, detail }: Step): Html {
   return html`<li class="step ${ok ? 'yes' : 'no'}"><span class="mark" aria-hidden="true">${ok ? '✓' : '✕'}</span><span><strong class="step-name">${step}</strong><span class="unseen">${ok ? ', passed' : ', refused'}: </span> <span class="detail">${detail}</span></span></li>`;
 }
 
+/** Limits are counted before the body is read, so what is refused after that has counted too. */
+function isCounted(steps: readonly Step[]): boolean {
+  return steps.some(({ step, ok }) => step === 'limits' && ok);
+}
+
 /** What was asked of the limits is what the row names. */
 function limitsOf({ row }: Rehearsal, policy: Visit['config']['policy']): Html {
   const limits = matrixOf(policy).rows.find((one) => one.row === row)?.limits ?? [];
@@ -70,7 +75,7 @@ ${
 
 function shared(address: string | null): Html {
   if (address === null) {
-    return html`<p class="hint">This case has no address: a body, or what may be a credential, is never put into one.</p>`;
+    return html`<p class="hint">This case has no address: it has a body, or what may be a credential, or is too long for one.</p>`;
   }
   return html`<section aria-labelledby="send" class="card"><h2 id="send">Send it on</h2>
 <div class="copyable"><code id="case" class="whole">${address}</code>${copyButton('case', 'the address')}</div></section>`;

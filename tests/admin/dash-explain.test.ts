@@ -55,6 +55,12 @@ describe('explain', () => {
       refuse: `Refused: ${json.status} ${json.code}`,
     };
     expect(verdictOf(text)).toBe(words[json.outcome as keyof typeof words]);
+    const isCounted = json.steps.some(
+      (one: { step: string; ok: boolean }) => one.step === 'limits' && one.ok,
+    );
+    expect(text.includes('id="limits"')).toBe(isCounted);
+    for (const [name, value] of Object.entries(json.identity))
+      expect(text).toContain(`<dt><code>${name}</code></dt><dd><code>${value}</code></dd>`);
     expect(stepsOf(text)).toEqual(json.steps.map(({ ok }: { ok: boolean }) => ok));
   });
 
