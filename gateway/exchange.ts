@@ -78,7 +78,7 @@ export async function exchange(visit: Visit, gate: Gate): Promise<void> {
     site.visits.end();
     life.end();
   }
-  const { token, unverified, monitored } = footing;
+  const { token, unverified, monitored, canary } = footing;
   const account: Account = {
     requestId: facts.requestId,
     method: facts.method,
@@ -93,6 +93,7 @@ export async function exchange(visit: Visit, gate: Gate): Promise<void> {
     aborted: ending.aborted ?? false,
     ...(unverified !== undefined && { unverified: true }),
     ...(monitored && { monitored }),
+    ...(canary && { canary: canary.id }),
   };
   gate.account(account, facts.origin, footing.bundle);
 }
@@ -114,6 +115,10 @@ async function carryOut(ruling: Ruling, scene: Scene, site: Site): Promise<Endin
     case 'preflight':
       return write(visit, gate, preflightAnswer(ruling.preflight, visit.facts.requestId));
     case 'own':
+      if (ruling.endpoint === 'leaks') {
+        const taken = await gate.leaks.take(visit, site);
+        return taken.ok ? write(visit, gate, taken.value) : refuse(scene, taken.denial, null);
+      }
       if (site.signer === null) throw new Error('no keys to publish');
       return write(visit, gate, site.signer.jwks(visit.facts.requestId));
     case 'refuse':

@@ -17,6 +17,7 @@ import {
   writeBootstrapToken,
 } from './admin/bootstrap.ts';
 import { adminServer, closeAdmin } from './admin/http-server.ts';
+import { answerLeaks } from './admin/operations-leak.ts';
 import { serveOperations } from './admin/operations-serve.ts';
 import { type Alerting, createAlerting } from './alerting.ts';
 import { BodyBudget } from './body-buffer.ts';
@@ -24,6 +25,7 @@ import type { LoadedConfig } from './config/load.ts';
 import { drain } from './drain.ts';
 import { faultOf } from './fault.ts';
 import type { Gate } from './gate.ts';
+import { createLeakKit, type LeakKit } from './leak-kit.ts';
 import { Life } from './life.ts';
 import { closeServer, healthListener, listenOn, urlOf } from './listeners.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -103,7 +105,8 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   const bodies = new BodyBudget(options.bodyBudgetBytes);
   const usage = openUsage(tokens, log);
   const alerting = openAlerting(() => site.config, { tokens, usage, log, metrics }, options.alertEveryMs);
-  const gate = openGate(() => site, { tokens, limiter, bodies, life, log, metrics, usage, alerting });
+  const leaks = openLeaks(() => site.config, { tokens, alerting, bodies, log });
+  const gate = openGate(() => site, { tokens, limiter, bodies, life, log, metrics, usage, alerting, leaks });
   const reloading = reloader({
     read: () => readConfig(options),
     site: () => site,
@@ -122,11 +125,12 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   const health = healthListener(() => readiness(gate, reloading), metrics);
   await listenOn(front, config.listen);
   await listenOn(health, config.health);
-  const admin = await openAdmin(config, tokens, gate, log);
+  const admin = await openAdmin(config, tokens, gate, leaks, log);
   const stop = async (): Promise<void> => {
     await drain({ server: front, life, times: site.config.listen, log });
     gate.vigil.close();
     await usage.close();
+    await leaks.close();
     await alerting.close();
     await closeServer(health);
     // The last to go: who looks after a drain can do so until it is over.
@@ -178,6 +182,20 @@ function openAlerting(
   return createAlerting({ alerts, sightings, settings, flushUsage, now: Date.now, log, metrics, everyMs });
 }
 
+function openLeaks(
+  config: () => LoadedConfig,
+  { tokens, alerting, bodies, log }: Pick<Parts, 'tokens' | 'alerting' | 'bodies' | 'log'>,
+): LeakKit {
+  const answer = answerLeaks({ ...deskRooms(tokens), tell: alerting.tell });
+  return createLeakKit({ alerting, alerts: () => config().alerts, answer, bodies, log, now: Date.now });
+}
+
+/** What every operation of this process works with. */
+function deskRooms(tokens: OpenTokens) {
+  const { pins, probes, audit, usage, alerts } = tokens;
+  return { tokens, pins, probes, audit, usage, alerts, now: Date.now };
+}
+
 type Parts = {
   readonly tokens: OpenTokens;
   readonly limiter: Limiter;
@@ -187,10 +205,11 @@ type Parts = {
   readonly metrics: Metrics;
   readonly usage: UsageMeter;
   readonly alerting: Alerting;
+  readonly leaks: LeakKit;
 };
 
 function openGate(site: () => Site, parts: Parts): Gate {
-  const { tokens, limiter, bodies, life, log, metrics, usage, alerting } = parts;
+  const { tokens, limiter, bodies, life, log, metrics, usage, alerting, leaks } = parts;
   const writeLog = createAccessLog(log, Date.now);
   const bug = (error: unknown, requestId: string | null): void => {
     const stack = error instanceof Error ? (error.stack ?? error.message) : 'thrown value';
@@ -208,15 +227,8 @@ function openGate(site: () => Site, parts: Parts): Gate {
       onUnrecorded: (requestId, subjects) => log.error({ event: 'observe_failed', requestId, subjects }),
     },
     pins: tokens.pins,
-    operate: serveOperations({
-      tokens,
-      pins: tokens.pins,
-      probes: tokens.probes,
-      audit: tokens.audit,
-      usage: tokens.usage,
-      alerts: tokens.alerts,
-      now: Date.now,
-    }),
+    operate: serveOperations(deskRooms(tokens)),
+    leaks: leaks.door,
     bodies,
     life,
     now: Date.now,
@@ -225,6 +237,7 @@ function openGate(site: () => Site, parts: Parts): Gate {
       writeLog(account);
       usage.note(account);
       if (site().config.alerts !== null) alerting.note(account, origin, bundle);
+      if (account.canary !== undefined) leaks.used(account);
     },
     upstreamSeconds: metrics.upstreamSeconds,
     vigil: new Vigil({
@@ -251,13 +264,14 @@ async function openAdmin(
   { admin, store }: LoadedConfig,
   tokens: OpenTokens,
   { site, now, bug }: Gate,
+  { usedByOperator: onCanary }: LeakKit,
   log: Logger,
 ): Promise<OpenAdmin> {
   if (admin === null) return { server: null, bootstrapFile: null };
   const file = bootstrapFile(store);
   const warn = (trouble: BootstrapTrouble): void => log.warn(trouble);
   const failures = createFailureBudget(adminFailures);
-  const gatekeeper = { tokens, failures, now, onUse: bootstrapWatch(file, warn) };
+  const gatekeeper = { tokens, failures, now, onUse: bootstrapWatch(file, warn), onCanary };
   const { hosts } = admin;
   const fault = ({ code, message: reason }: StoreFault, requestId: string): void =>
     log.error({ event: 'admin_store_fault', requestId, code, reason });

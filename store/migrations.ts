@@ -6,6 +6,7 @@ import { createActivations } from './migrations/0004-activations.ts';
 import { createIdempotency } from './migrations/0005-idempotency.ts';
 import { createUsageTables } from './migrations/0006-usage.ts';
 import { createAlertTables } from './migrations/0008-alerts.ts';
+import { addCanaryColumn } from './migrations/0011-canary.ts';
 import { builder, type Statement } from './schema.ts';
 
 export type Migration = { readonly name: string; readonly statements: readonly Statement[] };
@@ -18,6 +19,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0005-idempotency', statements: createIdempotency(builder) },
   { name: '0006-usage', statements: createUsageTables(builder) },
   { name: '0008-alerts', statements: createAlertTables(builder) },
+  { name: '0011-canary', statements: addCanaryColumn(builder) },
 ];
 
 /** Where a file records which migrations it has had: one row each, by name. */

@@ -10,6 +10,8 @@ export type NewToken = {
   readonly origins: readonly string[];
   readonly expiresAt: number | null;
   readonly createdBy: string;
+  /** Absent: a token like any other. */
+  readonly canary?: true;
 };
 
 /** The one moment a plaintext leaves the store. */
@@ -30,6 +32,7 @@ export type ImportedToken = {
   readonly createdAt: number | null;
   readonly expiresAt: number | null;
   readonly createdBy: string;
+  readonly canary?: true;
 };
 
 /** Of a token that is there: what is absent stays. Times are Unix ms. */
@@ -128,13 +131,14 @@ export interface TokenStore {
 
   /**
    * A successor with the same type, label, scopes, attributes, origins and expiry; the token itself ends after
-   * `overlapMs` (0: it is revoked). As durable as a revoke. null: no such id, or it is of another type.
+   * `overlapMs` (0: it is revoked). As durable as a revoke. Refused for a canary. null: no such id, or it is of another type.
    */
   rotate(id: string, type: TokenType, overlapMs: number, by: string): Promise<Rotation | null>;
 
   /**
    * In one transaction, so that there is no moment with none or two, however many do it at once. Tokens that
-   * are disabled or expired are revoked as well: nobody can bring them back beside the new one. As durable as a revoke.
+   * are disabled or expired are revoked as well: nobody can bring them back beside the new one. Canaries stay, and lend
+   * nothing to the new one. As durable as a revoke.
    */
   regenerate(regeneration: Regeneration): Promise<Regenerated>;
 
@@ -152,7 +156,7 @@ export interface TokenStore {
    */
   learn(token: LearnedToken): Promise<Learned>;
 
-  /** Revokes all that are not revoked yet, the disabled and the expired too, and says how many. As durable as a revoke. */
+  /** Revokes all that are not revoked yet, the disabled and the expired too but no canary, and says how many. As durable as a revoke. */
   endAll(ending: Ending): Promise<number>;
 
   /** Commits in chunks of 500 at most. A row whose digest or external id exists is skipped. */

@@ -32,6 +32,7 @@ type CreateOptions = Common & {
   readonly attribute: readonly string[];
   readonly origin: readonly string[];
   readonly expiresIn?: number;
+  readonly canary: boolean;
 };
 
 type ListOptions = Common & {
@@ -60,6 +61,7 @@ export function addToken(program: Command, shell: Shell): void {
       none,
     )
     .option('--expires-in <duration>', 'such as 90d; left out: never', duration)
+    .option('--canary', 'it grants nothing, and whoever uses it raises an alert', false)
     .option('--json', 'print the token and its record')
     .action((options: CreateOptions) => create(options, shell));
   token
@@ -95,13 +97,14 @@ async function create(options: CreateOptions, shell: Shell): Promise<void> {
   const config = storeConfigOf(options.config, shell);
   const type = allowed(typeNamed(config.policy, options.type));
   const attributes = allowed(attributesOfPairs(type, options.attribute));
-  const { label, scope: scopes, origin: origins, expiresIn: expiresInMs = null } = options;
-  const request = { type: type.name, label, scopes, attributes, origins, expiresInMs };
+  const { label, scope: scopes, origin: origins, expiresIn: expiresInMs = null, canary } = options;
+  const request = { type: type.name, label, scopes, attributes, origins, expiresInMs, canary };
   const answer = await atDesk(config, 'create', shell, (desk) => createToken(desk, request));
   const { record, plaintext } = allowed(answer ?? unknownToken());
   const view = viewOf(record, config.policy, shell.now());
   if (options.json) return printJson(shell, secretView(view, plaintext));
-  shell.err(`${view.id}: token of type ${view.type}, "${view.label}". It is shown this once:\n`);
+  const what = canary ? 'canary' : 'token';
+  shell.err(`${view.id}: ${what} of type ${view.type}, "${view.label}". It is shown this once:\n`);
   shell.out(`${plaintext}\n`);
 }
 

@@ -48,6 +48,7 @@ const rowSchema = v.object(
     origins: v.optional(texts, []),
     created_at: v.nullish(v.pipe(v.string('a time'), v.rawTransform(readTime))),
     expires_at: v.nullish(v.pipe(v.string('a time'), v.rawTransform(readTime))),
+    canary: v.optional(v.boolean('true or false'), false),
   },
   'a JSON object',
 );
@@ -131,6 +132,7 @@ function tokenOf(type: TokenType, row: Row, externalId: string | null, by: strin
       createdAt: row.created_at ?? null,
       expiresAt: row.expires_at ?? null,
       createdBy: by,
+      ...(row.canary ? { canary: true } : {}),
     },
   };
 }

@@ -3,7 +3,7 @@ import { effectiveScopes } from '../../policy/scopes.ts';
 import type { AttributeValue, TokenRecord } from '../../policy/token-types.ts';
 import type { Policy } from '../../policy/types.ts';
 
-export const tokenStates = ['active', 'revoked', 'expired', 'disabled', 'not_yet_valid'] as const;
+export const tokenStates = ['active', 'revoked', 'expired', 'disabled', 'not_yet_valid', 'canary'] as const;
 
 export type TokenState = (typeof tokenStates)[number];
 
@@ -69,12 +69,13 @@ export function secretView(
   return { id, type, label, token, ...rest, ...more };
 }
 
-/** In the order in which a request is refused. */
+/** In the order in which a request is refused; a canary that sounds is one whatever else it is. */
 function stateOf(record: TokenRecord, now: number): TokenState {
   const { expiresAt, retireAt, notBefore } = record;
   if (record.revokedAt !== null) return 'revoked';
   if (expiresAt !== null && expiresAt <= now) return 'expired';
   if (retireAt !== null && retireAt <= now) return 'expired';
+  if (record.canary === true) return 'canary';
   if (record.disabledAt !== null) return 'disabled';
   return notBefore !== null && notBefore > now ? 'not_yet_valid' : 'active';
 }

@@ -114,7 +114,7 @@ function isIn(path: ConfigPath, lists: readonly ConfigProblem[]): boolean {
 function isApart([section, , key, part]: ConfigPath, need: Need): boolean {
   if (need === 'shapes' && (section === 'store' || (key === 'hash' && part === 'pepper'))) return true;
   if (section === 'token_types') return key === 'key' && need !== 'keys';
-  return ['redis', 'upstreams', 'identity', 'alerts'].includes(String(section));
+  return ['redis', 'upstreams', 'identity', 'alerts', 'leaks'].includes(String(section));
 }
 
 type Judgement = {
@@ -141,6 +141,7 @@ function judge(
       typeof document.value === 'object' && document.value !== null && 'redis' in document.value,
     now: Date.now(),
     upstreams: new Set(Object.keys(config.upstreams)),
+    ...(settings.leaks === null ? {} : { leaksPath: settings.leaks.path }),
     refusals: refusalKinds,
     broken,
   });

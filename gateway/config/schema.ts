@@ -21,6 +21,7 @@ import type { Network } from '../../policy/types.ts';
 import { parseAddress } from './address.ts';
 import { adminSchema } from './admin-settings.ts';
 import { alertsSchema } from './alert-settings.ts';
+import { leaksSchema } from './leak-settings.ts';
 
 const fromEnvironment = closed({ env: plain('The name of an environment variable; missing is an error.') });
 const fromElsewhere = v.pipe(
@@ -221,6 +222,7 @@ export const fileSchema = closed({
   ),
   admin: v.optional(adminSchema),
   alerts: v.optional(alertsSchema),
+  leaks: v.optional(leaksSchema),
   store: v.optional(storeSchema, {}),
   redis: v.optional(redisSchema),
   upstreams: v.optional(named('The services behind the gate.', upstreamSchema), {}),

@@ -7,6 +7,7 @@ import type { TriggerKeys, TriggerSigners } from '../trigger.ts';
 import { type Address, formatAddress, parseUpstreamUrl, reachesListener } from './address.ts';
 import { type AdminSettings, adminFlaw } from './admin-settings.ts';
 import { type AlertSettings, resolveAlerts } from './alert-settings.ts';
+import { type LeakSettings, resolveLeaks } from './leak-settings.ts';
 import { type PepperSettings, resolvePeppers } from './peppers.ts';
 import type { FileConfig } from './schema.ts';
 import { resolveSigningKeys, type SigningKey } from './signing-keys.ts';
@@ -58,6 +59,8 @@ export type Settings = {
   readonly admin: AdminSettings | null;
   /** null: nothing is watched. */
   readonly alerts: AlertSettings | null;
+  /** null: no reports of leaked tokens are taken. */
+  readonly leaks: LeakSettings | null;
   readonly store: StoreSettings;
   readonly redis: RedisSettings | null;
   readonly upstreams: ReadonlyMap<string, UpstreamSettings>;
@@ -107,6 +110,7 @@ export function resolveSettings(config: FileConfig, file: string, env: Environme
       ...at,
       dereference: (path, reference) => dereference(at, path, reference),
     }),
+    leaks: resolveLeaks(at),
     store,
     redis: resolveRedis(at),
     upstreams: resolveUpstreams(at),

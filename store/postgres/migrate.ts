@@ -11,6 +11,7 @@ import { createActivations } from './migrations/0004-activations.ts';
 import { createIdempotency } from './migrations/0005-idempotency.ts';
 import { createUsageTables } from './migrations/0006-usage.ts';
 import { createAlertTables } from './migrations/0008-alerts.ts';
+import { addCanaryColumn } from './migrations/0011-canary.ts';
 
 type Migration = { readonly name: string; readonly changes: readonly Change[] };
 
@@ -22,6 +23,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0005-idempotency', changes: createIdempotency(builder) },
   { name: '0006-usage', changes: createUsageTables(builder) },
   { name: '0008-alerts', changes: createAlertTables(builder) },
+  { name: '0011-canary', changes: addCanaryColumn(builder) },
 ];
 
 /** Any number, as long as it is Postern's alone: "Post". */
