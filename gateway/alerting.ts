@@ -60,9 +60,8 @@ export function createAlerting(options: AlertingOptions): Alerting {
       else log.warn({ event: `alert_${outcome}`, ...delivery });
     },
   });
-  const onRaised = ({ id, kind, subject, tokenId, detail }: AlertRecord): void => {
-    metrics.alertRaised(kind);
-    log.warn({ event: 'alert', id, kind, subject, tokenId, detail });
+  const onRaised = (alert: AlertRecord): void => {
+    announce(options, alert);
     void courier.run();
   };
   const watch = createAlertWatch({ alerts, sightings, now, onRaised });
@@ -112,4 +111,12 @@ export function createAlerting(options: AlertingOptions): Alerting {
       await ended;
     },
   };
+}
+
+function announce(
+  { metrics, log }: Pick<AlertingOptions, 'metrics' | 'log'>,
+  { id, kind, subject, tokenId, detail }: AlertRecord,
+): void {
+  metrics.alertRaised(kind);
+  log.warn({ event: 'alert', id, kind, subject, tokenId, detail });
 }

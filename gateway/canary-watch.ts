@@ -1,5 +1,4 @@
 /** Tells of each use of a canary at once: once an address in its quiet time. Bounded, whoever has found one; no request waits for it. */
-import { LRUCache } from 'lru-cache';
 import { addressKey } from '../policy/address.ts';
 import type { NewAlert } from '../store/alert-store.ts';
 
@@ -39,7 +38,7 @@ const triesMax = 30;
 export function createCanaryWatch(options: CanaryWatchOptions): CanaryWatch {
   const { tell, quietMs, now, onFault, retryMs = retryMsDefault } = options;
   /** Until when nothing more is told of a canary and address. */
-  const told = new LRUCache<string, number>({ max: rememberedMax });
+  const told = new Map<string, number>();
   /** How many addresses were told of a canary, since when. */
   const counts = new Map<string, { since: number; addresses: number }>();
   const pending = new Set<Promise<void>>();
@@ -77,6 +76,7 @@ export function createCanaryWatch(options: CanaryWatchOptions): CanaryWatch {
       const others = `${tokenId} from many addresses`;
       if (isSilent(own) || isSilent(others)) return;
       const subject = isApart(tokenId, at) ? own : others;
+      if (told.size >= rememberedMax) told.clear();
       told.set(subject, at + quietMs());
       const detail = { address, row, ...(requestId === null ? {} : { request: requestId }) };
       const sent = send({ kind: 'canary.used', subject, tokenId, detail, quietMs: quietMs() });

@@ -1,7 +1,7 @@
 /** What answers to leaks, in one process: the door that reports come in by, and the watch over canaries. */
 import type { Logger } from 'pino';
 import type { TokenRecord } from '../policy/token-types.ts';
-import { createFailureBudget } from '../store/failure-budget.ts';
+import type { FailureBudget } from '../store/failure-budget.ts';
 import type { Account } from './access-log.ts';
 import type { Alerting } from './alerting.ts';
 import type { BodyBudget } from './body-buffer.ts';
@@ -25,17 +25,18 @@ export type LeakKitOptions = {
   readonly alerts: () => AlertSettings | null;
   readonly answer: AnswerLeaks;
   readonly bodies: BodyBudget;
+  /** Of reports without a signature. */
+  readonly failures: FailureBudget;
   readonly log: Pick<Logger, 'info' | 'error'>;
   /** Unix ms. */
   readonly now: () => number;
 };
 
-/** Reports without a signature that an address may send in a minute. */
-const unsignedMax = { quota: 20, windowMs: 60_000 };
 /** Where no alerts are configured, canaries are told all the same. */
 const quietMsDefault = 3_600_000;
 
-export function createLeakKit({ alerting, alerts, answer, bodies, log, now }: LeakKitOptions): LeakKit {
+export function createLeakKit(options: LeakKitOptions): LeakKit {
+  const { alerting, alerts, answer, bodies, failures, log, now } = options;
   const keyring = createLeakKeyring();
   const canaries = createCanaryWatch({
     tell: alerting.tell,
@@ -45,7 +46,7 @@ export function createLeakKit({ alerting, alerts, answer, bodies, log, now }: Le
   });
   const door = createLeakDoor({
     keyring,
-    failures: createFailureBudget(unsignedMax),
+    failures,
     bodies,
     answer,
     log: (taken) => log.info({ event: 'leak_report', ...taken }),

@@ -187,7 +187,9 @@ function openLeaks(
   { tokens, alerting, bodies, log }: Pick<Parts, 'tokens' | 'alerting' | 'bodies' | 'log'>,
 ): LeakKit {
   const answer = answerLeaks({ ...deskRooms(tokens), tell: alerting.tell });
-  return createLeakKit({ alerting, alerts: () => config().alerts, answer, bodies, log, now: Date.now });
+  const failures = createFailureBudget(strangers);
+  const alerts = () => config().alerts;
+  return createLeakKit({ alerting, alerts, answer, bodies, failures, log, now: Date.now });
 }
 
 /** What every operation of this process works with. */
@@ -250,8 +252,8 @@ function openGate(site: () => Site, parts: Parts): Gate {
   };
 }
 
-/** Bad admin tokens an address may send in a minute. */
-const adminFailures = { quota: 20, windowMs: 60_000 };
+/** Bad admin tokens, or leak reports without a signature, that an address may send in a minute. */
+const strangers = { quota: 20, windowMs: 60_000 };
 
 type OpenAdmin = {
   /** null: the config has no admin listener. */
@@ -270,7 +272,7 @@ async function openAdmin(
   if (admin === null) return { server: null, bootstrapFile: null };
   const file = bootstrapFile(store);
   const warn = (trouble: BootstrapTrouble): void => log.warn(trouble);
-  const failures = createFailureBudget(adminFailures);
+  const failures = createFailureBudget(strangers);
   const gatekeeper = { tokens, failures, now, onUse: bootstrapWatch(file, warn), onCanary };
   const { hosts } = admin;
   const fault = ({ code, message: reason }: StoreFault, requestId: string): void =>
