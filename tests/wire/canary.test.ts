@@ -11,7 +11,7 @@ import { startUpstream } from '../fixtures/upstream.ts';
 const bearers = '{ plain: read, checked: read, slow: read, slower: read, piped: read, peppered: read }';
 
 const config = (upstream: string) => `
-failure_budget: { rate: 1000/1m }
+failure_budget: { rate: 1000/1m, per: address }
 upstreams: { app: { url: ${upstream} } }
 token_types:
   plain: { prefix: pl_, scopes: [read] }
@@ -19,7 +19,7 @@ token_types:
   slow: { prefix: sl_, hash: { use: bcrypt, cost: 10 }, scopes: [read] }
   slower: { prefix: su_, hash: { use: bcrypt, cost: 10, then: sha256 }, scopes: [read] }
   piped: { format: id_pipe_random, scopes: [read] }
-  peppered: { prefix: pp_, hash: { use: sha256, pepper: { env: CANARY_PEPPER } }, scopes: [read] }
+  peppered: { prefix: pp_, hash: { use: sha256, pepper: [{ env: CANARY_PEPPER }] }, scopes: [read] }
 scopes: { read: Read }
 errors: { own: { body: { why: "{code}" } } }
 apis:
@@ -29,9 +29,9 @@ apis:
       GET /x: { allow: ${bearers} }
       GET /worded: { allow: ${bearers}, errors: own }
       GET /socket: { allow: ${bearers}, websocket: true }
-      POST /tokens: { allow: ${bearers}, serve: token.create, with: { type: plain, scopes: [read] } }
+      POST /tokens: { allow: ${bearers}, serve: token.create, with: { type: plain } }
       GET /tokens: { allow: ${bearers}, serve: token.list, with: { type: plain } }
-      POST /confirmed: { allow: ${bearers}, serve: token.create, with: { type: plain, scopes: [read] }, confirm: { to: app, path: /may } }
+      POST /confirmed: { allow: ${bearers}, serve: token.create, with: { type: plain }, confirm: { to: app, request: GET /may } }
 `;
 
 async function start() {
