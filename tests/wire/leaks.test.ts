@@ -1,0 +1,312 @@
+/** Reports of leaks on the wire: signed by somebody known they are acted on, each once; anything else changes nothing. */
+import { createHash, generateKeyPairSync, sign } from 'node:crypto';
+import { once } from 'node:events';
+import { renameSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { adminType } from '../../policy/admin-type.ts';
+import type { TokenType } from '../../policy/token-types.ts';
+import { mintSecret } from '../../store/secret.ts';
+import { type GatewayFixture, startTestGateway } from '../fixtures/gateway.ts';
+import { startUpstream } from '../fixtures/upstream.ts';
+
+const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const pem = String(publicKey.export({ type: 'spki', format: 'pem' }));
+const keySet = (...names: readonly string[]) =>
+  JSON.stringify({
+    public_keys: names.map((key_identifier) => ({ key_identifier, key: pem, is_current: true })),
+  });
+
+const path = '/_postern/leaks';
+
+const config = (keys: string, upstream: string, more = '') => `
+leaks: { keys: ${keys}, respond: { noted: notify, ended: revoke } }
+${more}
+upstreams: { app: { url: ${upstream} } }
+token_types:
+  plain: { prefix: pl_, scopes: [read] }
+  noted: { prefix: nt_, scopes: [read] }
+  ended: { prefix: en_, checksum: required, scopes: [read] }
+  slow: { prefix: sl_, hash: { use: bcrypt, cost: 10 }, scopes: [read] }
+  slower: { prefix: su_, hash: { use: bcrypt, cost: 10, then: sha256 }, scopes: [read] }
+  piped: { format: id_pipe_random, scopes: [read] }
+  peppered: { prefix: pp_, hash: { use: sha256, pepper: [{ env: LEAK_PEPPER }] }, scopes: [read] }
+scopes: { read: Read }
+apis:
+  main:
+    to: app
+    routes:
+      GET /x: { allow: { plain: read, noted: read, ended: read, slow: read, slower: read, piped: read, peppered: read } }
+`;
+
+async function start(keys: string | null = null, more = '') {
+  process.env.LEAK_PEPPER = 'a pepper of these tests, long enough for one';
+  const upstream = await startUpstream();
+  const file = join(await folder(), 'keys.json');
+  writeFileSync(file, keySet('one'));
+  const gateway = await startTestGateway(config(keys ?? `{ file: ${file} }`, upstream.url, more));
+  onTestFinished(async () => {
+    await gateway.stop();
+    await upstream.stop();
+  });
+  return gateway;
+}
+
+async function folder() {
+  const { mkdtemp, rm } = await import('node:fs/promises');
+  const { tmpdir } = await import('node:os');
+  const made = await mkdtemp(join(tmpdir(), 'postern-leaks-'));
+  onTestFinished(() => rm(made, { recursive: true, force: true }));
+  return made;
+}
+
+type Report = {
+  readonly token: string;
+  readonly type?: string;
+  readonly url?: string;
+  readonly source?: string;
+};
+
+const reportOf = ({ token, type = 'any', url = 'https://h.example/f', source = 'Content' }: Report) => ({
+  token,
+  type,
+  url,
+  source,
+});
+
+async function report(
+  { url }: GatewayFixture,
+  reports: readonly Report[] | string,
+  headers: Readonly<Record<string, string>> = {},
+) {
+  const body = typeof reports === 'string' ? reports : JSON.stringify(reports.map(reportOf));
+  const response = await fetch(url + path, {
+    method: 'POST',
+    headers: {
+      'Content-Type': 'application/json',
+      'Github-Public-Key-Identifier': 'one',
+      'Github-Public-Key-Signature': sign('sha256', Buffer.from(body), privateKey).toString('base64'),
+      ...headers,
+    },
+    body,
+  });
+  return { status: response.status, headers: response.headers, json: await response.json() };
+}
+
+const statusOf = async ({ url }: GatewayFixture, token: string) =>
+  (await fetch(`${url}/x`, { headers: { Authorization: `Bearer ${token}` } })).status;
+
+async function alertsOf({ running }: GatewayFixture) {
+  return (await running.tokens.alerts.list({ open: false, after: null, limit: 100 })).alerts;
+}
+
+async function actionsOn({ running }: GatewayFixture, subject: string) {
+  const { entries } = await running.tokens.audit.list({ subject, after: null, limit: 100 });
+  return entries.map(({ actor, action }) => `${actor} ${action}`);
+}
+
+const typesOf = ({ running }: GatewayFixture): readonly TokenType[] => [
+  ...running.config().policy.types.values(),
+];
+
+test('tokens of every kind are answered as their type says, told once, and nothing of a report is kept', async () => {
+  const gateway = await start();
+  const made = await Promise.all(
+    typesOf(gateway).map(async (type) => ({ type, ...(await gateway.mint(type.name)) })),
+  );
+  const strangers = typesOf(gateway).map((type) =>
+    mintSecret(type, type.format === undefined ? undefined : '01NOBODY'),
+  );
+  const tokens = [...made.map(({ token }) => token), ...strangers, 'no token at all'];
+  const answer = await report(
+    gateway,
+    tokens.map((token) => ({ token })),
+  );
+  expect(answer.status).toBe(200);
+  expect(answer.json).toEqual(
+    tokens.map((token, index) => ({
+      token_hash: createHash('sha256').update(token).digest('hex'),
+      token_type: 'any',
+      label: index < made.length ? 'true_positive' : 'false_positive',
+    })),
+  );
+  for (const { type, id, token } of made) {
+    const [status, action] =
+      type.name === 'noted' ? [200, []] : [401, [`token.${type.name === 'ended' ? 'revoke' : 'disable'}`]];
+    expect(await statusOf(gateway, token)).toBe(status);
+    expect(await actionsOn(gateway, id)).toEqual([
+      'test token.create',
+      ...action.map((one) => `leak-report ${one}`),
+      'postern alert.raised',
+    ]);
+  }
+  const alerts = await alertsOf(gateway);
+  expect(alerts.map(({ kind, subject }) => [kind, subject]).sort()).toEqual(
+    made.map(({ id }) => ['leak.reported', id]).sort(),
+  );
+  expect(alerts[0]?.detail).toMatchObject({ places: ['Content https://h.example/f'] });
+  await gateway.stop();
+  for (const token of tokens) expect(gateway.logText()).not.toContain(token);
+  expect(gateway.lines.find(({ event }) => event === 'leak_report')).toMatchObject({
+    reports: tokens.length,
+    ours: made.length,
+  });
+});
+
+test('a report that is sent again changes nothing, not even for a token that was enabled meanwhile', async () => {
+  const gateway = await start();
+  const { id, token } = await gateway.mint('plain');
+  await report(gateway, [{ token }]);
+  await gateway.running.tokens.enable(id, 'operator');
+  expect((await report(gateway, [{ token }])).status).toBe(200);
+  expect(await statusOf(gateway, token)).toBe(200);
+  expect(await alertsOf(gateway)).toHaveLength(1);
+  // Another leak of it is another leak.
+  await report(gateway, [{ token, url: 'https://elsewhere.example' }]);
+  expect(await statusOf(gateway, token)).toBe(401);
+  expect(await alertsOf(gateway)).toHaveLength(2);
+});
+
+test('many reports of one token are one step and one alert', async () => {
+  const gateway = await start();
+  const { id, token } = await gateway.mint('plain');
+  const reports = Array.from({ length: 8 }, (_, n) => ({ token, url: `https://h.example/${n}` }));
+  expect((await report(gateway, reports)).json).toHaveLength(8);
+  const alerts = await alertsOf(gateway);
+  expect(alerts).toHaveLength(1);
+  expect(alerts[0]?.detail).toMatchObject({ more: 3, state: 'disabled', respond: 'quarantine' });
+  expect(await actionsOn(gateway, id)).toHaveLength(3);
+});
+
+test('a canary that leaks stays on guard, and an admin token does not', async () => {
+  const gateway = await start();
+  const [type] = typesOf(gateway) as [TokenType];
+  const base = { label: 'c', attributes: new Map(), origins: [], expiresAt: null, createdBy: 'test' };
+  const { tokens } = gateway.running;
+  const canary = await tokens.create({ ...base, type, scopes: ['read'], canary: true });
+  const admin = await tokens.create({ ...base, type: adminType, scopes: ['tokens:write'] });
+  const { json } = await report(gateway, [{ token: canary.plaintext }, { token: admin.plaintext }]);
+  expect(json.map(({ label }: { label: string }) => label)).toEqual(['true_positive', 'true_positive']);
+  expect(await tokens.byId(canary.record.id)).toMatchObject({ revokedAt: null, disabledAt: null });
+  expect((await tokens.byId(admin.record.id))?.disabledAt).not.toBeNull();
+  expect((await alertsOf(gateway)).map(({ detail }) => detail.state).sort()).toEqual(['canary', 'disabled']);
+});
+
+test('where the store cannot write, the reporter is told to come again, and then all is done', async () => {
+  const gateway = await start();
+  const [one, other] = [await gateway.mint('plain'), await gateway.mint('ended')];
+  const file = join(gateway.folder, 'data/postern.db');
+  renameSync(file, `${file}.away`);
+  gateway.running.tokens.health();
+  const reports = [{ token: one.token }, { token: other.token }];
+  const answer = await report(gateway, reports);
+  expect([answer.status, answer.json.code, answer.headers.get('retry-after')]).toEqual([
+    503,
+    'store_unavailable',
+    expect.any(String),
+  ]);
+  renameSync(`${file}.away`, file);
+  gateway.running.tokens.health();
+  expect((await report(gateway, reports)).status).toBe(200);
+  expect([await statusOf(gateway, one.token), await statusOf(gateway, other.token)]).toEqual([401, 401]);
+  expect(await alertsOf(gateway)).toHaveLength(2);
+});
+
+describe('what is not signed', () => {
+  test('is 401 and changes nothing, and whoever sends much of it must wait', async () => {
+    const gateway = await start();
+    const { token } = await gateway.mint('plain');
+    const wrong = sign('sha256', Buffer.from('[]'), privateKey).toString('base64');
+    const tries: Readonly<Record<string, string>>[] = [
+      { 'Github-Public-Key-Identifier': 'two' },
+      { 'Github-Public-Key-Identifier': '' },
+      { 'Github-Public-Key-Signature': '' },
+      { 'Github-Public-Key-Signature': wrong },
+      { 'Github-Public-Key-Signature': `${wrong}, ${wrong}` },
+      { 'Github-Public-Key-Signature': 'x'.repeat(5000) },
+    ];
+    for (const headers of tries) {
+      const answer = await report(gateway, [{ token }], headers);
+      expect([answer.status, answer.json.code]).toEqual([401, 'report_unsigned']);
+    }
+    const statuses: number[] = [];
+    for (let n = 0; n < 20; n++) {
+      statuses.push((await report(gateway, [{ token }], { 'Github-Public-Key-Signature': wrong })).status);
+    }
+    expect(statuses.at(-1)).toBe(429);
+    expect(await statusOf(gateway, token)).toBe(200);
+    expect(await alertsOf(gateway)).toEqual([]);
+  });
+
+  test('spends from the failure budget of the config', async () => {
+    const gateway = await start(null, 'failure_budget: { rate: 3/1m, per: address }');
+    for (let n = 0; n < 4; n++) await report(gateway, '[]', { 'Github-Public-Key-Signature': 'AAAA' });
+    expect((await report(gateway, '[]', { 'Github-Public-Key-Signature': 'AAAA' })).status).toBe(429);
+  });
+
+  test('is 405 by another method, and 404 where no reports are taken', async () => {
+    const gateway = await start();
+    const got = await fetch(gateway.url + path);
+    expect([got.status, got.headers.get('allow')]).toEqual([405, 'POST']);
+    gateway.rewrite(config('{ file: none }', 'http://127.0.0.1:1').replace(/^leaks:.*$/m, ''));
+    expect(await gateway.running.reload()).toBe(true);
+    expect((await report(gateway, '[]')).status).toBe(404);
+  });
+});
+
+test.each([
+  ['{}', 400, 'body_malformed'],
+  ['[{"type":"x"}]', 400, 'body_malformed'],
+  [`[${' '.repeat(1024 * 1024)}]`, 413, 'body_too_large'],
+])('what is signed and is no report is refused', async (body, status, code) => {
+  const gateway = await start();
+  const answer = await report(gateway, body);
+  expect([answer.status, answer.json.code]).toEqual([status, code]);
+});
+
+/** Says what it is told to, and counts who asks. */
+async function startKeyServer() {
+  const state = { asked: 0, status: 200, body: keySet('one'), headers: {} as Record<string, string> };
+  const server = createServer((_req, res) => {
+    state.asked++;
+    res.writeHead(state.status, state.headers).end(state.body);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(async () => {
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+  });
+  return Object.assign(state, { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys` });
+}
+
+describe('keys that are fetched', () => {
+  test('are asked for once, and a name nobody knows is 401 without asking again at once', async () => {
+    const server = await startKeyServer();
+    const gateway = await start(`{ url: "${server.url}" }`);
+    expect((await report(gateway, '[]')).status).toBe(200);
+    expect((await report(gateway, '[]')).status).toBe(200);
+    expect((await report(gateway, '[]', { 'Github-Public-Key-Identifier': 'two' })).status).toBe(401);
+    expect(server.asked).toBe(1);
+  });
+
+  test.each([
+    ['with a status that is none', { status: 500 }],
+    ['with a redirect, which is not followed', { status: 302, headers: { Location: '/keys' } }],
+    ['with something else', { body: '{"public_keys":[]}' }],
+    ['with too much', { body: `${keySet('one')}${' '.repeat(300_000)}` }],
+  ])('and answered %s are not there: 503', async (_what, saying) => {
+    const server = await startKeyServer();
+    Object.assign(server, saying);
+    const gateway = await start(`{ url: "${server.url}" }`);
+    const { token } = await gateway.mint('plain');
+    const answer = await report(gateway, [{ token }]);
+    expect([answer.status, answer.json.code]).toEqual([503, 'confirm_unavailable']);
+    expect(answer.headers.get('retry-after')).not.toBeNull();
+    expect(server.asked).toBe(1);
+    expect(await statusOf(gateway, token)).toBe(200);
+  });
+});
