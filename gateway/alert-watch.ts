@@ -23,10 +23,12 @@ const thresholdMs = 1_800_000;
 const rememberedMax = 20_000;
 /** What was told, here or by another process, is not asked to be told again for so long. */
 const toldMs = 60_000;
-const newcomersAtOnce = 500;
+const newcomersAtOnce = 100;
 /** In one round; more wait for the next. */
 const newcomerRounds = 40;
 const shownMax = 5;
+/** Bursts of more networks than this at a time are one. */
+const networksApart = 20;
 
 export function createAlertWatch({ alerts, sightings, now, onRaised }: AlertWatchOptions): AlertWatch {
   const told = new Map<string, number>();
@@ -55,8 +57,8 @@ export function createAlertWatch({ alerts, sightings, now, onRaised }: AlertWatc
       if (refusals !== null) await judgeRefusals(room, minutes, refusals, rules);
       for (let round = 0; round < newcomerRounds; round++) {
         const newcomers = await sightings.newcomers(newcomersAtOnce);
-        for (const one of newcomers) await judgeNewcomer(room, one, rules);
         if (newcomers.length === 0) return;
+        await judgeNewcomers(room, newcomers, rules);
       }
     },
   };
@@ -104,8 +106,12 @@ async function judgeRefusals(
   from: RefusalRule,
   { quietMs }: AlertRules,
 ): Promise<void> {
-  for (const { by, subject, minuteMs, refused } of minutes) {
-    if (by === 'bundle' || refused < from[by]) continue;
+  const bursts = minutes.filter(({ by, refused }) => by !== 'bundle' && refused >= from[by]);
+  const networks = bursts.filter(({ by }) => by === 'network');
+  const isMany = new Set(networks.map(({ subject }) => subject)).size > networksApart;
+  if (isMany) await raise(manyNetworks(networks, quietMs));
+  for (const { by, subject, minuteMs, refused } of bursts) {
+    if (by === 'bundle' || (isMany && by === 'network')) continue;
     const detail = { refused, minute: timeOf(minuteMs), from: from[by] };
     await raise({
       kind: `refusals.${by}`,
@@ -117,24 +123,47 @@ async function judgeRefusals(
   }
 }
 
-async function judgeNewcomer(
+/** Whoever has a thousand networks gets one alert for them. */
+function manyNetworks(minutes: readonly BusyMinute[], quietMs: number): NewAlert {
+  const networks = new Set(minutes.map(({ subject }) => subject)).size;
+  const refused = minutes.reduce((sum, minute) => sum + minute.refused, 0);
+  const [{ minuteMs } = { minuteMs: 0 }] = minutes;
+  const detail = { refused, minute: timeOf(minuteMs), networks };
+  return { kind: 'refusals.network', subject: 'many networks', tokenId: null, detail, quietMs };
+}
+
+async function judgeNewcomers(
   { sightings, now, raise }: Room,
-  newcomer: Newcomer,
-  { unseen, learnMs, quietMs }: AlertRules,
+  newcomers: readonly Newcomer[],
+  rules: AlertRules,
 ): Promise<void> {
+  const judged: Newcomer[] = [];
+  const quiet: Newcomer[] = [];
+  try {
+    for (const newcomer of newcomers) {
+      const alert = unseenAlert(newcomer, rules);
+      const isDone = alert === null || (await raise(alert));
+      (isDone ? judged : quiet).push(newcomer);
+    }
+  } finally {
+    await sightings.judged(judged);
+  }
+  // Nothing is lost: they are told with what else comes until then.
+  await sightings.postpone(quiet, now() + rules.quietMs);
+}
+
+/** null: there is nothing to tell of them. */
+function unseenAlert(newcomer: Newcomer, { unseen, learnMs, quietMs }: AlertRules): NewAlert | null {
   const { kind, tokenId, known } = newcomer;
   const values = unseen.includes(kind) ? unseenOf(newcomer, learnMs) : [];
-  if (values.length === 0) return sightings.judged(newcomer);
+  if (values.length === 0) return null;
   const detail = {
     // null: none was sent.
     values: values.slice(0, shownMax).map((value) => (value === '' ? null : value)),
     ...(values.length > shownMax ? { more: values.length - shownMax } : {}),
     known: known - values.length,
   };
-  const isTold = await raise({ kind: `unseen.${kind}`, subject: tokenId, tokenId, detail, quietMs });
-  if (isTold) return sightings.judged(newcomer);
-  // Nothing is lost: it is told with what else comes until then.
-  return sightings.postpone(newcomer, now() + quietMs);
+  return { kind: `unseen.${kind}`, subject: tokenId, tokenId, detail, quietMs };
 }
 
 function keyOf({ by, subject }: BusyMinute): string {

@@ -115,8 +115,13 @@ export function createAlerting(options: AlertingOptions): Alerting {
 
 function announce(
   { metrics, log }: Pick<AlertingOptions, 'metrics' | 'log'>,
-  { id, kind, subject, tokenId, detail }: AlertRecord,
+  { id, kind, tokenId, detail }: AlertRecord,
 ): void {
   metrics.alertRaised(kind);
-  log.warn({ event: 'alert', id, kind, subject, tokenId, detail });
+  log.warn({ event: 'alert', id, kind, tokenId, ...figuresOf(detail) });
+}
+
+/** What callers sent stays out of the log. */
+function figuresOf(detail: AlertRecord['detail']): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(detail).filter(([, value]) => typeof value === 'number'));
 }

@@ -3,6 +3,7 @@ import { networkOf } from '../policy/address.ts';
 import { placesMax } from '../policy/alert-rules.ts';
 import type { PlaceKind } from '../policy/alert-types.ts';
 import type { Sighting } from '../store/sighting-store.ts';
+import { isShort, ownText } from './own-text.ts';
 
 /** Places of a kind that are told of a token: one more than makes it one that is used anywhere. */
 export const placesNoted = placesMax + 1;
@@ -16,17 +17,19 @@ const none = '';
 /** One value as it is, more in a set: most tokens have one of each kind, and there are many tokens. */
 type Values = string | Set<string> | undefined;
 
-/** The last place of a token, and all of them. */
+/** The last place of a token, and all of them; in texts of our own. */
 type Places = {
   address: string;
   lastOrigin: string | null;
   lastBundle: string | null | undefined;
 } & Record<PlaceKind, Values>;
 
+type Known = { readonly address: string; readonly network: string };
+
 export class PlacesSeen {
   readonly #tokensMax: number;
   readonly #tokens = new Map<string, Places>();
-  readonly #networks = new Map<string, string>();
+  readonly #networks = new Map<string, Known>();
   #pending: Sighting[] = [];
 
   /** @param tokensMax whose places are remembered; beyond them all are forgotten. */
@@ -42,55 +45,51 @@ export class PlacesSeen {
     bundle: string | null | undefined,
     at: number,
   ): void {
-    const places = this.#tokens.get(tokenId);
-    if (places === undefined) this.#first(tokenId, address, origin, bundle, at);
-    else if (places.address !== address || places.lastOrigin !== origin || places.lastBundle !== bundle) {
-      places.address = address;
-      places.lastOrigin = origin;
-      places.lastBundle = bundle;
-      this.#look(tokenId, places, address, at);
+    const places = this.#tokens.get(tokenId) ?? this.#placesOf(tokenId);
+    if (places.address === address && places.lastOrigin === origin && places.lastBundle === bundle) return;
+    const known = this.#networkOf(address);
+    places.address = known.address;
+    this.#see(tokenId, places, 'network', known.network, at);
+    if (places.origin === undefined || places.lastOrigin !== origin) {
+      places.lastOrigin = this.#see(tokenId, places, 'origin', origin ?? none, at) || null;
+    }
+    if (bundle === undefined) places.lastBundle = undefined;
+    else if (places.bundle === undefined || places.lastBundle !== bundle) {
+      places.lastBundle = this.#see(tokenId, places, 'bundle', bundle ?? none, at) || null;
     }
   }
 
-  #first(
-    tokenId: string,
-    address: string,
-    lastOrigin: string | null,
-    lastBundle: string | null | undefined,
-    at: number,
-  ): void {
+  #placesOf(tokenId: string): Places {
     if (this.#tokens.size >= this.#tokensMax) this.#tokens.clear();
     const nothing = { bundle: undefined, origin: undefined, network: undefined };
-    const places: Places = { address, lastOrigin, lastBundle, ...nothing };
+    // No address is '\0', so the first request is somewhere new.
+    const places: Places = { address: '\0', lastOrigin: null, lastBundle: undefined, ...nothing };
     this.#tokens.set(tokenId, places);
-    this.#look(tokenId, places, address, at);
+    return places;
   }
 
-  #look(tokenId: string, places: Places, address: string, at: number): void {
-    const { lastOrigin, lastBundle } = places;
-    this.#see(tokenId, places, 'network', this.#networkOf(address), at);
-    this.#see(tokenId, places, 'origin', lastOrigin ?? none, at);
-    if (lastBundle !== undefined) this.#see(tokenId, places, 'bundle', lastBundle ?? none, at);
-  }
-
-  #see(tokenId: string, places: Places, kind: PlaceKind, value: string, at: number): void {
+  /** @returns the value as it may be kept: what a field or a body says is in a text of its own, but may be long. */
+  #see(tokenId: string, places: Places, kind: PlaceKind, said: string, at: number): string {
     const values = places[kind];
-    if (values === value) return;
-    if (typeof values === 'object' && (values.size >= placesNoted || values.has(value))) return;
-    if (this.#pending.length >= pendingMax) return;
+    const value = isShort(said) ? said : ownText(said);
+    const isKnown = typeof values === 'object' ? values.has(value) : values === value;
+    const isFull = typeof values === 'object' && values.size >= placesNoted;
+    if (isKnown || isFull || this.#pending.length >= pendingMax) return value;
     if (values === undefined) places[kind] = value;
     else if (typeof values === 'string') places[kind] = new Set([values, value]);
     else values.add(value);
     this.#pending.push({ tokenId, kind, value, at });
+    return value;
   }
 
-  #networkOf(address: string): string {
+  #networkOf(address: string): Known {
     const known = this.#networks.get(address);
     if (known !== undefined) return known;
     if (this.#networks.size >= addressesMax) this.#networks.clear();
-    const network = networkOf(address);
-    this.#networks.set(address, network);
-    return network;
+    const own = ownText(address);
+    const fresh = { address: own, network: ownText(networkOf(own)) };
+    this.#networks.set(own, fresh);
+    return fresh;
   }
 
   /** What is new since the last time. */

@@ -5,6 +5,7 @@
 import { networkOf } from '../policy/address.ts';
 import type { SightingStore, Tally, TallyKind } from '../store/sighting-store.ts';
 import type { Account } from './access-log.ts';
+import { isShort, ownText } from './own-text.ts';
 import { PlacesSeen, placesNoted } from './places-seen.ts';
 
 export type SightingMeterOptions = {
@@ -93,10 +94,11 @@ function minuteAt(at: number): Minute {
   return { startMs: Math.floor(at / minuteMs) * minuteMs, bundles: new Map(), addresses: new Map() };
 }
 
-function bump(counts: Counts, key: string, max: number): void {
+function bump(counts: Counts, said: string, max: number): void {
+  const key = isShort(said) ? said : ownText(said);
   const known = counts.get(key);
   if (known !== undefined) known.count++;
-  else if (counts.size < max || key === others) counts.set(key, { count: 1 });
+  else if (counts.size < max || key === others) counts.set(ownText(key), { count: 1 });
   else bump(counts, others, max);
 }
 

@@ -53,8 +53,8 @@ export type BusyFrom = {
 
 export interface SightingStore {
   /**
-   * Adds to what is there, by any number of processes. A token that has `placesMax` places of a kind gets no more of it,
-   * but for the few that several add at once.
+   * Adds to what is there, by any number of processes. A token that has `placesMax` places of a kind gets no more of it;
+   * those that come at once do not know of each other.
    *
    * @throws StoreFault
    */
@@ -63,13 +63,13 @@ export interface SightingStore {
   /** At most `limit` places' worth, the longest waiting first. @throws StoreFault */
   newcomers(limit: number): Promise<readonly Newcomer[]>;
 
-  /** These places have been judged. @throws StoreFault */
-  judged(newcomer: Newcomer): Promise<void>;
+  /** Their places have been judged. @throws StoreFault */
+  judged(newcomers: readonly Newcomer[]): Promise<void>;
 
-  /** These places are to be judged again then, not before. @param untilMs Unix ms. @throws StoreFault */
-  postpone(newcomer: Newcomer, untilMs: number): Promise<void>;
+  /** Their places are to be judged again then, not before. @param untilMs Unix ms. @throws StoreFault */
+  postpone(newcomers: readonly Newcomer[], untilMs: number): Promise<void>;
 
-  /** Minutes since then with so much, the busiest first, 1,000 at most. Infinity: never much. @throws StoreFault */
+  /** Minutes since then with so much, the busiest first, 5,000 at most. Infinity: never much. @throws StoreFault */
   busy(sinceMs: number, from: BusyFrom): Promise<readonly BusyMinute[]>;
 
   /** What is known of each before the minute. @throws StoreFault */

@@ -7,13 +7,22 @@ import { startOf } from './usage-writes.ts';
 
 export type PlaceRow = Readonly<PlacesTable>;
 
-/** Known places are only noted as seen again; new ones are to be judged. Beyond `max` of a kind, none is added. */
-export function addPlace({ tokenId, kind, value, at }: Sighting, max: number): Change {
+/**
+ * Known places are only noted as seen again; new ones are to be judged. Where there are `max` of a kind, none is added.
+ * Each may stand there once: a statement changes no row twice.
+ */
+export function addPlaces(sightings: readonly Sighting[], max: number): Change {
+  // Both databases call the columns so. The first row tells their types.
+  const rows = sightings.map(({ tokenId, kind, value, at }, index) =>
+    index === 0
+      ? sql`(${text(tokenId)}, ${text(kind)}, ${text(value)}, ${time(at)})`
+      : sql`(${tokenId}, ${kind}, ${value}, ${at})`,
+  );
   return rawChange(sql`
     insert into places (token_id, kind, value, first_seen, last_seen, due_at)
-    select ${text(tokenId)}, ${text(kind)}, ${text(value)}, ${time(at)}, ${time(at)}, ${time(at)}
-    where (select count(*) from places where token_id = ${tokenId} and kind = ${kind}) < ${time(max)}
-      or exists (select 1 from places where token_id = ${tokenId} and kind = ${kind} and value = ${value})
+    select column1, column2, column3, column4, column4, column4 from (values ${sql.join(rows)}) as seen
+    where (select count(*) from places where token_id = column1 and kind = column2) < ${time(max)}
+      or exists (select 1 from places where token_id = column1 and kind = column2 and value = column3)
     on conflict (token_id, kind, value) do update set last_seen = excluded.last_seen
       where excluded.last_seen > places.last_seen`);
 }
@@ -71,7 +80,7 @@ export function markPlaces({ tokenId, kind, places }: Newcomer, dueAt: number | 
     .where('due_at', 'is not', null);
 }
 
-const busiestMax = 1000;
+const busiestMax = 5000;
 
 export function selectBusyTokens(sinceMs: number, { passed, refusedOfToken }: BusyFrom): Change {
   return rawChange(sql`

@@ -14,7 +14,7 @@ import type {
   TallyKind,
 } from './sighting-store.ts';
 import {
-  addPlace,
+  addPlaces,
   addTallies,
   forgetPlaces,
   forgetTallies,
@@ -45,7 +45,8 @@ const MINUTES_KEPT_MS = 2 * DAY_MS;
 const HOURS_KEPT_MS = 9 * DAY_MS;
 /** Of a network only the last minutes are asked for. */
 const NETWORKS_KEPT_MS = HOUR_MS;
-/** Questions of one transaction: others want to write. */
+/** Statements of one transaction: others want to write, and requests want the thread that words them. */
+const AT_ONCE = 100;
 const ASKED_AT_ONCE = 10;
 
 type Row = Readonly<Record<string, string | number | null>>;
@@ -53,12 +54,7 @@ type Row = Readonly<Record<string, string | number | null>>;
 export function createSightings({ now, write }: SightingRooms): SightingStore {
   return {
     async add(sightings, tallies, placesMax) {
-      const places = inOrder(sightings.map(withKeptValue), ({ tokenId, kind, value }) => [
-        tokenId,
-        kind,
-        value,
-      ]);
-      for (const part of chunksOf(places)) await write(part.map((one) => addPlace(one, placesMax)));
+      for (const part of partsOf(eachOnce(sightings))) await write([addPlaces(part, placesMax)]);
       const batch = Object.values(bucketSeconds).flatMap((seconds) =>
         chunksOf(inBuckets(tallies, seconds)).map((part) => addTallies(part, seconds)),
       );
@@ -68,7 +64,7 @@ export function createSightings({ now, write }: SightingRooms): SightingStore {
     async newcomers(limit) {
       const [due] = await write([selectDuePlaces(now(), limit)]);
       const newcomers: Newcomer[] = [];
-      for (const part of chunksOf(groupsOf(rowsOf(due) as unknown as readonly PlaceRow[]))) {
+      for (const part of partsOf(groupsOf(rowsOf(due) as unknown as readonly PlaceRow[]))) {
         const known = await write(part.map(selectKnown));
         for (const [index, one] of part.entries()) {
           const [row] = rowsOf(known[index]);
@@ -78,12 +74,12 @@ export function createSightings({ now, write }: SightingRooms): SightingStore {
       return newcomers;
     },
 
-    async judged(newcomer) {
-      await write([markPlaces(newcomer, null)]);
+    async judged(newcomers) {
+      if (newcomers.length > 0) await write(newcomers.map((one) => markPlaces(one, null)));
     },
 
-    async postpone(newcomer, untilMs) {
-      await write([markPlaces(newcomer, untilMs)]);
+    async postpone(newcomers, untilMs) {
+      if (newcomers.length > 0) await write(newcomers.map((one) => markPlaces(one, untilMs)));
     },
 
     async busy(sinceMs, from) {
@@ -96,8 +92,7 @@ export function createSightings({ now, write }: SightingRooms): SightingStore {
 
     async pasts(counted, minuteMs, span) {
       const pasts: Past[] = [];
-      for (let start = 0; start < counted.length; start += ASKED_AT_ONCE) {
-        const part = counted.slice(start, start + ASKED_AT_ONCE);
+      for (const part of partsOf(counted, ASKED_AT_ONCE)) {
         const results = await write(part.flatMap((one) => questionsOf(one, minuteMs, span)));
         for (const index of part.keys()) pasts.push(pastOf(results.slice(3 * index, 3 * index + 3)));
       }
@@ -153,8 +148,20 @@ function rowsOf(result: StatementResult | undefined): readonly Row[] {
   return (result?.rows ?? []) as readonly Row[];
 }
 
-function withKeptValue(sighting: Sighting): Sighting {
-  return { ...sighting, value: keptText(sighting.value) };
+function partsOf<T>(items: readonly T[], size = AT_ONCE): readonly (readonly T[])[] {
+  const count = Math.ceil(items.length / size);
+  return Array.from({ length: count }, (_, part) => items.slice(part * size, (part + 1) * size));
+}
+
+/** The first of each. */
+function eachOnce(sightings: readonly Sighting[]): readonly Sighting[] {
+  const places = new Map<string, Sighting>();
+  for (const sighting of sightings) {
+    const value = keptText(sighting.value);
+    const key = `${sighting.tokenId}\n${sighting.kind}\n${value}`;
+    if (!places.has(key)) places.set(key, { ...sighting, value });
+  }
+  return inOrder([...places.values()], ({ tokenId, kind, value }) => [tokenId, kind, value]);
 }
 
 /** Of one token and kind together. */

@@ -17,16 +17,23 @@ const quietMsMin = 60_000;
 const quietMsMax = 30 * 86_400_000;
 const secretBytesMin = 32;
 
-const fromElsewhere = v.pipe(
-  closed({
-    env: v.optional(plain('The name of an environment variable; missing is an error.')),
-    file: v.optional(plain('A file that holds the value; relative to this one.')),
-  }),
-  v.check(
-    ({ env, file }) => (env === undefined) !== (file === undefined),
-    wording('the reference names not exactly one place', 'write { env: NAME } or { file: PATH }'),
-  ),
-);
+const referenceHint = 'write { env: NAME } or { file: PATH }';
+
+/** `notAMap` words what is none: a secret may stand there. */
+const fromElsewhere = (notAMap?: string) =>
+  v.pipe(
+    closed(
+      {
+        env: v.optional(plain('The name of an environment variable; missing is an error.')),
+        file: v.optional(plain('A file that holds the value; relative to this one.')),
+      },
+      notAMap,
+    ),
+    v.check(
+      ({ env, file }) => (env === undefined) !== (file === undefined),
+      wording('the reference names not exactly one place', referenceHint),
+    ),
+  );
 
 const orOff = <const Schema extends v.GenericSchema>(schema: Schema, remedy: string) =>
   v.union([v.literal('off', wording('', `write off, or ${remedy}`)), schema]);
@@ -94,10 +101,13 @@ export const alertsSchema = v.pipe(
       v.pipe(
         closed({
           url: v.pipe(
-            v.union([plain('https://HOST/PATH.'), fromElsewhere]),
+            v.union([plain('https://HOST/PATH.'), fromElsewhere()]),
             v.description('Where alerts are sent; { env: NAME } where who knows it may write there.'),
           ),
-          secret: v.pipe(fromElsewhere, v.description('What each is signed with: 32 bytes at least.')),
+          secret: v.pipe(
+            fromElsewhere(wording('not a reference to a secret', referenceHint)),
+            v.description('What each is signed with: 32 bytes at least.'),
+          ),
         }),
         v.description('Who is sent each alert, signed. Left out: nobody.'),
       ),

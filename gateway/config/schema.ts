@@ -221,12 +221,12 @@ export const fileSchema = closed({
     {},
   ),
   admin: v.optional(adminSchema),
-  alerts: v.optional(alertsSchema),
-  leaks: v.optional(leaksSchema),
   store: v.optional(storeSchema, {}),
   redis: v.optional(redisSchema),
   upstreams: v.optional(named('The services behind the gate.', upstreamSchema), {}),
   ...policyEntries,
+  alerts: v.optional(alertsSchema),
+  leaks: v.optional(leaksSchema),
 });
 
 /** As the schema hands it on: units read, defaults in place, secrets and names not yet resolved. */

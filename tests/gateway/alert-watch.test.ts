@@ -90,6 +90,18 @@ test('bursts of refusals are told, of a token and of a network, again after the 
   }
 });
 
+test('bursts from many networks at once are one alert', async () => {
+  const { judge, clock, sightings, told } = await watching();
+  const bursts = Array.from({ length: 2000 }, (_, n) => `10.${n >> 8}.${n & 255}.0/24`).map((subject) => {
+    return { kind: 'network', subject, minuteMs: clock.now, count: 300 } as const;
+  });
+  await sightings.add([], bursts, 51);
+  await judge(rules);
+  await judge(rules);
+  const detail = { refused: 600_000, minute: new Date(clock.now).toISOString(), networks: 2000 };
+  expect(told()).toEqual([{ kind: 'refusals.network', subject: 'many networks', detail }]);
+});
+
 test('a place never seen before is told; in the first day of a token, none is', async () => {
   const { judge, clock, see, told } = await watching();
   await Promise.all([see('origin', 'https://a.example'), see('origin', ''), see('network', '10.0.0.0/24')]);

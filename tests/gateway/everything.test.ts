@@ -14,6 +14,7 @@ const env = {
   REDIS_URL: 'redis://127.0.0.1:6379',
   SESSION_PEPPER: 'p'.repeat(40),
   PROBE_KEY: 'k'.repeat(40),
+  ALERT_SECRET: 'a'.repeat(40),
   SIGNING_KEY: String(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })),
 };
 

@@ -128,6 +128,21 @@ describe('whatever callers send', () => {
     }
   });
 
+  test('long texts are kept short, and what has the same beginning is the same', async () => {
+    const { note, flush, seen, tallies } = meter();
+    const long = (end: string) => `https://${'x'.repeat(10_000)}${end}`;
+    for (const end of ['a', 'b', 'a']) note(account(), long(end), long(end));
+    note(account(), null, null);
+    note(refused(long('a')), null, undefined);
+    await flush();
+    for (const { value } of seen) expect(value.length).toBeLessThanOrEqual(200);
+    expect(seen.map(({ kind }) => kind)).toEqual(['network', 'origin', 'bundle', 'origin', 'bundle']);
+    expect(tallies.map(({ subject, count }) => [subject.length, count])).toEqual([
+      [200, 3],
+      [200, 1],
+    ]);
+  });
+
   test('a store that is away for long costs old counts, never memory without end', async () => {
     const { note, flush, seen, tallies, clock, store } = meter();
     store.fails = true;

@@ -1,9 +1,11 @@
 /** What every AlertStore must do, whatever database is under it. */
+import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { AlertStore, NewAlert } from '../../store/alert-store.ts';
 import type { AuditStore } from '../../store/audit-store.ts';
 import type { SightingStore } from '../../store/sighting-store.ts';
 import type { UsageStore } from '../../store/usage-store.ts';
+import { fuzz } from '../support/fuzz.ts';
 import { NOW } from './token-types.ts';
 
 export type OpenAlerts = {
@@ -92,6 +94,24 @@ export function describeAlertStore(name: string, createDatabase: () => Promise<A
       clock.now += HOUR;
       expect(await alerts.raise(spike())).not.toBeNull();
       expect((await audit.list(everyAudit)).entries).toHaveLength(5);
+    });
+
+    test('whatever is raised when, no two of the same are closer than their quiet time, and none is kept back for less', async () => {
+      const { alerts, clock } = await fresh();
+      const raising = fc.record({ laterMs: fc.nat(HOUR), subject: fc.constantFrom('tok_a', 'tok_b') });
+      const last = new Map<string, number>();
+      await fc.assert(
+        fc.asyncProperty(fc.array(raising, { maxLength: 12 }), async (times) => {
+          for (const { laterMs, subject } of times) {
+            clock.now += laterMs;
+            const isQuiet = clock.now - (last.get(subject) ?? Number.NEGATIVE_INFINITY) < HOUR;
+            const raised = await alerts.raise(spike({ subject }));
+            expect(raised === null).toBe(isQuiet);
+            if (raised !== null) last.set(subject, clock.now);
+          }
+        }),
+        fuzz(10),
+      );
     });
 
     test('lets one of many in that raise the same at once, from several processes', async () => {

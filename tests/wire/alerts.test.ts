@@ -91,6 +91,7 @@ test('places, spikes and bursts of refusals are told from the wire to the receiv
   expect(entries.map(({ action }) => action)).toContain('alert.raised');
   expect(gateway.logText()).not.toContain(secret);
   expect(gateway.logText()).not.toContain('in-the-url');
+  expect(gateway.logText()).not.toContain('evil');
 });
 
 test('the access log has neither Origin nor bundle id, watched or not', async () => {
