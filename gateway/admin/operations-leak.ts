@@ -21,17 +21,20 @@ export type LeakRooms = Omit<Desk, 'policy' | 'triggerSigners' | 'by' | 'holds'>
 const placesShown = 5;
 const placeCharsMax = 500;
 const auditAtOnce = 1000;
+const hidden = '[token]';
 
 export function answerLeaks(rooms: LeakRooms): AnswerLeaks {
   return async ({ policy, triggerSigners }, { respond, otherwise }, tokens) => {
     const everything = withAdminType(policy);
     const desk = { ...rooms, policy: everything, triggerSigners, by: leakActor, holds: null };
     const ours: boolean[] = [];
+    const reported = new Set(tokens.map(({ plaintext }) => plaintext));
     for (const token of tokens) {
       const record = await recordOf(desk, everything, token.plaintext);
       ours.push(record !== null);
-      if (record !== null)
-        await settle(desk, rooms.tell, record, token, respond.get(record.type) ?? otherwise);
+      if (record === null) continue;
+      const shown = token.places.slice(0, placesShown).map((place) => withoutTokens(place, token, reported));
+      await settle(desk, rooms.tell, record, { ...token, shown }, respond.get(record.type) ?? otherwise);
     }
     return ours;
   };
@@ -51,11 +54,11 @@ async function settle(
   desk: Desk,
   tell: LeakRooms['tell'],
   record: TokenRecord,
-  leaked: LeakedToken,
+  leaked: LeakedToken & { readonly shown: LeakedToken['places'] },
   respond: LeakRule['respond'],
 ): Promise<void> {
-  const { places, digest } = leaked;
-  const [first = { url: '', source: '' }] = places;
+  const { places, shown, digest } = leaked;
+  const [first = { url: '', source: '' }] = shown;
   const isTold = await wasTold(desk.audit, record.id, digest);
   const [step] = leakSteps([{ record, ...first }], { respond }, desk.now());
   // Whoever enabled it after this very report has decided.
@@ -71,15 +74,27 @@ async function settle(
       type: record.type,
       respond,
       state: stateOf(now ?? record),
-      places: places
-        .slice(0, placesShown)
-        .map(({ source, url }) => `${source} ${url}`.trim().slice(0, placeCharsMax)),
-      ...(places.length > placesShown ? { more: places.length - placesShown } : {}),
+      places: shown.map(({ source, url }) => `${source} ${url}`.trim().slice(0, placeCharsMax)),
+      ...(places.length > shown.length ? { more: places.length - shown.length } : {}),
       report: digest,
     },
     // Once for each report, and a report is told once for ever.
     quietMs: 0,
   });
+}
+
+/** An address may hold the very token that was found there, or another of the report: neither is kept. */
+function withoutTokens(
+  { url, source }: LeakedToken['places'][number],
+  { plaintext }: LeakedToken,
+  reported: ReadonlySet<string>,
+): LeakedToken['places'][number] {
+  const hide = (text: string): string => {
+    const bare = text.replaceAll(plaintext, hidden).replaceAll(encodeURIComponent(plaintext), hidden);
+    const words = bare.split(/([^A-Za-z0-9_|-]+)/);
+    return words.map((word) => (reported.has(word) ? hidden : word)).join('');
+  };
+  return { url: hide(url), source: hide(source) };
 }
 
 function stateOf({ revokedAt, disabledAt, canary }: TokenRecord): string {

@@ -182,6 +182,31 @@ test('many reports of one token are one step and one alert', async () => {
   expect(await actionsOn(gateway, id)).toHaveLength(3);
 });
 
+test('a token that stands in the address it was found at is kept nowhere', async () => {
+  const gateway = await start();
+  const made = await Promise.all(['plain', 'ended', 'piped'].map((type) => gateway.mint(type)));
+  const [first = '', , piped = ''] = made.map(({ token }) => token);
+  const reports = made.flatMap(({ token }) => [
+    { token, url: `https://h.example/${token}/x?key=${token}#${encodeURIComponent(token)}` },
+    { token, url: `https://h.example/?other=${first}&piped=${piped}`, source: token },
+  ]);
+  expect((await report(gateway, reports)).status).toBe(200);
+  const { tokens } = gateway.running;
+  const records = await Promise.all(made.map(({ id }) => tokens.byId(id)));
+  const audits = await Promise.all(
+    made.map(({ id }) => tokens.audit.list({ subject: id, after: null, limit: 100 })),
+  );
+  const kept = JSON.stringify([await alertsOf(gateway), records, audits]);
+  await gateway.stop();
+  for (const { token } of made) {
+    for (const form of [token, encodeURIComponent(token)]) {
+      expect(kept).not.toContain(form);
+      expect(gateway.logText()).not.toContain(form);
+    }
+  }
+  expect(kept).toContain('https://h.example/[token]/x?key=[token]#[token]');
+});
+
 test('a canary that leaks stays on guard, and an admin token does not', async () => {
   const gateway = await start();
   const [type] = typesOf(gateway) as [TokenType];
