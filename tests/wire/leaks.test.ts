@@ -171,6 +171,27 @@ test('a report that is sent again changes nothing, not even for a token that was
   expect(await alertsOf(gateway)).toHaveLength(2);
 });
 
+test('a report that arrives many times at once is acted on once', async () => {
+  const gateway = await start();
+  const { id, token } = await gateway.mint('plain');
+  const answers = await Promise.all(Array.from({ length: 6 }, () => report(gateway, [{ token }])));
+  expect(answers.map(({ status }) => status)).toEqual(Array(6).fill(200));
+  expect(await alertsOf(gateway)).toHaveLength(1);
+  expect(await actionsOn(gateway, id)).toHaveLength(3);
+});
+
+test('more reports than may wait are told to come again, and nothing is lost by it', async () => {
+  const gateway = await start();
+  const made = await Promise.all(Array.from({ length: 24 }, () => gateway.mint('plain')));
+  const answers = await Promise.all(made.map(({ token }) => report(gateway, [{ token }])));
+  for (const [index, { status }] of answers.entries()) {
+    const { token } = made[index] ?? { token: '' };
+    expect([200, 503]).toContain(status);
+    if (status === 503) expect((await report(gateway, [{ token }])).status).toBe(200);
+    expect(await statusOf(gateway, token)).toBe(401);
+  }
+});
+
 test('many reports of one token are one step and one alert', async () => {
   const gateway = await start();
   const { id, token } = await gateway.mint('plain');
