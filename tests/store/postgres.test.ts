@@ -34,6 +34,7 @@ describe('the schema', () => {
       '0005-idempotency',
       '0006-usage',
       '0008-alerts',
+      '0011-canary',
     ];
     expect(ledger).toEqual(names.map((name) => ({ name })));
   });

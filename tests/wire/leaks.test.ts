@@ -1,117 +1,22 @@
 /** Reports of leaks on the wire: signed by somebody known they are acted on, each once; anything else changes nothing. */
-import { createHash, generateKeyPairSync, sign } from 'node:crypto';
-import { once } from 'node:events';
-import { renameSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createHash, sign } from 'node:crypto';
+import { renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { adminType } from '../../policy/admin-type.ts';
 import type { TokenType } from '../../policy/token-types.ts';
 import { mintSecret } from '../../store/secret.ts';
-import { type GatewayFixture, startTestGateway } from '../fixtures/gateway.ts';
-import { startUpstream } from '../fixtures/upstream.ts';
-
-const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const pem = String(publicKey.export({ type: 'spki', format: 'pem' }));
-const keySet = (...names: readonly string[]) =>
-  JSON.stringify({
-    public_keys: names.map((key_identifier) => ({ key_identifier, key: pem, is_current: true })),
-  });
-
-const path = '/_postern/leaks';
-
-const config = (keys: string, upstream: string, more = '') => `
-leaks: { keys: ${keys}, respond: { noted: notify, ended: revoke } }
-${more}
-upstreams: { app: { url: ${upstream} } }
-token_types:
-  plain: { prefix: pl_, scopes: [read] }
-  noted: { prefix: nt_, scopes: [read] }
-  ended: { prefix: en_, checksum: required, scopes: [read] }
-  slow: { prefix: sl_, hash: { use: bcrypt, cost: 10 }, scopes: [read] }
-  slower: { prefix: su_, hash: { use: bcrypt, cost: 10, then: sha256 }, scopes: [read] }
-  piped: { format: id_pipe_random, scopes: [read] }
-  peppered: { prefix: pp_, hash: { use: sha256, pepper: [{ env: LEAK_PEPPER }] }, scopes: [read] }
-scopes: { read: Read }
-apis:
-  main:
-    to: app
-    routes:
-      GET /x: { allow: { plain: read, noted: read, ended: read, slow: read, slower: read, piped: read, peppered: read } }
-`;
-
-async function start(keys: string | null = null, more = '') {
-  process.env.LEAK_PEPPER = 'a pepper of these tests, long enough for one';
-  const upstream = await startUpstream();
-  const file = join(await folder(), 'keys.json');
-  writeFileSync(file, keySet('one'));
-  const gateway = await startTestGateway(config(keys ?? `{ file: ${file} }`, upstream.url, more));
-  onTestFinished(async () => {
-    await gateway.stop();
-    await upstream.stop();
-  });
-  return gateway;
-}
-
-async function folder() {
-  const { mkdtemp, rm } = await import('node:fs/promises');
-  const { tmpdir } = await import('node:os');
-  const made = await mkdtemp(join(tmpdir(), 'postern-leaks-'));
-  onTestFinished(() => rm(made, { recursive: true, force: true }));
-  return made;
-}
-
-type Report = {
-  readonly token: string;
-  readonly type?: string;
-  readonly url?: string;
-  readonly source?: string;
-};
-
-const reportOf = ({ token, type = 'any', url = 'https://h.example/f', source = 'Content' }: Report) => ({
-  token,
-  type,
-  url,
-  source,
-});
-
-async function report(
-  { url }: GatewayFixture,
-  reports: readonly Report[] | string,
-  headers: Readonly<Record<string, string>> = {},
-) {
-  const body = typeof reports === 'string' ? reports : JSON.stringify(reports.map(reportOf));
-  const response = await fetch(url + path, {
-    method: 'POST',
-    headers: {
-      'Content-Type': 'application/json',
-      'Github-Public-Key-Identifier': 'one',
-      'Github-Public-Key-Signature': sign('sha256', Buffer.from(body), privateKey).toString('base64'),
-      ...headers,
-    },
-    body,
-  });
-  // biome-ignore lint/suspicious/noExplicitAny: an answer is what it is asked to be.
-  const json: any = await response.json();
-  return { status: response.status, headers: response.headers, json };
-}
-
-const statusOf = async ({ url }: GatewayFixture, token: string) =>
-  (await fetch(`${url}/x`, { headers: { Authorization: `Bearer ${token}` } })).status;
-
-async function alertsOf({ running }: GatewayFixture) {
-  return (await running.tokens.alerts.list({ open: false, after: null, limit: 100 })).alerts;
-}
-
-async function actionsOn({ running }: GatewayFixture, subject: string) {
-  const { entries } = await running.tokens.audit.list({ subject, after: null, limit: 100 });
-  return entries.map(({ actor, action }) => `${actor} ${action}`);
-}
-
-const typesOf = ({ running }: GatewayFixture): readonly TokenType[] => [
-  ...running.config().policy.types.values(),
-];
+import {
+  actionsOn,
+  alertsOf,
+  config,
+  path,
+  privateKey,
+  report,
+  start,
+  statusOf,
+  typesOf,
+} from './leak-stage.ts';
 
 test('tokens of every kind are answered as their type says, told once, and nothing of a report is kept', async () => {
   const gateway = await start();
@@ -312,49 +217,4 @@ test.each([
   const gateway = await start();
   const answer = await report(gateway, body);
   expect([answer.status, answer.json.code]).toEqual([status, code]);
-});
-
-/** Says what it is told to, and counts who asks. */
-async function startKeyServer() {
-  const state = { asked: 0, status: 200, body: keySet('one'), headers: {} as Record<string, string> };
-  const server = createServer((_req, res) => {
-    state.asked++;
-    res.writeHead(state.status, state.headers).end(state.body);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(async () => {
-    server.closeAllConnections();
-    server.close();
-    await once(server, 'close');
-  });
-  return Object.assign(state, { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys` });
-}
-
-describe('keys that are fetched', () => {
-  test('are asked for once, and a name nobody knows is 401 without asking again at once', async () => {
-    const server = await startKeyServer();
-    const gateway = await start(`{ url: "${server.url}" }`);
-    expect((await report(gateway, '[]')).status).toBe(200);
-    expect((await report(gateway, '[]')).status).toBe(200);
-    expect((await report(gateway, '[]', { 'Github-Public-Key-Identifier': 'two' })).status).toBe(401);
-    expect(server.asked).toBe(1);
-  });
-
-  test.each([
-    ['with a status that is none', { status: 500 }],
-    ['with a redirect, which is not followed', { status: 302, headers: { Location: '/keys' } }],
-    ['with something else', { body: '{"public_keys":[]}' }],
-    ['with too much', { body: `${keySet('one')}${' '.repeat(300_000)}` }],
-  ])('and answered %s are not there: 503', async (_what, saying) => {
-    const server = await startKeyServer();
-    Object.assign(server, saying);
-    const gateway = await start(`{ url: "${server.url}" }`);
-    const { token } = await gateway.mint('plain');
-    const answer = await report(gateway, [{ token }]);
-    expect([answer.status, answer.json.code]).toEqual([503, 'confirm_unavailable']);
-    expect(answer.headers.get('retry-after')).not.toBeNull();
-    expect(server.asked).toBe(1);
-    expect(await statusOf(gateway, token)).toBe(200);
-  });
 });
