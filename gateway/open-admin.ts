@@ -14,6 +14,7 @@ import { adminServer, closeAdmin } from './admin/http-server.ts';
 import { createTailReaders } from './admin/tail-readers.ts';
 import type { LoadedConfig } from './config/load.ts';
 import type { Gate } from './gate.ts';
+import type { LeakKit } from './leak-kit.ts';
 import { listenOn, urlOf } from './listeners.ts';
 import type { Tail } from './tail.ts';
 import { Vigil } from './vigil.ts';
@@ -35,6 +36,7 @@ export type OpenAdmin = {
 export type Surroundings = {
   readonly log: Logger;
   readonly tail: Tail;
+  readonly leaks: LeakKit;
   /** Where callers reach the gate. */
   readonly gateUrl: () => string;
 };
@@ -44,13 +46,14 @@ export async function openAdmin(
   { admin, store }: LoadedConfig,
   tokens: OpenTokens,
   { site, now, bug }: Gate,
-  { log, tail, gateUrl }: Surroundings,
+  { log, tail, leaks, gateUrl }: Surroundings,
 ): Promise<OpenAdmin> {
   if (admin === null) return { url: null, bootstrapFile: null, close: async () => {} };
   const file = bootstrapFile(store);
   const warn = (trouble: BootstrapTrouble): void => log.warn(trouble);
   const failures = createFailureBudget(adminFailures);
-  const gatekeeper = { tokens, failures, now, onUse: bootstrapWatch(file, warn) };
+  const [onUse, onCanary] = [bootstrapWatch(file, warn), leaks.usedByOperator];
+  const gatekeeper = { tokens, failures, now, onUse, onCanary };
   const { hosts, mcp } = admin;
   const fault = ({ code, message: reason }: StoreFault, requestId: string): void =>
     log.error({ event: 'admin_store_fault', requestId, code, reason });
