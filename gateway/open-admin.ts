@@ -15,6 +15,7 @@ import { createTailReaders } from './admin/tail-readers.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { cutConnection } from './connection.ts';
 import type { Gate } from './gate.ts';
+import type { LeakKit } from './leak-kit.ts';
 import { listenOn, urlOf } from './listeners.ts';
 import { readiness } from './readiness.ts';
 import type { RefusalTally } from './refusal-tally.ts';
@@ -41,6 +42,7 @@ export type Surroundings = {
   readonly tail: Tail;
   readonly reloading: Reloading;
   readonly refusals: RefusalTally;
+  readonly leaks: LeakKit;
   /** Where callers reach the gate. */
   readonly gateUrl: () => string;
 };
@@ -50,14 +52,15 @@ export async function openAdmin(
   { admin, store }: LoadedConfig,
   tokens: OpenTokens,
   gate: Gate,
-  { log, tail, reloading, refusals, gateUrl }: Surroundings,
+  { log, tail, reloading, refusals, leaks, gateUrl }: Surroundings,
 ): Promise<OpenAdmin> {
   if (admin === null) return { url: null, bootstrapFile: null, close: async () => {} };
   const { site, now, bug } = gate;
   const file = bootstrapFile(store);
   const warn = (trouble: BootstrapTrouble): void => log.warn(trouble);
   const failures = createFailureBudget(adminFailures);
-  const gatekeeper = { tokens, failures, now, onUse: bootstrapWatch(file, warn) };
+  const [onUse, onCanary] = [bootstrapWatch(file, warn), leaks.usedByOperator];
+  const gatekeeper = { tokens, failures, now, onUse, onCanary };
   const { hosts, mcp } = admin;
   const fault = ({ code, message: reason }: StoreFault, requestId: string): void =>
     log.error({ event: 'admin_store_fault', requestId, code, reason });

@@ -1,8 +1,12 @@
 /** Every page of the dashboard, and which of them a request is for. */
 import { alertPages } from './dash-alerts.ts';
+import { auditPages } from './dash-audit.ts';
+import { explainPages } from './dash-explain.ts';
 import { homePages } from './dash-home.ts';
 import { livePages } from './dash-live.ts';
+import { matrixPages } from './dash-matrix.ts';
 import type { DashPage } from './dash-page.ts';
+import { pinPages } from './dash-pins.ts';
 import { sessionPages } from './dash-sessions.ts';
 import { tokenChangePages } from './dash-token-change.ts';
 import { tokenMakePages } from './dash-token-make.ts';
@@ -19,6 +23,10 @@ const pages: readonly DashPage[] = [
   ...usagePages,
   ...livePages,
   ...alertPages,
+  ...matrixPages,
+  ...explainPages,
+  ...pinPages,
+  ...auditPages,
 ];
 
 export type FoundPage =

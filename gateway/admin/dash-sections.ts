@@ -14,5 +14,9 @@ export const sections: readonly Section[] = [
   { path: '/alerts', title: 'Alerts', scope: 'alerts:read' },
   { path: '/usage', title: 'Usage', scope: 'usage:read' },
   { path: '/live', title: 'Live', scope: 'tail:read' },
+  { path: '/matrix', title: 'Matrix', scope: 'config:read' },
+  { path: '/explain', title: 'Explain', scope: 'config:read' },
+  { path: '/pins', title: 'Pins', scope: 'pins:read' },
+  { path: '/audit', title: 'Audit', scope: 'audit:read' },
   { path: '/sessions', title: 'Sessions', scope: null },
 ];
