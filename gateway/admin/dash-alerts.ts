@@ -114,20 +114,36 @@ const noneWords: Readonly<Record<string, string>> = {
 
 /** What was seen, beside what is usual. What it does not know it shows as it is. */
 function seen({ kind, detail }: AlertView): Html {
-  const minute =
-    typeof detail.minute === 'string' ? html` in the minute from ${time(detail.minute, '')}` : '';
-  if (typeof detail.requests === 'number') {
-    return html`${number(detail.requests)} requests${minute}; usual are ${number(detail.usual)} a minute, and the busiest minute of the day before had ${number(detail.busiest)}.`;
+  const { requests, usual, busiest, refused, values, places, more, known, address } = detail;
+  const when = typeof detail.minute === 'string' ? html` in the minute from ${time(detail.minute, '')}` : '';
+  if (typeof requests === 'number') {
+    return html`${number(requests)} requests${when}; usual are ${number(usual)} a minute, and the busiest minute of the day before had ${number(busiest)}.`;
   }
-  if (typeof detail.refused === 'number') {
+  if (typeof refused === 'number') {
     const networks = typeof detail.networks === 'number' ? ` from ${number(detail.networks)} networks` : '';
     const from = typeof detail.from === 'number' ? `, told from ${number(detail.from)} on` : '';
-    return html`${number(detail.refused)} requests refused${networks}${minute}${from}.`;
+    return html`${number(refused)} requests refused${networks}${when}${from}.`;
   }
-  const none = noneWords[kind];
-  if (none !== undefined && Array.isArray(detail.values)) {
-    const more = typeof detail.more === 'number' ? ` and ${number(detail.more)} more` : '';
-    return html`Now ${detail.values.map((one, i) => html`${i === 0 ? '' : ', '}${one === null ? none : html`<code>${String(one)}</code>`}`)}${more}; ${number(detail.known)} known before.`;
+  if (Array.isArray(values)) {
+    return html`Now ${listed(values, more, noneWords[kind] ?? 'none')}; ${number(known)} known before.`;
   }
-  return html`${Object.entries(detail).map(([name, value], i) => html`${i === 0 ? '' : ', '}${name} <code>${JSON.stringify(value)}</code>`)}`;
+  if (kind === 'leak.reported' && Array.isArray(places)) {
+    return html`Found at ${listed(places, more, 'no address')}. The token is now <code>${shown(detail.state)}</code>.`;
+  }
+  if (kind === 'canary.used') {
+    return html`From <code>${shown(address)}</code>, at ${detail.row === null ? 'no row' : html`<code>${shown(detail.row)}</code>`}.`;
+  }
+  return html`${Object.entries(detail).map(([name, value], i) => html`${i === 0 ? '' : ', '}${name} <code>${shown(value)}</code>`)}`;
+}
+
+/** @param none what stands for null. */
+function listed(values: readonly unknown[], more: unknown, none: string): Html {
+  const rest = typeof more === 'number' ? ` and ${number(more)} more` : '';
+  return html`${values.map(
+    (one, i) => html`${i === 0 ? '' : ', '}${one === null ? none : html`<code>${shown(one)}</code>`}`,
+  )}${rest}`;
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '?');
 }

@@ -41,7 +41,7 @@ function gateCard({ watch, desk, gate }: Visit): Html {
   const word = !ready ? 'Not ready' : wrong.length === 0 ? 'Ready' : 'Ready, but not well';
   const since = isoOf(watch.configSince());
   return html`<section class="card gate ${!ready ? 'bad' : wrong.length === 0 ? 'good' : 'wait'}" aria-labelledby="gate">
-<h2 id="gate">${word}</h2>
+<h2 id="gate" class="gate-word">${word}</h2>
 <p class="hint">The gate at <code>${gate}</code>, with config <code>${config}</code>, in force since ${time(since, '')} (${ago(since, desk.now(), '')}).</p>
 ${
   wrong.length === 0

@@ -40,6 +40,9 @@ describe('alerts', () => {
     await raise(dash, 'refusals.network', 'many networks', { refused: 5000, minute, networks: 31 });
     const odd = { anything: ['at all'] };
     await raise(dash, 'spike.bundle', 'com.example', odd);
+    const leak = { type: 'user', state: 'revoked', places: ['commit https://a.example/x'], more: 2 };
+    await raise(dash, 'leak.reported', id, leak, id);
+    await raise(dash, 'canary.used', `${id} from 192.0.2.9`, { address: '192.0.2.9', row: null }, id);
     const { cookie } = await dash.signIn('alerts:read', 'tokens:read');
     const { text } = await dash.dash('GET /alerts', { cookie });
     const words = wordsOf(text);
@@ -48,6 +51,8 @@ describe('alerts', () => {
       'Now no Origin, https://a.example and 3 more; 2 known before.',
       '5,000 requests refused from 31 networks in the minute from 2026-01-05 12:00 UTC.',
       'anything ["at all"]',
+      'Found at commit https://a.example/x and 2 more. The token is now revoked.',
+      'From 192.0.2.9, at no row.',
       'About com.example.',
       'About the token user.',
     ]) {
@@ -128,6 +133,9 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
     await raise(dash, 'unseen.origin', id, { values: [evil], known: 1 }, id);
     await raise(dash, 'spike.bundle', evil, { requests: 900, minute: evil, usual: 1, busiest: evil });
     await raise(dash, 'refusals.token', evil, { [evil]: evil }, evil);
+    const seen = { places: [evil], more: evil, state: evil };
+    await raise(dash, 'leak.reported', id, seen, id);
+    await raise(dash, 'canary.used', evil, { address: evil, row: evil }, id);
     const { cookie } = await dash.signIn();
     const context = await browser.newContext();
     onTestFinished(() => context.close());
@@ -145,10 +153,10 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
     await page.getByRole('heading', { name: 'Open alerts' }).waitFor();
     expect((await page.textContent('main'))?.split(evil).length).toBeGreaterThan(3);
     expect(await page.locator('main img, main script').count()).toBe(0);
-    await page.getByRole('link', { name: 'Alerts 3 open' }).press('Enter');
+    await page.getByRole('link', { name: 'Alerts 5 open' }).press('Enter');
     await page.waitForURL('**/alerts');
     expect(await page.locator('main img, main script').count()).toBe(0);
-    for (const left of ['2', '1']) {
+    for (const left of ['4', '3', '2', '1']) {
       await page
         .getByRole('button', { name: /Acknowledge/ })
         .first()

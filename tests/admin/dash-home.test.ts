@@ -36,7 +36,7 @@ describe('the overview', () => {
     const { running } = fixture.gateway;
     const { cookie } = await fixture.signIn('tail:read');
     const { text } = await fixture.dash('GET /', { cookie });
-    expect(text).toMatch(/<h2 id="gate">Ready<\/h2>/);
+    expect(text).toMatch(/<h2 id="gate" class="gate-word">Ready<\/h2>/);
     expect(section(text, 'Ready')).toContain(`<code>${running.config().policy.version}</code>`);
     expect(text).toContain('href="/">Load again</a>');
     running.life.phase = 'announcing';

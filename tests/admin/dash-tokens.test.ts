@@ -188,24 +188,26 @@ describe('a list of a hundred thousand', () => {
 
   test('pages in less than 50 ms, however it is asked', async () => {
     const times: Record<string, number> = {};
-    for (const query of [
-      '',
-      'type=user',
-      'type=user&attribute=team%3Drare',
-      'state=revoked',
-      'words=token+5',
+    for (const path of [
+      '/tokens',
+      '/tokens?type=user',
+      '/tokens?type=user&attribute=team%3Drare',
+      '/tokens?state=revoked',
+      '/tokens?words=token+5',
+      '/usage/unused',
+      '/',
     ]) {
       const taken = [];
       for (let round = 0; round < 7; round++) {
         const started = performance.now();
-        const { status } = await many.dash(`GET /tokens?${query}`, { cookie: by });
+        const { status } = await many.dash(`GET ${path}`, { cookie: by });
         taken.push(performance.now() - started);
         expect(status).toBe(200);
       }
-      times[query] = Math.min(...taken);
+      times[path] = Math.min(...taken);
     }
     console.info('ms a page of 100,000 tokens', times);
-    for (const [query, ms] of Object.entries(times)) expect([query, ms < 50]).toEqual([query, true]);
+    for (const [path, ms] of Object.entries(times)) expect([path, ms < 50]).toEqual([path, true]);
   });
 
   test('leads on from page to page, newest first, and tells that there is more to look through', async () => {
