@@ -16,6 +16,7 @@ import { goalsTable, scaleGoals, table } from './report.ts';
 import { bodiesCurve } from './scale/bodies.ts';
 import { connectionsCurve } from './scale/connections.ts';
 import type { Curve, Figures } from './scale/curve.ts';
+import { doorsCurve } from './scale/doors.ts';
 import { floodCurve } from './scale/flood.ts';
 import { limitSizeCurve, limitsCurve } from './scale/limits.ts';
 import { plotSvg } from './scale/plot.ts';
@@ -31,6 +32,7 @@ const curves: Readonly<Record<string, (stand: Stand) => Promise<Curve>>> = {
   limits: limitsCurve,
   'limit-size': limitSizeCurve,
   flood: floodCurve,
+  doors: doorsCurve,
 };
 
 const { values } = parseArgs({
