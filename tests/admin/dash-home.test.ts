@@ -1,6 +1,8 @@
 /** The overview and the pages about usage: what they say of a real gateway, and who sees which part. */
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { deskOf } from '../../gateway/admin/http-desk.ts';
+import { endingTokens, safeToRetire } from '../../gateway/admin/operations-ending.ts';
 import { chromiumPath, launchBrowser } from '../fixtures/browser.ts';
 import { type DashFixture, startDash } from '../fixtures/dash.ts';
 
@@ -71,6 +73,36 @@ describe('the overview', () => {
     expect(ending).not.toContain('ends far');
     // Rotated a moment ago: what runs once a day has not been seen yet.
     expect(section(text, 'Safe to retire')).toBeNull();
+  });
+
+  test('calls a rotation safe to retire once its successor is in use and nobody had the old one for a day', async () => {
+    const { gateway } = await own();
+    const { tokens, config } = gateway.running;
+    const type = config().policy.types.get('user');
+    if (type === undefined) throw new Error('no such type');
+    const rotated = async (label: string) => {
+      const base = { type, scopes: [], attributes: new Map(), origins: [], createdBy: 'test' };
+      const { record } = await tokens.create({ ...base, label, expiresAt: null });
+      const rotation = await tokens.rotate(record.id, type, 30 * dayMs, 'test');
+      if (rotation?.kind !== 'rotated') throw new Error('it was not rotated');
+      return [record.id, rotation.created.record.id] as const;
+    };
+    const [quiet, next] = await rotated('quiet');
+    const [busy, other] = await rotated('busy');
+    await rotated('never moved');
+    const [ended, last] = await rotated('ended');
+    await tokens.revoke(ended, 'test', null);
+    const at = Date.now() + 20 * hourMs;
+    const use = (tokenId: string) => ({ tokenId, at, address: '192.0.2.1', route: 'main GET /events' });
+    await tokens.usage.add([], [use(next), use(other), use(last), use(busy)]);
+    const now = () => Date.now() + 26 * hourMs;
+    const desk = deskOf({ tokens, now }, config(), { by: 'test', scopes: [] }, 'for_good');
+    expect((await safeToRetire(desk)).map(({ old }) => old.id)).toEqual([quiet]);
+    const soon = await endingTokens(desk, 29 * dayMs);
+    expect([soon.tokens.map(({ record }) => record.label), soon.isMore]).toEqual([
+      ['quiet', 'busy', 'never moved'],
+      false,
+    ]);
   });
 
   test('shows each only what the API would tell', async () => {
