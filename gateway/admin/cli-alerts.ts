@@ -1,43 +1,42 @@
-/** `postern alerts`, `postern alerts ack`: what was noticed, straight from the store, beside a gateway that may be running. */
+/** `postern alerts`, `postern alerts ack`: what was noticed, on the store, beside a gateway that may be running, or by its admin API. */
 import type { Command } from 'commander';
-import type { AlertRecord } from '../../policy/alert-types.ts';
-import { alertView } from '../../policy/alert-view.ts';
-import { storeName } from '../config/store-settings.ts';
+import type { alertView } from '../../policy/alert-view.ts';
+import type { Checked } from '../../policy/token-input.ts';
+import { ask } from './cli-ask.ts';
+import { atPlace, type PlaceOptions } from './cli-place.ts';
 import {
   allowed,
-  CommandFailed,
-  configOption,
   count,
-  exitCodes,
   formatTable,
+  isJson,
+  type JsonOptions,
+  named,
   paint,
   printJson,
   type Shell,
-  storeConfigOf,
+  tableOption,
   visible,
 } from './cli-shell.ts';
-import { atDesk } from './cli-store.ts';
-import { acknowledgeAlert, listAlerts } from './operations-alerts.ts';
 
-type Common = { readonly config: string; readonly json?: true };
+type Common = PlaceOptions & JsonOptions;
+
+type AlertView = ReturnType<typeof alertView>;
+type Page = { readonly alerts: readonly AlertView[]; readonly next: string | null };
 
 type ListOptions = Common & { readonly open?: true; readonly limit: number; readonly after?: string };
 
 export function addAlerts(program: Command, shell: Shell): void {
-  const alerts = program
-    .command('alerts')
+  const alerts = atPlace(program.command('alerts'))
     .description('what was noticed, newest first; ack says that one was seen to')
-    .addOption(configOption())
     .option('--open', 'only those that nobody has acknowledged')
     .option('--limit <number>', 'how many at most, 1 to 1000', count, 100)
     .option('--after <cursor>', 'go on after the `next` of the page before')
     .option('--json', 'print {"alerts","next"}')
+    .addOption(tableOption())
     .action((options: ListOptions) => list(options, shell));
-  alerts
-    .command('ack')
+  atPlace(alerts.command('ack'))
     .description('say that an alert was seen to')
-    .argument('<id>', 'alr_…')
-    .addOption(configOption())
+    .argument('<id>', 'its id, alr_…', named)
     .option('--json', 'print the record')
     // `alerts` has these options too, and takes them wherever they stand.
     .action((id: string, _own: unknown, command: Command) =>
@@ -46,32 +45,30 @@ export function addAlerts(program: Command, shell: Shell): void {
 }
 
 async function list(options: ListOptions, shell: Shell): Promise<void> {
-  const { open = false, limit, after = null } = options;
-  const config = storeConfigOf(options.config, shell);
-  const page = await atDesk(config, 'read', shell, (desk) => listAlerts(desk, { open, limit, after }));
-  const alerts = page?.alerts ?? [];
-  const next = page?.next ?? null;
-  if (options.json) return printJson(shell, { alerts: alerts.map(alertView), next });
+  const { open = false, limit, after } = options;
+  const asking = {
+    name: 'listAlerts',
+    query: { open: String(open), limit: String(limit), after },
+    access: 'read',
+    nothing: (): Checked<Page> => ({ ok: true, value: { alerts: [], next: null } }),
+  } as const;
+  const page = allowed(await ask<Page>(options, asking, shell));
+  const { alerts } = page;
+  if (isJson(options, shell)) return printJson(shell, page);
   if (alerts.length === 0) return shell.err(open ? 'no open alerts\n' : 'no alerts\n');
   const [header = '', ...lines] = formatTable([
     ['ID', 'AT', 'KIND', 'SUBJECT', 'STATE', 'DETAIL'],
-    ...alerts.map((alert) =>
-      [
-        alert.id,
-        new Date(alert.at).toISOString(),
-        alert.kind,
-        alert.subject,
-        alert.acknowledgedAt === null ? 'open' : 'acknowledged',
-        detailOf(alert),
-      ].map(visible),
-    ),
+    ...alerts.map((alert) => {
+      const { id, at, kind, subject, acknowledged_at: seenTo } = alert;
+      return [id, at, kind, subject, seenTo === null ? 'open' : 'acknowledged', detailOf(alert)].map(visible);
+    }),
   ]);
   shell.out(`${[paint(shell, 'bold', header), ...lines].join('\n')}\n`);
-  if (next !== null) shell.err(`there are more: --after ${next}\n`);
+  if (page.next !== null) shell.err(`there are more: --after ${page.next}\n`);
 }
 
 /** `requests 1200, usual 40.5`. */
-function detailOf({ detail }: AlertRecord): string {
+function detailOf({ detail }: AlertView): string {
   const words = (value: unknown): string => {
     if (Array.isArray(value)) return value.map(words).join(' ');
     return value === null ? '(none sent)' : String(value);
@@ -82,12 +79,8 @@ function detailOf({ detail }: AlertRecord): string {
 }
 
 async function acknowledge(id: string, options: Common, shell: Shell): Promise<void> {
-  const config = storeConfigOf(options.config, shell);
-  const answer = await atDesk(config, 'change', shell, (desk) => acknowledgeAlert(desk, id));
-  if (answer === null) {
-    throw new CommandFailed(exitCodes.refused, `there is no database yet at ${storeName(config.store)}`);
-  }
-  const view = alertView(allowed(answer));
+  const asking = { name: 'acknowledgeAlert', params: { id }, access: 'change' } as const;
+  const view = allowed(await ask<AlertView>(options, asking, shell));
   if (options.json) return printJson(shell, view);
   shell.out(
     `${view.id} was acknowledged at ${view.acknowledged_at} by ${visible(view.acknowledged_by ?? '')}\n`,

@@ -27,6 +27,8 @@ export type Asking<View> = {
   readonly access: Access;
   /** What of the config it needs there; left out: `store`. */
   readonly need?: Need;
+  /** What would be done is told, and nothing is. */
+  readonly isDry?: boolean;
   /** What is so where there is no database yet, at this place; left out: a complaint. */
   readonly nothing?: (policy: Policy, place: string) => Checked<View>;
 };
@@ -48,7 +50,7 @@ export async function ask<View>(
 /** As `ask`, over HTTP. @throws CommandFailed where there is no answer, or whoever asks may not. */
 export async function askGateway<View>(
   api: Api,
-  asking: Pick<Asking<View>, 'name' | 'params' | 'query' | 'body'>,
+  asking: Pick<Asking<View>, 'name' | 'params' | 'query' | 'body' | 'isDry'>,
 ): Promise<Checked<View>> {
   return (await askApi(api, await routeNamed(asking.name), asking)) as Checked<View>;
 }
@@ -69,7 +71,7 @@ export function lasting(ms: number | null | undefined): string | null | undefine
 async function askStore<View>(
   file: string,
   route: AdminRoute,
-  { params = {}, query = {}, body = {}, access, need = 'store', nothing }: Asking<View>,
+  { params = {}, query = {}, body = {}, access, need = 'store', isDry = false, nothing }: Asking<View>,
   shell: Shell,
 ): Promise<Checked<unknown>> {
   const { readAs } = await import('./http-input.ts');
@@ -84,8 +86,9 @@ async function askStore<View>(
     query: readAs(route.query, query),
     body: route.body === null ? null : readAs(route.body, body),
   };
-  const answer = await atDesk(config, access, shell, (desk) => route.handle({ desk, ...said }));
-  if (answer !== null) return answer;
+  const answer = await atDesk(config, access, shell, (desk) => route.handle({ desk, ...said }), 'cli', isDry);
+  if (answer !== null)
+    return isDry && answer.ok ? { ok: true, value: { ...answer.value, dry_run: true } } : answer;
   const place = storeName(config.store);
   if (nothing !== undefined) return nothing(withAdminType(config.policy), place);
   return complain(`there is no database yet at ${place}`, null, 'start the gateway, or create a token');
@@ -94,14 +97,19 @@ async function askStore<View>(
 async function askApi(
   api: Api,
   route: AdminRoute,
-  { params = {}, query = {}, body }: Pick<Asking<unknown>, 'params' | 'query' | 'body'>,
+  {
+    params = {},
+    query = {},
+    body,
+    isDry = false,
+  }: Pick<Asking<unknown>, 'params' | 'query' | 'body' | 'isDry'>,
 ): Promise<Checked<unknown>> {
   const { refusedIn, viewIn } = await import('./remote-answer.ts');
   const request = {
     method: route.method,
     path:
       route.path.replace(/\{([a-z_]+)\}/g, (_, name) => encodeURIComponent(params[name] ?? '')) +
-      searchOf(query),
+      searchOf(isDry ? { ...query, dry_run: 'true' } : query),
     body: route.body === null ? null : JSON.stringify(body ?? {}),
     key: route.once === null ? null : randomUUID(),
   };

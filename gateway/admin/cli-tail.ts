@@ -1,11 +1,12 @@
 /** `postern tail`: decisions as they are made, from a running gateway over its admin API. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { CommandFailed, exitCodes, paint, type Shell, visible } from './cli-shell.ts';
+import { apiOf, type PlaceOptions, withUrl } from './cli-place.ts';
+import { allowed, CommandFailed, exitCodes, paint, type Shell, visible } from './cli-shell.ts';
+import type { Api, ApiAnswer } from './remote.ts';
 import { parseStatus } from './tail-filter.ts';
 
-type TailOptions = {
-  readonly url: URL;
+type TailOptions = PlaceOptions & {
   readonly refusals?: true;
   readonly token?: string;
   readonly row?: string;
@@ -14,20 +15,16 @@ type TailOptions = {
 };
 
 type Tailing = {
-  readonly url: URL;
-  readonly token: string;
+  readonly api: Api;
+  readonly path: string;
   readonly shell: Shell;
   readonly print: (text: string) => void;
   readonly printLost: (lost: number) => void;
 };
 
 export function addTail(program: Command, shell: Shell): void {
-  program
-    .command('tail')
-    .description(
-      'decisions as they are made, from a running gateway; the admin token is in POSTERN_ADMIN_TOKEN',
-    )
-    .requiredOption('--url <url>', 'its admin listener: http://127.0.0.1:8081', adminUrl)
+  withUrl(program.command('tail'))
+    .description('decisions as they are made, from a running gateway')
     .option('--refusals', 'only what was refused')
     .option('--token <id>', 'of this token only, tok_…', tokenId)
     .option('--row <id>', 'of this row only: "main GET /items"')
@@ -37,7 +34,7 @@ export function addTail(program: Command, shell: Shell): void {
 }
 
 async function tail(options: TailOptions, shell: Shell): Promise<void> {
-  const token = await adminTokenOf(shell);
+  const api = apiOf(options, shell);
   const isTable = options.json !== true && shell.terminal?.out === true;
   const print = isTable ? tablePrinter(shell) : (text: string) => shell.out(`${text}\n`);
   const printLost = isTable
@@ -49,20 +46,20 @@ async function tail(options: TailOptions, shell: Shell): Promise<void> {
   process.once('SIGINT', end);
   process.once('SIGTERM', end);
   try {
-    await follow({ url: tailUrl(options), token, shell, print, printLost }, ending.signal);
+    await follow({ api, path: pathOf(options), shell, print, printLost }, ending.signal);
   } finally {
     process.off('SIGINT', end);
     process.off('SIGTERM', end);
   }
 }
 
-function tailUrl({ url, refusals, token, row, status }: TailOptions): URL {
-  const whole = new URL(`${url.href.replace(/\/$/, '')}/v1/tail`);
-  if (refusals === true) whole.searchParams.set('refusals', 'true');
+function pathOf({ refusals, token, row, status }: TailOptions): string {
+  const search = new URLSearchParams();
+  if (refusals === true) search.set('refusals', 'true');
   for (const [name, value] of Object.entries({ token, row, status })) {
-    if (value !== undefined) whole.searchParams.set(name, value);
+    if (value !== undefined) search.set(name, value);
   }
-  return whole;
+  return search.size === 0 ? '/v1/tail' : `/v1/tail?${search}`;
 }
 
 const pauseMsMax = 10_000;
@@ -70,14 +67,16 @@ const pauseMsMax = 10_000;
 /** Until it is told to end. @throws CommandFailed if it is refused, or was never connected. */
 async function follow(tailing: Tailing, signal: AbortSignal): Promise<void> {
   const { connectTail, TailRefused } = await import('./tail-client.ts');
-  const { url, token, shell } = tailing;
+  const { api, path, shell } = tailing;
   let wasConnected = false;
   let pauseMs = 1000;
   while (!signal.aborted) {
     try {
-      const { messages } = await connectTail(url, token, signal);
+      const { messages } = await connectTail(api, path, signal);
       shell.err(
-        wasConnected ? 'connected again; what happened meanwhile is not shown\n' : `${url.host}: listening\n`,
+        wasConnected
+          ? 'connected again; what happened meanwhile is not shown\n'
+          : `${new URL(api.origin).host}: listening\n`,
       );
       wasConnected = true;
       pauseMs = 1000;
@@ -87,10 +86,10 @@ async function follow(tailing: Tailing, signal: AbortSignal): Promise<void> {
       }
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof TailRefused && (!wasConnected || isFinal(error.status))) {
-        throw new CommandFailed(exitCodes.refused, error.message);
+      if (error instanceof TailRefused && (!wasConnected || isFinal(error.answer.status))) {
+        throw await refusal(api, error.answer);
       }
-      if (!wasConnected) throw new CommandFailed(exitCodes.refused, unreachable(url, error));
+      if (!wasConnected) throw await unreachable(api, error);
     }
     if (signal.aborted) return;
     shell.err(`the gateway is gone; trying again in ${pauseMs / 1000} s\n`);
@@ -104,29 +103,17 @@ function isFinal(status: number): boolean {
   return status < 500 && status !== 429;
 }
 
-function unreachable({ host }: URL, error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
-  return `${host} does not answer${code}; is the gateway running, and is this its admin listener?`;
+/** @throws CommandFailed where it is about who asked. */
+async function refusal(api: Api, answer: ApiAnswer): Promise<CommandFailed> {
+  const { foreign, refusedIn } = await import('./remote-answer.ts');
+  const refused = refusedIn(answer, api);
+  return refused === null ? foreign(answer.status, api) : allowed(refused);
 }
 
-/** Never from the command line, where others can read it. @throws CommandFailed */
-export async function adminTokenOf({ env, terminal, stdin }: Shell): Promise<string> {
-  const isPiped = stdin !== undefined && (terminal === undefined || terminal.ask === null);
-  const said = env.POSTERN_ADMIN_TOKEN ?? (isPiped ? await firstLine(stdin()) : '');
-  if (/^postern_admin_[0-9A-Za-z]{48}$/.test(said.trim())) return said.trim();
-  const hint = 'put one with the scope tail:read into POSTERN_ADMIN_TOKEN, or pipe it in';
-  throw new CommandFailed(exitCodes.usage, `there is no admin token; ${hint}`);
-}
-
-const lineBytesMax = 1024;
-
-async function firstLine(input: AsyncIterable<Buffer>): Promise<string> {
-  let text = '';
-  for await (const chunk of input) {
-    text += chunk.toString();
-    if (text.includes('\n') || text.length > lineBytesMax) break;
-  }
-  return text.split('\n', 1)[0] ?? '';
+async function unreachable(api: Api, error: unknown): Promise<CommandFailed> {
+  const { unanswered } = await import('./remote-answer.ts');
+  const { codeOf, NoAnswer } = await import('./remote.ts');
+  return unanswered(new NoAnswer(codeOf(error), false), api, { method: 'GET', once: null }, false);
 }
 
 type Shown = {
@@ -170,15 +157,6 @@ function tablePrinter(shell: Shell): (text: string) => void {
 function colourOf({ status, code }: Shown): 'green' | 'yellow' | 'red' {
   if (status >= 500 || status === 0) return 'red';
   return code === null ? 'green' : 'yellow';
-}
-
-/** @throws CommandFailed; what stands there is not repeated. */
-function adminUrl(value: string): URL {
-  const url = URL.canParse(value) ? new URL(value) : null;
-  const isPlain =
-    url !== null && url.username === '' && url.password === '' && url.search === '' && url.hash === '';
-  if (isPlain && (url.protocol === 'http:' || url.protocol === 'https:')) return url;
-  throw new CommandFailed(exitCodes.usage, 'not the url of an admin listener; write http://127.0.0.1:8081');
 }
 
 function tokenId(value: string): string {

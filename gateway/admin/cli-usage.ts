@@ -1,40 +1,39 @@
 /** `postern usage`: how often tokens were used, by time, row or token; of one: where last, and whether it is still needed. */
 import { type Command, Option } from 'commander';
+import type { Checked } from '../../policy/token-input.ts';
 import type { UsageKey } from '../../store/usage-store.ts';
+import { ask, lasting } from './cli-ask.ts';
+import { atPlace, type PlaceOptions } from './cli-place.ts';
 import {
   allowed,
-  configOption,
   count,
   duration,
   formatTable,
   isJson,
   type JsonOptions,
+  named,
   paint,
   printJson,
   type Shell,
-  storeConfigOf,
   tableOption,
   visible,
 } from './cli-shell.ts';
-import { atDesk } from './cli-store.ts';
-import { readUsage } from './operations-usage.ts';
-import { type UsageView, usageView } from './usage-view.ts';
+import { unknownToken } from './operations.ts';
+import type { UsageView } from './usage-view.ts';
 
-type UsageOptions = JsonOptions & {
-  readonly config: string;
-  readonly since: number;
-  readonly by: UsageKey;
-  readonly limit: number;
-};
+type UsageOptions = PlaceOptions &
+  JsonOptions & {
+    readonly since: number;
+    readonly by: UsageKey;
+    readonly limit: number;
+  };
 
 const dayMs = 86_400_000;
 
 export function addUsage(program: Command, shell: Shell): void {
-  program
-    .command('usage')
+  atPlace(program.command('usage'))
     .description('how often tokens were used; of one token also where last')
-    .argument('[id]', 'of this token only, tok_…')
-    .addOption(configOption())
+    .argument('[id]', 'of this token only, tok_…', named)
     .option('--since <duration>', 'how far back, up to 400d', duration, dayMs)
     .addOption(
       new Option('--by <what>', 'what to tell apart').choices(['time', 'route', 'token']).default('time'),
@@ -42,21 +41,22 @@ export function addUsage(program: Command, shell: Shell): void {
     .option('--limit <number>', 'how many at most, 1 to 1000', count, 100)
     .option('--json', 'print {"since","bucket","rows","last_use","rotation"}')
     .addOption(tableOption())
-    .action((id: string | undefined, options: UsageOptions) => usage(id ?? null, options, shell));
+    .action((id: string | undefined, options: UsageOptions) => usage(id, options, shell));
 }
 
-async function usage(id: string | null, options: UsageOptions, shell: Shell): Promise<void> {
+async function usage(id: string | undefined, options: UsageOptions, shell: Shell): Promise<void> {
   const { since: sinceMs, by, limit } = options;
-  const config = storeConfigOf(options.config, shell);
-  const read = await atDesk(config, 'read', shell, (desk) => readUsage(desk, { id, sinceMs, by, limit }));
-  const empty = {
-    rows: [],
-    sinceMs: shell.now() - sinceMs,
-    bucket: 'hour',
-    lastUse: null,
-    rotation: null,
+  const asking = {
+    name: 'usage',
+    query: { token: id, since: lasting(sinceMs) ?? undefined, by, limit: String(limit) },
+    access: 'read',
+    nothing: (): Checked<UsageView> => {
+      if (id !== undefined) return unknownToken();
+      const since = new Date(shell.now() - sinceMs).toISOString();
+      return { ok: true, value: { since, bucket: 'hour', rows: [], last_use: null, rotation: null } };
+    },
   } as const;
-  const view = usageView(read === null ? empty : allowed(read), by);
+  const view = allowed(await ask<UsageView>(options, asking, shell));
   if (isJson(options, shell)) return printJson(shell, view);
   if (view.rows.length === 0) shell.err(`no requests since ${view.since}\n`);
   else shell.out(`${tableOf(view, shell).join('\n')}\n`);

@@ -49,7 +49,7 @@ ${whoField(visit, asked)}
 ${textField({ ...plain, name: 'host', label: 'Host', value: host, hint: 'Empty: one under which the path has a row.' })}
 ${textField({ ...plain, name: 'origin', label: 'Origin', value: origin, hint: 'The page it comes from: https://app.example.com. Empty: none.' })}
 ${textField({ ...plain, name: 'from', label: 'Address of the caller', value: from, hint: 'Empty: 127.0.0.1.' })}
-${textField({ ...plain, name: 'nth', label: 'How manieth at this moment', value: nth, hint: 'For limits: 600 is the 600th such request. Empty: limits are free.' })}
+${textField({ ...plain, name: 'nth', label: 'Which one in a row', value: nth, hint: 'For limits: 600 is the 600th such request. Empty: limits are free.' })}
 ${areaField({ ...plain, name: 'headers', label: 'Headers', value: headers.join('\n'), rows: 3, hint: 'Name: value, one a line. Never a real token: choose who asks instead.' })}
 ${areaField({ ...plain, name: 'body', label: 'Body', value: body, rows: 4, hint: 'Sent as application/json unless a header says otherwise.' })}
 ${areaField({ ...plain, name: 'pinned', label: 'Pinned already', value: pinned.join('\n'), rows: 2, hint: 'PIN=ID, one a line. Empty: nothing, or what is pinned to the token of the store.' })}

@@ -65,21 +65,24 @@ export function viewIn(
   { status: usual, answer }: AdminRoute,
   api: Api,
 ): View {
-  if (status >= 300 && status < 400) {
-    throw refused(
-      `${api.origin} leads elsewhere (${status}), and a token is not sent after it; give the address itself: --url`,
-    );
-  }
   const json = status === usual && typeOf(headers) === 'application/json' ? jsonOf(text) : undefined;
-  if (json === undefined) {
-    const what = `${api.origin} answered ${status}, as no admin API does`;
-    throw refused(`${what}; give the address that admin.address of the config names`);
-  }
+  if (json === undefined) throw foreign(status, api);
   const { issues } = v.safeParse(answer, json);
   if (typeof json === 'object' && json !== null && (issues ?? []).every(isMore)) return json as View;
   throw refused(
     `${api.origin} answered what this command line cannot read; use the version that the gateway is of`,
   );
+}
+
+/** Whoever answers there, it is no admin API. */
+export function foreign(status: number, { origin }: Api): CommandFailed {
+  if (status >= 300 && status < 400) {
+    return refused(
+      `${origin} leads elsewhere (${status}), and a token is not sent after it; give the address itself: --url`,
+    );
+  }
+  const what = `${origin} answered ${status}, as no admin API does`;
+  return refused(`${what}; give the address that admin.address of the config names`);
 }
 
 /** A newer gateway may say more than is known here. */
@@ -101,7 +104,7 @@ export function isUnderWay(answer: ApiAnswer): boolean {
 export function unanswered(
   { code, isSent }: NoAnswer,
   { origin }: Api,
-  { method, once }: AdminRoute,
+  { method, once }: Pick<AdminRoute, 'method' | 'once'>,
   isAgain: boolean,
 ): CommandFailed {
   if (once !== null && isAgain) {

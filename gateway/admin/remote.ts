@@ -99,7 +99,7 @@ async function textOf(response: AsyncIterable<Buffer> & { readonly complete: boo
 }
 
 /** ECONNREFUSED, or what there is of one; never more than a few words. */
-function codeOf(error: unknown): string {
+export function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return 'no error';
   if (error.name === 'TimeoutError' || error.name === 'AbortError') return `nothing in ${answerMs / 1000} s`;
   return 'code' in error && typeof error.code === 'string' ? error.code : error.message.slice(0, 80);

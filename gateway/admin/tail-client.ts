@@ -1,5 +1,6 @@
 /** Reads the live tail of a gateway over its admin API (Server-Sent Events, WHATWG HTML §9.2). Loaded only when asked for. */
 import { request } from 'undici';
+import type { Api, ApiAnswer } from './remote.ts';
 
 export type TailMessage =
   /** `text`: as it came, one line of JSON. */
@@ -9,12 +10,12 @@ export type TailMessage =
 
 /** The gateway answered, and not with a tail. */
 export class TailRefused extends Error {
-  readonly status: number;
+  readonly answer: ApiAnswer;
 
-  constructor(status: number, message: string) {
-    super(message);
+  constructor(answer: ApiAnswer) {
+    super(`it answered ${answer.status}`);
     this.name = 'TailRefused';
-    this.status = status;
+    this.answer = answer;
   }
 }
 
@@ -27,17 +28,21 @@ const eventCharsMax = 1024 * 1024;
 
 export type Connected = { readonly messages: AsyncIterable<TailMessage> };
 
-/** @throws TailRefused; else as undici gives it. */
-export async function connectTail(url: URL, token: string, signal: AbortSignal): Promise<Connected> {
-  const { statusCode, headers, body } = await request(url, {
-    headers: { Authorization: `Bearer ${token}`, Accept: 'text/event-stream' },
+/** @param path with its query. @throws TailRefused; else as undici gives it. */
+export async function connectTail(
+  { origin, token }: Api,
+  path: string,
+  signal: AbortSignal,
+): Promise<Connected> {
+  const { statusCode, headers, body } = await request(origin + path, {
+    headers: { Authorization: `Bearer ${token}`, Accept: 'text/event-stream', Prefer: 'given' },
     headersTimeout: answerMs,
     bodyTimeout: silenceMs,
     signal,
   });
   const type = String(headers['content-type'] ?? '').split(';', 1)[0];
   if (statusCode === 200 && type === 'text/event-stream') return { messages: messagesOf(body) };
-  throw new TailRefused(statusCode, await wordsOf(body, statusCode));
+  throw new TailRefused({ status: statusCode, headers, text: await textOf(body) });
 }
 
 async function* messagesOf(body: AsyncIterable<Buffer>): AsyncGenerator<TailMessage> {
@@ -77,19 +82,11 @@ export async function* eventsOf(body: AsyncIterable<Uint8Array>): AsyncGenerator
   }
 }
 
-/** What its problem says (RFC 9457), and what to do. */
-async function wordsOf(body: AsyncIterable<Buffer>, status: number): Promise<string> {
+async function textOf(body: AsyncIterable<Buffer>): Promise<string> {
   let text = '';
   for await (const chunk of body) {
     text += chunk.toString();
     if (text.length > problemBytesMax) break;
   }
-  try {
-    const { detail, hint } = JSON.parse(text) as { readonly detail?: unknown; readonly hint?: unknown };
-    const words = [detail, hint].filter((word) => typeof word === 'string').join(' ');
-    if (words !== '') return words;
-  } catch {
-    // Whatever it is, it is not from an admin listener.
-  }
-  return `it answered ${status}, and not as an admin listener does`;
+  return text;
 }

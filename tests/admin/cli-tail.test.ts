@@ -1,11 +1,15 @@
 /** `postern tail` as people run it: a process of its own, beside a gateway that comes and goes. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { run } from '../../gateway/admin/cli.ts';
 import type { Seat } from '../../gateway/admin/cli-shell.ts';
+import { keepLogin } from '../../gateway/admin/login-file.ts';
 import { type AdminFixture, startAdmin } from '../fixtures/admin.ts';
 
 const start = fileURLToPath(new URL('../../gateway/start.cjs', import.meta.url));
@@ -24,15 +28,16 @@ type Tail = {
   readonly exited: Promise<number | null>;
 };
 
-function tail(words: readonly string[], { stdin = '', env = {} as Record<string, string> } = {}): Tail {
+function tail(words: readonly string[], { env = {} as Record<string, string> } = {}): Tail {
   const { POSTERN_ADMIN_TOKEN: _own, ...others } = process.env;
-  const child = spawn(process.execPath, [start, 'tail', ...words], { env: { ...others, ...env } });
+  const child = spawn(process.execPath, [start, 'tail', ...words], {
+    env: { ...others, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   onTestFinished(() => void child.kill('SIGKILL'));
   const said = { out: '', err: '' };
   child.stdout.on('data', (chunk) => (said.out += chunk));
   child.stderr.on('data', (chunk) => (said.err += chunk));
-  child.stdin.on('error', () => {});
-  child.stdin.end(stdin);
   return { child, said, exited: once(child, 'close').then(([code]) => code) };
 }
 
@@ -60,10 +65,13 @@ describe('postern tail', () => {
     expect(said.err).not.toContain('error');
   });
 
-  test('reads its token from a pipe, and shows it nowhere', async () => {
-    const { child, said, exited } = tail(['--url', `${admin.url}/`, '--status', '404'], {
-      stdin: `${token}\n`,
-    });
+  test('asks the gateway of the login, or that POSTERN_URL names, and shows its token nowhere', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'postern-tail-'));
+    onTestFinished(() => rmSync(home, { recursive: true, force: true }));
+    keepLogin({ HOME: home }, { url: admin.url, token, insecureHttp: false });
+    const elsewhere = { POSTERN_URL: 'http://127.0.0.1:1', POSTERN_ADMIN_TOKEN: token };
+    expect((await here([], { env: { HOME: home, ...elsewhere } })).err).toContain('ECONNREFUSED');
+    const { child, said, exited } = tail(['--status', '404'], { env: { HOME: home } });
     await expect.poll(() => said.err, patience).toContain('listening');
     await ask('/nothing');
     await expect.poll(() => said.out, patience).toContain('"code":"route_not_found"');
@@ -90,7 +98,7 @@ describe('postern tail', () => {
     await expect.poll(() => said.out, patience).toContain('"code":"route_not_found"');
     await own.gateway.running.tokens.revoke(id, 'test', null);
     expect(await exited).toBe(1);
-    expect(said.err).toMatch(/error: The token is not valid\.\n$/);
+    expect(said.err).toMatch(/error: the token is not valid; .+\n$/);
   });
 });
 
@@ -119,10 +127,7 @@ async function startRelay(to: number): Promise<{ port: number; cut: () => void }
 
 const seat: Seat = { out: true, err: true, ask: null };
 
-async function here(
-  words: readonly string[],
-  more: { env?: Record<string, string>; stdin?: string; terminal?: Seat },
-) {
+async function here(words: readonly string[], more: { env?: Record<string, string>; terminal?: Seat }) {
   let [out, err] = ['', ''];
   const code = await run(['tail', ...words], {
     env: more.env ?? {},
@@ -131,32 +136,24 @@ async function here(
     colours: false,
     now: Date.now,
     ...(more.terminal === undefined ? {} : { terminal: more.terminal }),
-    ...(more.stdin === undefined ? {} : { stdin: () => linesOf(more.stdin ?? '') }),
   });
   return { code, out, err };
-}
-
-async function* linesOf(text: string): AsyncGenerator<Buffer> {
-  yield Buffer.from(text);
 }
 
 describe('postern tail ends with', () => {
   const env = () => ({ POSTERN_ADMIN_TOKEN: token });
 
-  test('2 where it was not told by whom, and repeats nothing', async () => {
+  test('1 or 2 where it was not told by whom or whose, and repeats nothing', async () => {
     const words = ['--url', admin.url];
-    const asking: Seat = { out: true, err: true, ask: async () => true };
-    for (const more of [
-      {},
-      { env: { POSTERN_ADMIN_TOKEN: 'prj_secret' } },
-      { stdin: 'prj_secret\n' },
-      { terminal: asking, stdin: `${token}\n` },
-    ]) {
-      expect(await here(words, more)).toEqual({
-        code: 2,
-        out: '',
-        err: 'error: there is no admin token; put one with the scope tail:read into POSTERN_ADMIN_TOKEN, or pipe it in\n',
-      });
+    const other = { env: { POSTERN_ADMIN_TOKEN: 'prj_secret' } };
+    for (const [code, about, told] of [
+      [1, 'there is no admin token for', await here(words, {})],
+      [2, 'POSTERN_ADMIN_TOKEN holds no admin token', await here(words, other)],
+      [1, 'nobody is logged in', await here([], { env: env() })],
+    ] as const) {
+      expect(told).toMatchObject({ code, out: '', err: expect.stringContaining(about) });
+      expect(told.err).toMatch(/^error: [^\n]+; [^\n]+\n$/);
+      expect(told.err).not.toContain('secret');
     }
   });
 
@@ -166,7 +163,8 @@ describe('postern tail ends with', () => {
     [['--url', 'http://127.0.0.1:1/?token=x']],
     [['--url', 'http://127.0.0.1:1', '--status', '4x']],
     [['--url', 'http://127.0.0.1:1', '--token', 'usr_secretsecretsecret']],
-    [[]],
+    [['--url', 'http://127.0.0.1/v1']],
+    [['--url', 'http://gateway.example']],
   ])('2 where the words make no sense: %j', async (words) => {
     const { code, err } = await here(words, { env: env() });
     expect(code).toBe(2);
@@ -177,17 +175,20 @@ describe('postern tail ends with', () => {
     const gone = await here(['--url', 'http://127.0.0.1:1'], { env: env() });
     expect(gone).toMatchObject({
       code: 1,
-      err: 'error: 127.0.0.1:1 does not answer (ECONNREFUSED); is the gateway running, and is this its admin listener?\n',
+      err: 'error: http://127.0.0.1:1 does not answer (ECONNREFUSED); see that the gateway runs, and that admin.address of its config is there\n',
     });
     const other = await here(['--url', admin.gateway.url], { env: env() });
-    expect([other.code, other.err]).toEqual([1, expect.stringMatching(/^error: .+\n$/)]);
+    expect([other.code, other.err]).toEqual([1, expect.stringMatching(/^error: .+; .+\n$/)]);
   });
 
   test('1 and the words of the gateway, where it says no', async () => {
     const { token: reader } = await admin.mint('usage:read');
     const words = ['--url', admin.url];
     const lacking = await here(words, { env: { POSTERN_ADMIN_TOKEN: reader } });
-    expect(lacking).toMatchObject({ code: 1, err: 'error: The token lacks the scope tail:read.\n' });
+    expect(lacking).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^error: the token lacks the scope tail:read; ask by one that has it.*\n$/),
+    });
     const nobody = await here([...words, '--token', 'tok_0'], { env: env(), terminal: seat });
     expect(nobody).toMatchObject({ code: 1, err: expect.stringContaining('no token has this id') });
   });

@@ -48,13 +48,15 @@ class Faces {
   }
 
   /**
-   * Runs a line both ways at a terminal, and holds one against the other: what is read to the letter, changes but for ids
-   * and times.
+   * Runs a line both ways at a terminal, and holds one against the other: what is read to the letter, changes and usage but for
+   * ids and times.
    *
    * @param words `$1` is what the first line made that makes something, `own@` somebody's own, `./x` a file of the folder.
    */
   async both(...words: readonly string[]): Promise<Told> {
-    const reads = /^(?:list|show)$/.test(words[1] ?? '') || /^(?:matrix|explain)$/.test(words[0] ?? '');
+    const reads =
+      /^(?:list|show|verify)$/.test(words[1] ?? '') ||
+      /^(?:matrix|explain|usage|alerts)$/.test(words[0] ?? '');
     const line = (side: Side, terminal: Terminal) =>
       words.map((word) =>
         word
@@ -64,7 +66,7 @@ class Faces {
       );
     const beside = await this.#beside.run(...line('beside', this.#beside));
     const remote = await this.#remote.here(...line('remote', this.#remote), '--url', this.#url);
-    if (reads) expect(remote, words.join(' ')).toEqual(beside);
+    if (reads && words[0] !== 'usage') expect(remote, words.join(' ')).toEqual(beside);
     else expect(alike(remote), words.join(' ')).toEqual(alike(beside));
     if (/^(?:create|rotate|regenerate|activate)$/.test(words[1] ?? '')) {
       this.#ids.push({ beside: idIn(beside), remote: idIn(remote) });
@@ -170,6 +172,30 @@ test('pins and probes: every command', async () => {
   expect([full.code, full.stderr]).toEqual([1, expect.stringContaining('5 are active already; ')]);
 });
 
+test('usage, alerts and upkeep: every command', async () => {
+  const faces = await opened();
+  await faces.both(...user);
+  const before = ['--before', '30d'];
+  for (const words of [
+    ['usage'],
+    ['usage', '--by', 'token', '--since', '7d', '--limit', '5'],
+    ['usage', '$1', '--by', 'route'],
+    ['alerts', '--open'],
+    ['audit', 'verify'],
+    ['audit', 'purge', ...before],
+    ['audit', 'purge', '--dry-run'],
+    ['token', 'purge', ...before],
+    ['token', 'purge', '--dry-run'],
+  ]) {
+    expect((await faces.both(...words)).code, words.join(' ')).toBe(0);
+    await faces.bothJson(...words);
+  }
+  const { rows, head } = await faces.bothJson('audit', 'verify');
+  expect(rows).toBeGreaterThan(0);
+  expect((await faces.both('audit', 'verify', '--head', `${head.seq}:${head.mac}`)).code).toBe(0);
+  expect((await faces.both('audit', 'verify', '--head', `${head.seq}:${'0'.repeat(64)}`)).code).toBe(1);
+});
+
 test('the matrix and explain, with bodies that are text and bodies that are none', async () => {
   const faces = await opened();
   for (const words of [[], ['--markdown']]) await faces.both('matrix', ...words);
@@ -246,6 +272,17 @@ const refused: readonly (readonly [code: number, ...words: string[]])[] = [
   [1, 'probe', 'list', '--for', '', '--type', 'probe'],
   [1, 'probe', 'deactivate', ...whose, 'nothing'],
   [2, 'probe', 'deactivate', ...whose, ''],
+  [1, 'usage', id],
+  [2, 'usage', ''],
+  [1, 'usage', '--since', '500d'],
+  [2, 'usage', '--since', '10'],
+  [2, 'usage', '--by', 'weather'],
+  [1, 'alerts', 'ack', 'alr_none'],
+  [2, 'alerts', 'ack', ''],
+  [2, 'alerts', '--limit', '0'],
+  [2, 'audit', 'verify', '--head', 'x'],
+  [1, 'audit', 'purge', '--before', '1h'],
+  [1, 'token', 'purge', '--before', '1h', '--dry-run'],
   [2, 'explain', 'get', '/'],
   [2, 'explain', 'GET', '/', '--as', 'usr'],
   [2, 'explain', 'GET', '/', '--as', 'user:x'],

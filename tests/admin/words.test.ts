@@ -15,12 +15,14 @@ const helpOf = async (path: readonly string[]) => {
 
 /** Every command that does something, by its words. */
 async function leaves(path: readonly string[] = []): Promise<readonly (readonly string[])[]> {
-  const [, list = ''] = (await helpOf(path)).split('Commands:\n');
+  const help = await helpOf(path);
+  const [, list = ''] = /\nCommands:\n(.*?)(?:\n\n|$)/s.exec(help) ?? [];
   const names = [...list.matchAll(/^ {2}([a-z]+)/gm)]
     .map(([, name = '']) => name)
     .filter((name) => name !== 'help');
   const below = await Promise.all(names.map((name) => leaves([...path, name])));
-  return names.length === 0 ? [path] : below.flat();
+  const does = names.length === 0 || help.includes('\nExample:');
+  return [...(does ? [path] : []), ...below.flat()];
 }
 
 let commands: readonly (readonly string[])[];
@@ -119,7 +121,9 @@ describe('where stdout is no terminal', () => {
       ['pin', 'list'],
       ['pin', 'show', 'app', 'project=a'],
       ['probe', 'list', '--for', 'a'],
+      ['alerts'],
       ['audit', 'list'],
+      ['audit', 'verify'],
       ['matrix'],
       ['explain', 'GET', '/status'],
     ]) {
@@ -133,8 +137,9 @@ describe('where stdout is no terminal', () => {
       expect(await terminal.piped(...words, '--table')).toEqual(table);
       expect(table.stdout).not.toBe(json.stdout);
     }
-    const usage = await terminal.piped('usage');
+    const usage = await terminal.piped('usage', '--by', 'token');
     expect(JSON.parse(usage.stdout)).toMatchObject({ rows: [] });
+    expect((await terminal.piped('usage', '--table')).stderr).toMatch(/^no requests since /);
   });
 
   test('a change is told as it is on a terminal, and a token stands alone, for scripts to catch', async () => {
