@@ -90,7 +90,7 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
     await page.getByLabel('Method').selectOption('POST');
     await page.getByLabel('Path and query').fill('/events');
     await page.getByText('Host, origin, headers').click();
-    await page.getByLabel('How manieth').fill('601');
+    await page.getByLabel('Which one in a row').fill('601');
     await page.getByLabel('Path and query').press('Enter');
     await page.locator('#verdict').waitFor();
     expect(await verdict(page)).toBe('Refused: 429 rate_limited');
