@@ -35,6 +35,12 @@ const notRegenerated = complain(
   'rotate one, or create one and revoke the other',
 );
 
+/** All that `rotateToken` checks before it looks at the token. */
+export function checkOverlap(overlapMs: number, whenQuiet: boolean): Checked<null> {
+  if (overlapMs > graceMsMax) return tooLong;
+  return whenQuiet && overlapMs <= quietMs ? tooShort : { ok: true, value: null };
+}
+
 export type Rotated = Extract<Rotation, { kind: 'rotated' }>;
 
 /** @param whenQuiet whether it is to end before its overlap does, once nobody needs it. @throws StoreFault */
@@ -44,8 +50,8 @@ export async function rotateToken(
   overlapMs: number,
   whenQuiet = false,
 ): Promise<Checked<Rotated>> {
-  if (overlapMs > graceMsMax) return tooLong;
-  if (whenQuiet && overlapMs <= quietMs) return tooShort;
+  const overlap = checkOverlap(overlapMs, whenQuiet);
+  if (!overlap.ok) return overlap;
   const record = await tokenToChange(desk, id);
   if (!record.ok) return record;
   const type = typeNamed(desk.policy, record.value.type);

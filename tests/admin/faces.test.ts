@@ -12,7 +12,6 @@ const upkeep = 'upkeep is for people and their timers';
 const noPage = 'the dashboard has no page for it';
 
 const mcp: Partial<Record<OpName, string>> = {
-  rotateWhenQuiet: 'a program that rotates says when the old one ends',
   regenerate: 'it would end what the program was not told of',
   ...{ update: whoeverSees, disable: whoeverSees, enable: whoeverSees },
   ...{ setPin: 'a pin says what a client is: programs may let go of one, and no more' },

@@ -170,6 +170,7 @@ const kinds: readonly (readonly [kind: string, words: RegExp])[] = [
   ['not an origin', /not an origin/i],
   ['no such token', /no token (?:of this type and owner )?has this id/i],
   ['a successor already', /has a successor already/i],
+  ['too short an overlap', /an overlap that ends before anybody can tell/i],
   ['not alive', /this token cannot be rotated|is revoked, and stays as it is/i],
   ['nothing is pinned', /nothing is pinned/i],
   ['no such activation', /no activation/i],

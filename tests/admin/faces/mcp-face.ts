@@ -37,7 +37,7 @@ export function mcpFace(name: string, actor: RegExp, session: McpSession): Face 
     const [name = '', value = ''] = attribute.split('=');
     return { tool: `list_${type}_tokens`, args: { [name]: value } };
   };
-  const ops: Omit<Ops, 'rotateWhenQuiet' | 'regenerate' | 'update' | 'disable' | 'enable' | NotHere> = {
+  const ops: Omit<Ops, 'regenerate' | 'update' | 'disable' | 'enable' | NotHere> = {
     create: (token) => made(`create_${token.type}_token`, argsOf(token)),
     tryCreate: (token) =>
       told(({ applied, would_have: would }) => {
@@ -61,6 +61,10 @@ export function mcpFace(name: string, actor: RegExp, session: McpSession): Face 
     },
     rotate: ({ id, type, attributes }, overlap) =>
       made(`rotate_${type}_token`, { ...attributes, tokenId: id, overlapSeconds: seconds(overlap) }),
+    rotateWhenQuiet: ({ id, type, attributes }, overlap) =>
+      made(`rotate_${type}_token`, {
+        ...{ ...attributes, tokenId: id, overlapSeconds: seconds(overlap), retireWhenQuiet: true },
+      }),
     revoke: ({ id, type, attributes }, reason) =>
       told(({ token }) => factsOf(token))(`revoke_${type}_token`, { ...attributes, tokenId: id, reason }),
     showPin: async (subject) => {

@@ -172,7 +172,9 @@ export const scenarios: readonly Scenario[] = [
     title: 'a token is rotated to end when nobody needs it',
     run: async (stage) => {
       const { target } = await make(stage);
-      return told(yes(await stage.face.rotateWhenQuiet(target, '168h')));
+      const tooShort = await stage.face.rotateWhenQuiet(target, '1h');
+      expect(tooShort).toEqual({ no: 'too short an overlap' });
+      return [tooShort, told(yes(await stage.face.rotateWhenQuiet(target, '168h')))];
     },
   },
   {
