@@ -35,12 +35,6 @@ const notRegenerated = complain(
   'rotate one, or create one and revoke the other',
 );
 
-/** All that `rotateToken` checks before it looks at the token. */
-export function checkOverlap(overlapMs: number, whenQuiet: boolean): Checked<null> {
-  if (overlapMs > graceMsMax) return tooLong;
-  return whenQuiet && overlapMs <= quietMs ? tooShort : { ok: true, value: null };
-}
-
 export type Rotated = Extract<Rotation, { kind: 'rotated' }>;
 
 /** @param whenQuiet whether it is to end before its overlap does, once nobody needs it. @throws StoreFault */
@@ -207,4 +201,10 @@ export async function listTokensOf(
     ...(after === null ? {} : { after }),
     ...(unusedForMs === null ? {} : { unusedSince: now() - unusedForMs }),
   });
+}
+
+/** All that `rotateToken` checks before it looks at the token. */
+export function checkOverlap(overlapMs: number, whenQuiet: boolean): Checked<null> {
+  if (overlapMs > graceMsMax) return tooLong;
+  return whenQuiet && overlapMs <= quietMs ? tooShort : { ok: true, value: null };
 }

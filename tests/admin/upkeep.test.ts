@@ -70,7 +70,7 @@ test('a key that is lost, short or not to be read is refused in words, and nothi
   rmSync(key);
   const lost = await terminal.run('audit', 'verify');
   expect(lost.stderr).toBe(
-    "error: the audit's key ./data/audit-key cannot be read: it is not there; nothing was changed; start the gateway, or put the key back\n",
+    "error: the audit's key ./data/audit-key cannot be read: it is not there, and nothing was changed; start the gateway, or put the key back\n",
   );
   expect((await terminal.run('audit', 'list')).code).toBe(0);
   expect(existsSync(key)).toBe(false);
@@ -78,7 +78,7 @@ test('a key that is lost, short or not to be read is refused in words, and nothi
   const short = await terminal.run('token', 'create', ...project);
   expect([short.code, short.stderr]).toEqual([
     1,
-    "error: the audit's key ./data/audit-key cannot be read: it is shorter than 32 bytes; nothing was changed; put the right one back\n",
+    "error: the audit's key ./data/audit-key cannot be read: it is shorter than 32 bytes, and nothing was changed; put the right one back\n",
   ]);
   writeFileSync(key, text);
   chmodSync(key, 0o600);
