@@ -24,6 +24,8 @@ export type Account = {
   readonly aborted: boolean;
   /** What `mode: monitor` would have refused; absent: nothing. */
   readonly monitored?: readonly DenialCode[];
+  /** The id of the canary that was presented, and refused as an unknown token; absent: none was. */
+  readonly canary?: string;
 };
 
 /** Passed requests beyond this are counted, not written; refusals, monitored ones too, and failures always are. */

@@ -1,7 +1,7 @@
 /** The alerts of one process: what is noted of requests, judged every few seconds, and brought to the webhook. */
 import type { Logger } from 'pino';
 import type { AlertKind, AlertRecord } from '../policy/alert-types.ts';
-import type { AlertStore } from '../store/alert-store.ts';
+import type { AlertStore, NewAlert } from '../store/alert-store.ts';
 import type { SightingStore } from '../store/sighting-store.ts';
 import { createCourier, type Delivery } from './alert-courier.ts';
 import { createAlertWatch } from './alert-watch.ts';
@@ -31,6 +31,8 @@ export type AlertingOptions = {
 export interface Alerting {
   /** No I/O. For requests while something is watched. */
   readonly note: SightingMeter['note'];
+  /** Tells what somebody else has found, whether or not anything is watched. null: it was told in its quiet time. @throws StoreFault */
+  tell(alert: NewAlert): Promise<AlertRecord | null>;
   /** Judges what there is now. Never rejects. */
   judge(): Promise<void>;
   /** Writes what was noted, and ends what is under way: what is not yet sent is sent after the next start. */
@@ -58,16 +60,11 @@ export function createAlerting(options: AlertingOptions): Alerting {
       else log.warn({ event: `alert_${outcome}`, ...delivery });
     },
   });
-  const watch = createAlertWatch({
-    alerts,
-    sightings,
-    now,
-    onRaised: ({ id, kind, tokenId, detail }) => {
-      metrics.alertRaised(kind);
-      log.warn({ event: 'alert', id, kind, tokenId, ...figuresOf(detail) });
-      void courier.run();
-    },
-  });
+  const onRaised = (alert: AlertRecord): void => {
+    announce(options, alert);
+    void courier.run();
+  };
+  const watch = createAlertWatch({ alerts, sightings, now, onRaised });
   let forgottenAt = Number.NEGATIVE_INFINITY;
   let running: Promise<void> | null = null;
 
@@ -99,6 +96,11 @@ export function createAlerting(options: AlertingOptions): Alerting {
 
   return {
     note: meter.note,
+    async tell(alert) {
+      const raised = await alerts.raise(alert);
+      if (raised !== null) onRaised(raised);
+      return raised;
+    },
     judge,
     async close() {
       clearInterval(timer);
@@ -109,6 +111,14 @@ export function createAlerting(options: AlertingOptions): Alerting {
       await ended;
     },
   };
+}
+
+function announce(
+  { metrics, log }: Pick<AlertingOptions, 'metrics' | 'log'>,
+  { id, kind, tokenId, detail }: AlertRecord,
+): void {
+  metrics.alertRaised(kind);
+  log.warn({ event: 'alert', id, kind, tokenId, ...figuresOf(detail) });
 }
 
 /** What callers sent stays out of the log. */

@@ -61,7 +61,7 @@ function judged(file: string, text: string): KeyObject {
 }
 
 function refused(file: string, reason: string, remedy: string, done: 'read' | 'made' = 'read') {
-  const message = `the audit's key ${file} cannot be ${done}: ${reason}. Nothing was changed; ${remedy}.`;
+  const message = `the audit's key ${file} cannot be ${done}: ${reason}, and nothing was changed; ${remedy}.`;
   return new DatabaseRefused('unreadable', message);
 }
 

@@ -98,9 +98,9 @@ curl -i ${bearer} ${gateway}/nothing               # 404
 curl -i -X PUT ${bearer} ${gateway}/items          # 405
 for i in 1 2 3 4 5 6; do ${status} -X POST ${bearer} ${gateway}/exports; done   # 200 five times, then 429
 
-The admin API is at ${admin}; its first token is in a file that goes when it is used:
+The dashboard is at ${admin}/, and the admin API beside it. Their first token is in a file that goes when it is used:
 
-export ADMIN=$(cat ${bootstrapFile})
+export ADMIN=$(cat ${bootstrapFile}); echo $ADMIN
 curl -i -H "Authorization: Bearer $ADMIN" ${admin}/v1/tokens               # 200
 
 Ctrl-C stops it; nothing is kept.

@@ -80,7 +80,7 @@ export async function exchange(arrived: Visit, gate: Gate): Promise<void> {
     site.visits.end();
     life.end();
   }
-  const { token, unverified, monitored } = footing;
+  const { token, unverified, monitored, canary } = footing;
   const account: Account = {
     requestId: facts.requestId,
     method: facts.method,
@@ -95,6 +95,7 @@ export async function exchange(arrived: Visit, gate: Gate): Promise<void> {
     aborted: ending.aborted ?? false,
     ...(unverified !== undefined && { unverified: true }),
     ...(monitored && { monitored }),
+    ...(canary && { canary: canary.id }),
   };
   gate.account(account, facts.origin, footing.bundle);
   if (trace !== null) trace.end(account);
@@ -117,6 +118,10 @@ async function carryOut(ruling: Ruling, scene: Scene, site: Site): Promise<Endin
     case 'preflight':
       return write(visit, gate, preflightAnswer(ruling.preflight, visit.facts.requestId));
     case 'own':
+      if (ruling.endpoint === 'leaks') {
+        const taken = await gate.leaks.take(visit, site);
+        return taken.ok ? write(visit, gate, taken.value) : refuse(scene, taken.denial, null);
+      }
       if (site.signer === null) throw new Error('no keys to publish');
       return write(visit, gate, site.signer.jwks(visit.facts.requestId));
     case 'refuse':

@@ -1,6 +1,7 @@
 /** Answers "why?" for a request in words: reads them, rehearses, and sums the outcome up in a line. */
 
 import { parseAddress } from '../policy/cidr.ts';
+import { effectiveScopes } from '../policy/scopes.ts';
 import {
   attributesOfPairs,
   type Checked,
@@ -9,6 +10,7 @@ import {
   originsOf,
   typeNamed,
 } from '../policy/token-input.ts';
+import type { TokenRecord } from '../policy/token-types.ts';
 import type { Policy } from '../policy/types.ts';
 import type { Field } from './answer.ts';
 import { type MadeUpRequest, type Persona, type Rehearsal, rehearse } from './rehearsal.ts';
@@ -34,6 +36,10 @@ export type Question = {
   readonly from?: string | null;
   /** As on a made-up request. */
   readonly nth?: number | null;
+  /** One of the store asks, in place of `as`; null or absent: none does. */
+  readonly token?: TokenRecord | null;
+  /** As on a made-up request. */
+  readonly pins?: MadeUpRequest['pins'];
 };
 
 /** @returns a complaint where the question itself cannot be understood. */
@@ -71,17 +77,18 @@ function readQuestion(policy: Policy, question: Question): Checked<MadeUpRequest
   if (!from.ok) return complain('not an address', question.from ?? null, from.hint);
   const as = readPersona(policy, question);
   if (!as.ok) return as;
-  const { body = null, nth = null } = question;
+  const { body = null, nth = null, pins = null } = question;
   return {
     ok: true,
-    value: { method, target, headers, body, pinned, from: from.value, nth, as: as.value },
+    value: { method, target, headers, body, pinned, pins, from: from.value, nth, as: as.value },
   };
 }
 
 function readPersona(policy: Policy, question: Question): Checked<Persona | null> {
-  const { as, attributes } = question;
+  const { as, attributes, token = null } = question;
   const origins = originsOf(question.origins ?? []);
   if (!origins.ok) return origins;
+  if (token !== null) return personaOf(policy, token);
   if (as === null) {
     if (attributes.length === 0 && origins.value.length === 0) return { ok: true, value: null };
     const what = attributes.length === 0 ? 'origins' : 'attributes';
@@ -99,6 +106,14 @@ function readPersona(policy: Policy, question: Question): Checked<Persona | null
     ok: true,
     value: { type: type.value, scopes: scopes.value, attributes: values.value, origins: origins.value },
   };
+}
+
+function personaOf(policy: Policy, record: TokenRecord): Checked<Persona> {
+  const type = typeNamed(policy, record.type);
+  if (!type.ok) return type;
+  const { attributes, origins } = record;
+  const scopes = effectiveScopes(record, type.value);
+  return { ok: true, value: { type: type.value, scopes, attributes, origins, record } };
 }
 
 /** One line: `refused: 403 scope_missing (row main GET /events)`. */

@@ -7,6 +7,7 @@ import type { Account } from './access-log.ts';
 import type { BodyBudget } from './body-buffer.ts';
 import type { Hops } from './forwarded.ts';
 import type { Head } from './head.ts';
+import type { LeakDoor } from './leak-door.ts';
 import type { Life } from './life.ts';
 import type { ObserverRooms } from './observer.ts';
 import type { Operate } from './serve.ts';
@@ -24,6 +25,8 @@ export type Gate = {
   readonly pins: Rooms['pins'];
   /** What rows that are answered here do. */
   readonly operate: Operate;
+  /** Where reports of leaked tokens come in. */
+  readonly leaks: LeakDoor;
   readonly bodies: BodyBudget;
   readonly life: Life;
   readonly vigil: Vigil;

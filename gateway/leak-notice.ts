@@ -1,6 +1,6 @@
 /**
  * Reports of leaked tokens as GitHub's secret scanning sends them to its partners: a signed JSON array. Says who signed it
- * and what it holds; looks nothing up and ends nothing. Not yet reachable from outside.
+ * and what it holds; looks nothing up and ends nothing.
  * https://docs.github.com/code-security/secret-scanning/secret-scanning-partner-program
  */
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
@@ -19,7 +19,7 @@ export type LeakReport = {
   readonly type: string;
   /** Public; '' where it was not told. */
   readonly url: string;
-  /** Such as `content` or `commit`. */
+  /** Such as `Content` or `Issue_comment`. */
   readonly source: string;
 };
 

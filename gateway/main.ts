@@ -7,6 +7,7 @@ import { createMemoryLimiter } from '../store/limiter-memory.ts';
 import { createRedisLimiter } from '../store/limiter-redis.ts';
 import type { OpenTokens } from '../store/tokens.ts';
 import { createAccessLog } from './access-log.ts';
+import { answerLeaks } from './admin/operations-leak.ts';
 import { serveOperations } from './admin/operations-serve.ts';
 import { createRetirer } from './admin/retirer.ts';
 import { type Alerting, createAlerting } from './alerting.ts';
@@ -17,6 +18,7 @@ import { drain } from './drain.ts';
 import { faultOf } from './fault.ts';
 import type { Gate } from './gate.ts';
 import { gaugesOf } from './gauges.ts';
+import { createLeakKit, type LeakKit } from './leak-kit.ts';
 import { Life } from './life.ts';
 import { closeServer, healthListener, listenOn, urlOf } from './listeners.ts';
 import { openLog } from './log.ts';
@@ -98,7 +100,8 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   const tail = new Tail({ now: Date.now });
   const alerting = openAlerting(() => site.config, { tokens, usage, log, metrics }, options.alertEveryMs);
   const tracing = await openTracing(config.traces, log, metrics.tracesExported);
-  const parts = { tokens, limiter, bodies, life, log, metrics, usage, tail, alerting, tracing };
+  const leaks = openLeaks(() => site.config, { tokens, alerting, bodies, log });
+  const parts = { tokens, limiter, bodies, life, log, metrics, usage, tail, alerting, tracing, leaks };
   const gate = openGate(() => site, parts);
   const reloading = reloader({
     read: () => readConfig(options),
@@ -116,13 +119,12 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   const health = healthListener(() => readiness(gate, reloading), metrics);
   await listenOn(front, config.listen);
   await listenOn(health, config.health);
-  const around = { log, tail, gateUrl: () => urlOf(front), createFailures: createFailureBudget };
-  const admin = await openAdmin(config, tokens, gate, around);
+  const admin = await openAdmin(config, tokens, gate, { log, tail, leaks, gateUrl: () => urlOf(front) });
   const endUpkeep = openUpkeep(tokens, gate, log);
   const stop = async (): Promise<void> => {
     await drain({ server: front, life, times: site.config.listen, log });
     gate.vigil.close();
-    await Promise.all([usage.close(), tracing?.close()]);
+    await Promise.all([usage.close(), leaks.close(), tracing?.close()]);
     await alerting.close();
     await closeServer(health);
     // The last to go: who looks after a drain can do so until it is over.
@@ -175,6 +177,25 @@ function openAlerting(
   return createAlerting({ alerts, sightings, settings, flushUsage, now: Date.now, log, metrics, everyMs });
 }
 
+/** Leak reports without a signature that an address may send in a minute. */
+const strangers = { quota: 20, windowMs: 60_000 };
+
+function openLeaks(
+  config: () => LoadedConfig,
+  { tokens, alerting, bodies, log }: Pick<Parts, 'tokens' | 'alerting' | 'bodies' | 'log'>,
+): LeakKit {
+  const answer = answerLeaks({ ...deskRooms(tokens), tell: alerting.tell });
+  const failures = createFailureBudget(strangers);
+  const alerts = () => config().alerts;
+  return createLeakKit({ alerting, alerts, answer, bodies, failures, log, now: Date.now });
+}
+
+/** What every operation of this process works with. */
+function deskRooms(tokens: OpenTokens) {
+  const { pins, probes, audit, usage, alerts } = tokens;
+  return { tokens, pins, probes, audit, usage, alerts, now: Date.now };
+}
+
 type Parts = {
   readonly tokens: OpenTokens;
   readonly limiter: Limiter;
@@ -186,10 +207,11 @@ type Parts = {
   readonly tail: Tail;
   readonly alerting: Alerting;
   readonly tracing: Tracing | null;
+  readonly leaks: LeakKit;
 };
 
 function openGate(site: () => Site, parts: Parts): Gate {
-  const { tokens, limiter, bodies, life, log, metrics, usage, tail, alerting, tracing } = parts;
+  const { tokens, limiter, bodies, life, log, metrics, usage, tail, alerting, tracing, leaks } = parts;
   const writeLog = createAccessLog(log, Date.now);
   const bug = (error: unknown, requestId: string | null): void => {
     const stack = error instanceof Error ? (error.stack ?? error.message) : 'thrown value';
@@ -207,15 +229,8 @@ function openGate(site: () => Site, parts: Parts): Gate {
       onUnrecorded: (requestId, subjects) => log.error({ event: 'observe_failed', requestId, subjects }),
     },
     pins: tokens.pins,
-    operate: serveOperations({
-      tokens,
-      pins: tokens.pins,
-      probes: tokens.probes,
-      audit: tokens.audit,
-      usage: tokens.usage,
-      alerts: tokens.alerts,
-      now: Date.now,
-    }),
+    operate: serveOperations(deskRooms(tokens)),
+    leaks: leaks.door,
     bodies,
     life,
     now: Date.now,
@@ -225,6 +240,7 @@ function openGate(site: () => Site, parts: Parts): Gate {
       usage.note(account);
       tail.note(account);
       if (site().config.alerts !== null) alerting.note(account, origin, bundle);
+      if (account.canary !== undefined) leaks.used(account);
     },
     upstreamSeconds: metrics.upstreamSeconds,
     tracing,

@@ -1,7 +1,7 @@
 /** The admin listener of a running gateway: who may come in, how often they may be wrong, and the first token. */
 import type { Logger } from 'pino';
 import { withAdminType } from '../policy/admin-type.ts';
-import type { FailureBudget } from '../store/failure-budget.ts';
+import { createFailureBudget } from '../store/failure-budget.ts';
 import type { StoreFault } from '../store/fault.ts';
 import type { OpenTokens } from '../store/tokens.ts';
 import {
@@ -14,6 +14,7 @@ import { adminServer, closeAdmin } from './admin/http-server.ts';
 import { createTailReaders } from './admin/tail-readers.ts';
 import type { LoadedConfig } from './config/load.ts';
 import type { Gate } from './gate.ts';
+import type { LeakKit } from './leak-kit.ts';
 import { listenOn, urlOf } from './listeners.ts';
 import type { Tail } from './tail.ts';
 import { Vigil } from './vigil.ts';
@@ -35,9 +36,9 @@ export type OpenAdmin = {
 export type Surroundings = {
   readonly log: Logger;
   readonly tail: Tail;
+  readonly leaks: LeakKit;
   /** Where callers reach the gate. */
   readonly gateUrl: () => string;
-  readonly createFailures: (rule: { readonly quota: number; readonly windowMs: number }) => FailureBudget;
 };
 
 /** Listens when it resolves. @throws a listen error as node gives it. */
@@ -45,13 +46,14 @@ export async function openAdmin(
   { admin, store }: LoadedConfig,
   tokens: OpenTokens,
   { site, now, bug }: Gate,
-  { log, tail, gateUrl, createFailures }: Surroundings,
+  { log, tail, leaks, gateUrl }: Surroundings,
 ): Promise<OpenAdmin> {
   if (admin === null) return { url: null, bootstrapFile: null, close: async () => {} };
   const file = bootstrapFile(store);
   const warn = (trouble: BootstrapTrouble): void => log.warn(trouble);
-  const failures = createFailures(adminFailures);
-  const gatekeeper = { tokens, failures, now, onUse: bootstrapWatch(file, warn) };
+  const failures = createFailureBudget(adminFailures);
+  const [onUse, onCanary] = [bootstrapWatch(file, warn), leaks.usedByOperator];
+  const gatekeeper = { tokens, failures, now, onUse, onCanary };
   const { hosts, mcp } = admin;
   const fault = ({ code, message: reason }: StoreFault, requestId: string): void =>
     log.error({ event: 'admin_store_fault', requestId, code, reason });
@@ -59,7 +61,7 @@ export async function openAdmin(
   const policy = () => withAdminType(site().policy);
   const vigil = new Vigil({ tokens, policy, now, bug: (error) => bug(error, null) });
   const tailReaders = createTailReaders({ tail, vigil });
-  const tries = createFailures(signInTries);
+  const tries = createFailureBudget(signInTries);
   const parts = { gatekeeper, tokens, now, config, hosts, mcp, tailReaders, fault, bug };
   const server = adminServer({ ...parts, tries, gate: gateUrl });
   await listenOn(server, admin);

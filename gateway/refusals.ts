@@ -74,6 +74,11 @@ const entries = {
   rate_limited: { status: 429, detail: 'Too many requests.' },
   payload_invalid: { status: 400, detail: 'The request says something that cannot be done here.' },
   origins_invalid: { status: 400, detail: 'The origins are not http or https origins, or too many.' },
+  report_unsigned: {
+    status: 401,
+    detail: 'The report is not signed by anybody known here.',
+    beforeRows: true,
+  },
   record_not_found: { status: 404, detail: 'There is no such record.' },
   activations_full: { status: 409, detail: 'As many as may be active are active already.' },
   store_unavailable: { status: 503, detail: 'Tokens cannot be checked right now.' },

@@ -12,7 +12,7 @@ import { formatObserve } from '../policy/rule-text.ts';
 import type { ServeOperation } from '../policy/serve-types.ts';
 import type { AttributeValue, TokenRecord, TokenType } from '../policy/token-types.ts';
 import type { Denial, Permit, Policy } from '../policy/types.ts';
-import type { PinKey, PinRecord } from '../store/pin-store.ts';
+import type { PinKey, PinRecord, PinStore } from '../store/pin-store.ts';
 import { checksumOf } from '../store/token-format.ts';
 import type { Field } from './answer.ts';
 import { expectsMore, type Head } from './head.ts';
@@ -22,7 +22,7 @@ import { readFacts, wordingHost } from './request.ts';
 import type { TriggerKeys } from './trigger.ts';
 import { type Rooms, type Ruling, walk } from './walk.ts';
 
-/** Who asks: a token of this type that is not in any store. */
+/** Who asks: a token of this type, made up unless `record` is one of a store. */
 export type Persona = {
   readonly type: TokenType;
   /** What a grantable type was granted; null: nothing. A type with fixed scopes always has those. */
@@ -31,6 +31,8 @@ export type Persona = {
   readonly attributes: ReadonlyMap<string, AttributeValue>;
   /** What it is pinned to, in their one spelling; absent or empty: to no origin. */
   readonly origins?: readonly string[];
+  /** As it is: what it may do, and whether it is alive. Absent: it is made up. */
+  readonly record?: TokenRecord;
 };
 
 export type MadeUpRequest = {
@@ -42,6 +44,8 @@ export type MadeUpRequest = {
   readonly body?: Uint8Array | null;
   /** What is pinned, by the pin's name, for whoever asks; everything else is not pinned yet. */
   readonly pinned?: ReadonlyMap<string, string>;
+  /** Where pins that `pinned` does not name are read; absent: they are not pinned yet. */
+  readonly pins?: Pick<PinStore, 'read'> | null;
   /** The caller's address, canonical; null or absent: 127.0.0.1. */
   readonly from?: string | null;
   /** Which of the same requests in a row it is, by the same caller at the same moment; null or absent: limits are free. */
@@ -70,7 +74,7 @@ export type Rehearsal = {
 
 /**
  * Limits count as untouched but for `nth`: a cost that never fits is refused. The failure budget is untouched too,
- * the token is alive, and nothing is pinned by it.
+ * a made-up token is alive, and nothing is pinned by it.
  *
  * @param now Unix ms: what is in monitor mode until later only watches. Infinity: all is enforced.
  * @param triggerKeys of signed tokens; without its key none is right.
@@ -187,7 +191,7 @@ function refusedByParser(head: Head): { code: RefusalCode; reason: string; host:
 /** Rooms in which the one made-up token is known, and nobody else is about. */
 function roomsOf(
   policy: Policy,
-  { body, pinned, nth }: MadeUpRequest,
+  { body, pinned, pins, nth }: MadeUpRequest,
   token: TokenRecord | null,
   known: string | null,
   now: number,
@@ -216,7 +220,7 @@ function roomsOf(
     pins: {
       read: (key) => {
         const value = pinned?.get(key.pin);
-        return value === undefined ? null : record(key, value);
+        return value === undefined ? (pins?.read(key) ?? null) : record(key, value);
       },
       pinFirst: (key, value) => Promise.resolve({ pin: record(key, value), isFirst: true }),
     },
@@ -224,7 +228,8 @@ function roomsOf(
   };
 }
 
-function recordOf({ type, scopes, attributes, origins = [] }: Persona, now: number): TokenRecord {
+function recordOf({ type, scopes, attributes, origins = [], record }: Persona, now: number): TokenRecord {
+  if (record !== undefined) return record;
   return {
     id: 'tok_rehearsal',
     type: type.name,
@@ -265,9 +270,10 @@ function describe(as: Persona | null, token: TokenRecord | null): string {
     return `whoever sends what looks like a token of type ${as.type.name}, which only the upstream can verify`;
   }
   if (as === null || token === null) return 'nobody: no token is made up';
-  const words = [`a made-up token of type ${token.type}`, `scopes: ${token.scopes.join(' ') || 'none'}`];
+  const what = as.record === undefined ? 'a made-up token' : `the token ${token.id}`;
+  const words = [`${what} of type ${token.type}`, `scopes: ${token.scopes.join(' ') || 'none'}`];
   for (const [name, value] of token.attributes) {
-    const note = as.attributes.has(name) ? '' : ' (filled in)';
+    const note = as.attributes.has(name) || as.record !== undefined ? '' : ' (filled in)';
     words.push(`${name}: ${typeof value === 'string' ? value : value.join(', ')}${note}`);
   }
   if (token.origins.length > 0) words.push(`origins: ${token.origins.join(' ')}`);

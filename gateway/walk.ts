@@ -5,6 +5,7 @@
 import { addressKey } from '../policy/address.ts';
 import { itemised, priced } from '../policy/body.ts';
 import type { BodyRule } from '../policy/body-types.ts';
+import { isOnGuard } from '../policy/canary.ts';
 import type { Preflight } from '../policy/cors.ts';
 import { judgePreflight } from '../policy/cors.ts';
 import { admit, decide, type Trace } from '../policy/decide.ts';
@@ -91,6 +92,8 @@ export type Footing = {
   unverified?: string;
   /** What was passed over because it only watches; absent: nothing was. */
   monitored?: readonly DenialCode[];
+  /** What was presented is a canary: nobody asks, and that is to be told. Absent: it is none. */
+  canary?: TokenRecord;
   /** The id sent for the row's bundle pins; null: none; absent: nobody looked. */
   bundle?: string | null;
 };
@@ -202,13 +205,18 @@ function serve(
 }
 
 /** Who asks, as far as it is known; `token` null: nobody, or no record stands for what was presented. */
-type Caller = { readonly token: TokenRecord | null; readonly presented?: Presentation | undefined };
+type Caller = {
+  readonly token: TokenRecord | null;
+  readonly presented?: Presentation | undefined;
+  readonly canary?: TokenRecord;
+};
 
 const nobody: Outcome<Caller> = { ok: true, value: { token: null } };
 
 function noteCaller(footing: Footing, caller: Caller): Caller {
   footing.token = caller.token;
   if (caller.presented?.unverified !== undefined) footing.unverified = caller.presented.unverified;
+  if (caller.canary !== undefined) footing.canary = caller.canary;
   return caller;
 }
 
@@ -266,12 +274,13 @@ function lookUp(
     return presented;
   }
   const { plaintext, types, prefix, source } = presented.value;
-  const known = (token: TokenRecord | null): Outcome<Caller> => {
+  const known = (found: TokenRecord | null): Outcome<Caller> => {
+    // From here on a canary is a token that nobody knows: it costs the same, and is answered the same.
+    const token = found?.canary === true ? null : found;
     if (token === null) rooms.failures?.spend(addressKey(facts.address), prefix);
-    return {
-      ok: true,
-      value: { token, presented: { source, csrf: csrfValues(head, source, types, token) } },
-    };
+    const presented = { source, csrf: csrfValues(head, source, types, token) };
+    const isTold = found !== token && found !== null && isOnGuard(found, rooms.now());
+    return { ok: true, value: isTold ? { token, presented, canary: found } : { token, presented } };
   };
   const found = rooms.tokens.find(plaintext, types);
   return found instanceof Promise ? found.then(known) : known(found);

@@ -9,6 +9,8 @@ export const alertKinds = {
   'unseen.network': 'A token is used from a network it was not used from before.',
   'refusals.token': 'Many requests of a token are refused.',
   'refusals.network': 'Many requests of nobody known are refused, from one network.',
+  'leak.reported': 'A token was found in public.',
+  'canary.used': 'Somebody used a canary: what it was laid beside has been read.',
 } as const satisfies Readonly<Record<string, string>>;
 
 export type AlertKind = keyof typeof alertKinds;

@@ -21,6 +21,8 @@ export type Surroundings = {
   /** When it is compiled, in Unix ms: for warnings about dates alone. */
   readonly now: number;
   readonly upstreams: ReadonlySet<string>;
+  /** Where reports of leaked tokens are taken; absent: nowhere. */
+  readonly leaksPath?: string;
   /** Every refusal there is, by exact code. */
   readonly refusals: ReadonlyMap<string, RefusalKind>;
   /** Entries that were left out because their own shape is wrong: named, but unknown in detail. */

@@ -69,6 +69,7 @@ export function compilePolicy(config: PolicyConfig, around: Surroundings): Compi
     bundlePins: new Map([...parts.pins.bundle].map(([name, pin]) => [name, pinOwner(pin)])),
     identity,
     failureBudget: budget === undefined ? null : { quota: budget.rate.quota, windowMs: budget.rate.windowMs },
+    ...(around.leaksPath === undefined ? {} : { leaksPath: around.leaksPath }),
     version: around.version,
   };
   return {

@@ -50,6 +50,7 @@ const denialCodes = {
   origins_invalid: true,
   record_not_found: true,
   activations_full: true,
+  report_unsigned: true,
 } satisfies Record<DenialCode, true>;
 
 function isDenialCode(code: string): code is DenialCode {

@@ -2,7 +2,9 @@
 import type { TokenRecord } from './token-types.ts';
 
 /** `quarantine` disables, which an operator can take back; `revoke` cannot be; `notify` leaves it to people. */
-export type LeakRule = { readonly respond: 'notify' | 'quarantine' | 'revoke' };
+export const leakResponses = ['notify', 'quarantine', 'revoke'] as const;
+
+export type LeakRule = { readonly respond: (typeof leakResponses)[number] };
 
 /** One report, and what the store knows of its token; never the token. */
 export type LeakFound = {
@@ -24,7 +26,8 @@ const reasonCharsMax = 120;
 
 /**
  * One step for each token that works or could work again, however often it was reported. Doing the steps twice changes no more
- * than doing them once, so a report that is repeated is harmless, but for a token that an operator enabled again after a quarantine.
+ * than doing them once, but for a token that an operator enabled again after a quarantine: whoever takes reports remembers
+ * which. A canary stays on guard: it was laid out to be found.
  *
  * @param now Unix ms.
  */
@@ -37,7 +40,7 @@ export function leakSteps(
   for (const leak of found) {
     const { record } = leak;
     if (record === null || steps.has(record.id) || isOver(record, now)) continue;
-    const step = respond === 'quarantine' ? 'disable' : respond;
+    const step = record.canary === true ? 'notify' : respond === 'quarantine' ? 'disable' : respond;
     if (step === 'disable' && record.disabledAt !== null) continue;
     steps.set(record.id, { id: record.id, do: step, reason: reasonOf(leak) });
   }

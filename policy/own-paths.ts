@@ -2,8 +2,8 @@
 import { denied } from './denial.ts';
 import type { Outcome, Policy, RequestFacts, Segment } from './types.ts';
 
-/** `jwks`: the public keys of the assertion (RFC 7517). */
-export type OwnEndpoint = 'jwks';
+/** `jwks`: the public keys of the assertion (RFC 7517). `leaks`: where reports of leaked tokens are taken. */
+export type OwnEndpoint = 'jwks' | 'leaks';
 
 const ownSegment = '_postern';
 const ownPath = `/${ownSegment}`;
@@ -14,6 +14,10 @@ export function ownEndpoint(policy: Policy, facts: RequestFacts): Outcome<OwnEnd
   const { path, method } = facts;
   if (!path.startsWith(ownPath) || (path.length > ownPath.length && path[ownPath.length] !== '/'))
     return null;
+  if (path === policy.leaksPath) {
+    if (method === 'POST') return { ok: true, value: 'leaks' };
+    return denied('method_not_allowed', 'reports can only be sent here', { allow: ['POST'] });
+  }
   if (path !== jwksPath || policy.identity.assertion === null) {
     return denied('route_not_found', 'a path of Postern itself, and nothing is served there');
   }

@@ -103,4 +103,6 @@ export type TokenRecord = {
   readonly revokedReason: string | null;
   /** Grows by one with each change of the record. */
   readonly version: number;
+  /** It grants nothing, for good: whoever presents it is told of. Absent: a token like any other. */
+  readonly canary?: true;
 };

@@ -181,6 +181,8 @@ export type Policy = {
   readonly bundlePins: ReadonlyMap<string, string>;
   readonly identity: IdentityRule;
   readonly failureBudget: FailureBudget | null;
+  /** Where reports of leaked tokens are taken; absent: nowhere. */
+  readonly leaksPath?: string;
   /** Short digest of the config text, for logs and /readyz. */
   readonly version: string;
 };
@@ -252,6 +254,7 @@ export type DenialCode =
   | 'rate_limited'
   | 'payload_invalid'
   | 'origins_invalid'
+  | 'report_unsigned'
   | 'record_not_found'
   | 'activations_full';
 

@@ -3,6 +3,9 @@ import type { AuditAction, AuditEntry, AuditEvent, AuditPage } from './audit-sto
 import { createIds } from './id.ts';
 import type { AuditTable } from './schema.ts';
 
+/** Greater than every id of a row, however a database sorts: ULIDs begin with 0 to 7. */
+export const afterAll = 'aud_8';
+
 /** All of a row but its place in the chain. */
 export type AuditRow = Readonly<Omit<AuditTable, 'seq' | 'mac'>>;
 

@@ -64,6 +64,8 @@ export type AuditFilter = {
   readonly after: string | null;
   /** 1 to 1000. */
   readonly limit: number;
+  /** Absent: oldest first. */
+  readonly newestFirst?: boolean;
 };
 
 export type AuditPage = { readonly entries: readonly AuditEntry[]; readonly next: string | null };
@@ -109,7 +111,7 @@ export type AuditPurge = {
 };
 
 export interface AuditStore {
-  /** Oldest first. @throws StoreFault */
+  /** In order of time. @throws StoreFault */
   list(filter: AuditFilter): AuditPage | Promise<AuditPage>;
 
   /** For what changed nothing here and is worth knowing all the same. Durable when it resolves. @throws StoreFault */

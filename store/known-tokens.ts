@@ -57,7 +57,8 @@ export function createKnownTokens(forMs: number, now: () => number = () => perfo
       return attempt(read, now, {
         found(record, readAtMs) {
           lastReadMs = Math.max(lastReadMs, readAtMs);
-          if (record === null) idOf.delete(key);
+          // A canary is known no more than a token that nobody has made: neither is served from here.
+          if (record === null || record.canary === true) idOf.delete(key);
           else {
             idOf.set(key, record.id);
             remember(record.id, record, readAtMs);

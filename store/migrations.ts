@@ -9,6 +9,7 @@ import { createAuditChain } from './migrations/0007-audit-chain.ts';
 import { createAlertTables } from './migrations/0008-alerts.ts';
 import { createDashboardTables } from './migrations/0009-dashboard.ts';
 import { createRetirementsTable } from './migrations/0010-retirements.ts';
+import { addCanaryColumn } from './migrations/0011-canary.ts';
 import { builder, type Statement } from './schema.ts';
 
 export type Migration = { readonly name: string; readonly statements: readonly Statement[] };
@@ -24,6 +25,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0008-alerts', statements: createAlertTables(builder) },
   { name: '0009-dashboard', statements: createDashboardTables(builder) },
   { name: '0010-retirements', statements: createRetirementsTable(builder) },
+  { name: '0011-canary', statements: addCanaryColumn(builder) },
 ];
 
 /** Where a file records which migrations it has had: one row each, by name. */

@@ -20,7 +20,7 @@ export function createTokenMaker({ nextId, newSecret, now }: TokenMakerOptions) 
     const { type } = token;
     const id = nextId();
     const externalId = type.format === 'id_pipe_random' ? id.slice(id.indexOf('_') + 1) : null;
-    const { plaintext, columns } = await newSecret(type, externalId);
+    const { plaintext, columns } = await newSecret(type, externalId, token.canary === true);
     const row = rowOf({
       ...token,
       id,

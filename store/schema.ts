@@ -45,6 +45,8 @@ export type TokensTable = {
   revoked_by: string | null;
   revoked_reason: string | null;
   version: number;
+  /** 1: it only sounds an alarm, and stays so for good; 0: it is a token like any other. */
+  canary: number;
 };
 
 /** One row a pin and subject, once anything was pinned. */

@@ -3,8 +3,10 @@ import type { AuditRows } from './audit-rows.ts';
 import { insertAudit, insertImportAudit } from './audit-writes.ts';
 import { type Change, ifChanged, type TokensTable } from './schema.ts';
 
-export function auditCreated(rowOf: AuditRows, { id, type, label, created_by: actor }: TokensTable): Change {
-  return insertAudit(rowOf({ actor, action: 'token.create', subject: id, detail: { type, label } }));
+export function auditCreated(rowOf: AuditRows, row: TokensTable): Change {
+  const { id, type, label, created_by: actor, canary } = row;
+  const detail = canary === 0 ? { type, label } : { type, label, canary: true };
+  return insertAudit(rowOf({ actor, action: 'token.create', subject: id, detail }));
 }
 
 /** Right after the revoke in the batch: a second revoke changes nothing and leaves no row. */

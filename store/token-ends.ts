@@ -10,14 +10,14 @@ import type { Ending } from './token-store.ts';
 /** Which tokens end, why, and who and when. */
 export type End = Pick<Ending, 'type' | 'attributes' | 'reason'> & LifeStamp;
 
-/** Revokes all that are not revoked yet. @param successor the token that stands in their place; null: none does. */
+/** Revokes all that are not revoked yet, but no canary. @param successor the token that stands in their place; null: none does. */
 export function revokeAll({ type, attributes, reason, by, atMs }: End, successor: string | null): Change {
   const instead = successor === null ? sql`` : sql`rotated_to = ${successor},`;
   const others = successor === null ? sql<boolean>`true` : sql<boolean>`id <> ${successor}`;
   return rawChange(sql`
     update tokens set ${instead} revoked_at = ${time(atMs)}, revoked_by = ${by}, revoked_reason = ${reason},
       version = version + 1
-    where ${isOfType(type.name, attributes)} and revoked_at is null and ${others} and ${hasAttributes(attributes)}`);
+    where ${isOfType(type.name, attributes)} and revoked_at is null and canary = 0 and ${others} and ${hasAttributes(attributes)}`);
 }
 
 /**

@@ -19,11 +19,11 @@ function insertAuditIf(row: AuditRow, condition: RawBuilder<boolean>): Change {
     where ${condition}`);
 }
 
-/** Alive at `atMs`: as the decision sees it, but for a life that has not begun. */
+/** Alive at `atMs`: as the decision sees it, but for a life that has not begun. A canary never is. */
 function lives(atMs: number, { unused }: TokenType): RawBuilder<boolean> {
   const isUsed =
     unused === undefined ? sql`` : sql` and not ${notUsedSince(atMs - unused.forMs - unused.leewayMs)}`;
-  return sql<boolean>`(revoked_at is null and disabled_at is null
+  return sql<boolean>`(revoked_at is null and canary = 0 and disabled_at is null
     and (expires_at is null or expires_at > ${atMs}) and (retire_at is null or retire_at > ${atMs})${isUsed})`;
 }
 
@@ -95,7 +95,7 @@ export function endReplaced(
   const end = (inMs: number, which: RawBuilder<boolean>) =>
     rawChange(sql`
       update tokens set rotated_to = ${successor}, version = version + 1, ${ending(inMs, stamp, 'regenerated')}
-      where ${isOfType(type.name, attributes)} and id <> ${successor} and revoked_at is null
+      where ${isOfType(type.name, attributes)} and id <> ${successor} and revoked_at is null and canary = 0
         and ${hasAttributes(attributes)} and ${which}`);
   if (graceMs === 0) return [end(0, sql<boolean>`true`)];
   const living = lives(atMs, type);

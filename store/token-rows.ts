@@ -24,6 +24,7 @@ export const RECORD_COLUMNS = [
   'revoked_by',
   'revoked_reason',
   'version',
+  'canary',
 ] as const satisfies readonly (keyof TokensTable)[];
 
 export type RecordRow = Pick<TokensTable, (typeof RECORD_COLUMNS)[number]>;
@@ -32,7 +33,7 @@ const NO_TEXTS: readonly string[] = Object.freeze([]);
 const NO_ATTRIBUTES: ReadonlyMap<string, AttributeValue> = new Map();
 
 export function recordOf(row: RecordRow): TokenRecord {
-  return {
+  const record = {
     id: row.id,
     type: row.type,
     label: row.label,
@@ -54,6 +55,7 @@ export function recordOf(row: RecordRow): TokenRecord {
     revokedReason: row.revoked_reason,
     version: row.version,
   };
+  return row.canary === 0 ? record : { ...record, canary: true };
 }
 
 /** null: it is of none of these types. */
@@ -84,6 +86,7 @@ export type NewRow = {
   readonly createdAt: number;
   readonly createdBy: string;
   readonly expiresAt: number | null;
+  readonly canary?: true;
 };
 
 export function rowOf(token: NewRow): TokensTable {
@@ -109,5 +112,6 @@ export function rowOf(token: NewRow): TokensTable {
     revoked_by: null,
     revoked_reason: null,
     version: 1,
+    canary: token.canary === true ? 1 : 0,
   };
 }

@@ -10,6 +10,8 @@ export type NewToken = {
   readonly origins: readonly string[];
   readonly expiresAt: number | null;
   readonly createdBy: string;
+  /** Absent: a token like any other. */
+  readonly canary?: true;
 };
 
 /** The one moment a plaintext leaves the store. */
@@ -34,6 +36,7 @@ export type ImportedToken = {
   readonly createdAt: number | null;
   readonly expiresAt: number | null;
   readonly createdBy: string;
+  readonly canary?: true;
   /** What people recognise it by; absent: as much of its beginning as is known. */
   readonly preview?: string;
   /** What has happened to it since; absent: nothing. */
@@ -173,7 +176,7 @@ export interface TokenStore {
 
   /**
    * A successor with the same type, label, scopes, attributes, origins and expiry; the token itself ends after
-   * `overlapMs` (0: it is revoked). As durable as a revoke. null: no such id, or it is of another type.
+   * `overlapMs` (0: it is revoked). As durable as a revoke. Refused for a canary. null: no such id, or it is of another type.
    *
    * @param whenQuiet whether it is to end before, once nobody needs it: see RetirementStore.
    */
@@ -187,7 +190,8 @@ export interface TokenStore {
 
   /**
    * In one transaction, so that there is no moment with none or two, however many do it at once. Tokens that
-   * are disabled or expired are revoked as well: nobody can bring them back beside the new one. As durable as a revoke.
+   * are disabled or expired are revoked as well: nobody can bring them back beside the new one. Canaries stay, and lend
+   * nothing to the new one. As durable as a revoke.
    */
   regenerate(regeneration: Regeneration): Promise<Regenerated>;
 
@@ -205,7 +209,7 @@ export interface TokenStore {
    */
   learn(token: LearnedToken): Promise<Learned>;
 
-  /** Revokes all that are not revoked yet, the disabled and the expired too, and says how many. As durable as a revoke. */
+  /** Revokes all that are not revoked yet, the disabled and the expired too but no canary, and says how many. As durable as a revoke. */
   endAll(ending: Ending): Promise<number>;
 
   /** Commits in chunks of 500 at most. A row whose digest or external id exists, or was purged, is skipped. */

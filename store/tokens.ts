@@ -191,7 +191,8 @@ export class Tokens implements OpenTokens {
       : this.#firstAnswer(this.#digests.asksFor(plaintext, types));
     return andThen(row, (found) => {
       if (found !== null) {
-        this.#verified.set(key, found.id);
+        // Of a canary nothing is remembered: it must not be told from a token that nobody knows.
+        if (found.canary === 0) this.#verified.set(key, found.id);
         return recordOf(found);
       }
       if (!types.some(isBcrypt)) return null;
@@ -225,7 +226,7 @@ export class Tokens implements OpenTokens {
     if (match === null) return null;
     return andThen(this.#reads.byId(match.id), (row) => {
       if (row === undefined) return null;
-      this.#verified.set(key, row.id);
+      if (row.canary === 0) this.#verified.set(key, row.id);
       return recordOf(row);
     });
   }

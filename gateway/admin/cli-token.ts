@@ -39,6 +39,7 @@ type CreateOptions = Common & {
   readonly attribute: readonly string[];
   readonly origin: readonly string[];
   readonly expiresIn?: number;
+  readonly canary: boolean;
 };
 
 type ListOptions = Common & {
@@ -68,6 +69,7 @@ export function addToken(program: Command, shell: Shell): void {
       none,
     )
     .option('--expires-in <duration>', 'such as 90d; left out: never', duration)
+    .option('--canary', 'it grants nothing, and whoever uses it raises an alert', false)
     .option('--json', 'print the token and its record')
     .action((options: CreateOptions) => create(options, shell));
   atPlace(token.command('list'))
@@ -99,13 +101,14 @@ export function addToken(program: Command, shell: Shell): void {
 }
 
 async function create(options: CreateOptions, shell: Shell): Promise<void> {
-  const { type, label, scope: scopes, attribute: attributes, origin: origins, expiresIn } = options;
-  const body = { type, label, scopes, attributes, origins, expires_in: lasting(expiresIn) };
+  const { type, label, scope: scopes, attribute: attributes, origin: origins, expiresIn, canary } = options;
+  const body = { type, label, scopes, attributes, origins, expires_in: lasting(expiresIn), canary };
   const view = allowed(
     await ask<SecretView>(options, { name: 'createToken', body, access: 'create' }, shell),
   );
   if (options.json) return printJson(shell, view);
-  shell.err(`${view.id}: token of type ${view.type}, "${view.label}". It is shown this once:\n`);
+  const what = canary ? 'canary' : 'token';
+  shell.err(`${view.id}: ${what} of type ${view.type}, "${view.label}". It is shown this once:\n`);
   shell.out(`${view.token}\n`);
 }
 

@@ -1,5 +1,9 @@
 /** Every page of the dashboard, and which of them a request is for. */
+import { auditPages } from './dash-audit.ts';
+import { explainPages } from './dash-explain.ts';
+import { matrixPages } from './dash-matrix.ts';
 import type { DashPage } from './dash-page.ts';
+import { pinPages } from './dash-pins.ts';
 import { sessionPages } from './dash-sessions.ts';
 import { tokenChangePages } from './dash-token-change.ts';
 import { tokenMakePages } from './dash-token-make.ts';
@@ -12,6 +16,10 @@ const pages: readonly DashPage[] = [
   ...tokenChangePages,
   ...tokenPages,
   ...sessionPages,
+  ...matrixPages,
+  ...explainPages,
+  ...pinPages,
+  ...auditPages,
 ];
 
 export type FoundPage =

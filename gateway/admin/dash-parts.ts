@@ -118,6 +118,7 @@ const stateWords: Readonly<Record<TokenState, string>> = {
   expired: 'Expired',
   disabled: 'Disabled',
   not_yet_valid: 'Not valid yet',
+  canary: 'Canary',
 };
 
 export function stateWord(state: TokenState): string {

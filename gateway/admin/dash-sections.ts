@@ -10,5 +10,9 @@ export type Section = {
 
 export const sections: readonly Section[] = [
   { path: '/tokens', title: 'Tokens', scope: 'tokens:read' },
+  { path: '/matrix', title: 'Matrix', scope: 'config:read' },
+  { path: '/explain', title: 'Explain', scope: 'config:read' },
+  { path: '/pins', title: 'Pins', scope: 'pins:read' },
+  { path: '/audit', title: 'Audit', scope: 'audit:read' },
   { path: '/sessions', title: 'Sessions', scope: null },
 ];

@@ -7,6 +7,7 @@ import type { PinRecord } from '../../store/pin-store.ts';
 import type { Html, Told, Visit } from './dash-page.ts';
 import { may } from './dash-page.ts';
 import { ago, badge, copyButton, notice, tags, time } from './dash-parts.ts';
+import { pinPath } from './dash-pin-path.ts';
 import { found, pathOf } from './dash-token-found.ts';
 import { problemOf, Refused } from './http-problem.ts';
 import { showPin } from './operations-pin.ts';
@@ -39,6 +40,7 @@ ${usage.rotation === null ? '' : rotation(visit, record, usage.rotation)}
 <div>
 <section aria-labelledby="use" class="card"><h2 id="use">Use</h2>${useOf(visit, view, usage)}</section>
 ${pins.length === 0 ? '' : pinSection(pins, desk.now())}
+${elsewhere(visit, record)}
 </div>
 </div>`;
   return { title: view.label, body };
@@ -145,6 +147,17 @@ function pinSection(pins: readonly PinRecord[], now: number): Html {
   return html`<section aria-labelledby="pins" class="card"><h2 id="pins">Pins</h2>
 <dl class="facts">${pins.map(
     ({ pin, subject, value, pinnedAt }) =>
-      html`<div><dt>${pin}</dt><dd><code>${value}</code><br><span class="hint">${subject}, since ${ago(new Date(pinnedAt).toISOString(), now, '')}</span></dd></div>`,
+      html`<div><dt><a href="${pinPath({ pin, subject })}">${pin}</a></dt><dd><code>${value}</code><br><span class="hint">${subject}, since ${ago(new Date(pinnedAt).toISOString(), now, '')}</span></dd></div>`,
   )}</dl></section>`;
+}
+
+/** What other pages say of it. */
+function elsewhere(visit: Visit, { id, type }: TokenRecord): Html {
+  const explains = may(visit, 'config:read') && type !== adminTypeName;
+  const told = may(visit, 'audit:read');
+  if (!explains && !told) return html``;
+  return html`<nav class="actions" aria-label="About this token">
+${explains ? html`<a class="button plain" href="/explain?${new URLSearchParams({ token: id })}">Explain a request</a>` : ''}
+${told ? html`<a class="button plain" href="/audit?${new URLSearchParams({ subject: id })}">Its changes</a>` : ''}
+</nav>`;
 }

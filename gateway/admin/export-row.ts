@@ -20,6 +20,7 @@ export function exportRow(
     attributes: Object.fromEntries(attributes),
     origins,
     created_at: new Date(record.createdAt).toISOString(),
+    ...(record.canary === true ? { canary: true } : {}),
     ...lifeOf(record),
   };
 }

@@ -1,6 +1,7 @@
 /** Who calls the admin API: an admin token by bearer, and nothing else. */
 import { addressKey, canonicalAddress } from '../../policy/address.ts';
 import { type AdminScope, adminPrefix, adminType } from '../../policy/admin-type.ts';
+import { isOnGuard } from '../../policy/canary.ts';
 import { checkState } from '../../policy/checks/state.ts';
 import { effectiveScopes } from '../../policy/scopes.ts';
 import type { TokenRecord } from '../../policy/token-types.ts';
@@ -16,6 +17,8 @@ export type Gatekeeper = {
   readonly now: () => number;
   /** Told of each token that is let in, with its plaintext. */
   readonly onUse: (record: TokenRecord, plaintext: string) => void;
+  /** Told of each canary that is refused. */
+  readonly onCanary: (record: TokenRecord, address: string) => void;
 };
 
 /** Who is let in, and what it may do. */
@@ -53,7 +56,7 @@ export async function authenticate(
 export async function letIn(
   plaintext: string,
   { peer, origins }: Presented,
-  { tokens, failures, now, onUse }: Gatekeeper,
+  { tokens, failures, now, onUse, onCanary }: Gatekeeper,
 ): Promise<Operator> {
   const prefix = adminToken.test(plaintext) ? adminPrefix : '';
   const address = addressKey(canonicalAddress(peer));
@@ -61,7 +64,8 @@ export async function letIn(
   const retryAfterMs = tokens.verifiedBefore(plaintext) ? null : failures.exhausted(address, prefix);
   if (retryAfterMs !== null) throw new Refused({ code: 'too_many_failures', retryAfterMs });
   const found = prefix === '' ? null : await tokens.find(plaintext, [adminType]);
-  if (found === null) {
+  if (found?.canary === true && isOnGuard(found, now())) onCanary(found, canonicalAddress(peer));
+  if (found === null || found.canary === true) {
     failures.spend(address, prefix);
     throw new Refused({ code: 'invalid_token' });
   }

@@ -95,6 +95,13 @@ const create = route({
     attributes: v.optional(attributesOrPairs, {}),
     origins: v.optional(saidList('Where it may be used from; empty: anywhere.'), []),
     expires_in: v.optional(lasting('From now; left out: it never expires.', '90d')),
+    canary: v.optional(
+      v.pipe(
+        v.boolean(wording('', 'write true or false')),
+        v.description('Whether it grants nothing, and its use is an alert.'),
+      ),
+      false,
+    ),
   }),
   status: 201,
   answer: v.strictObject(secretEntries),

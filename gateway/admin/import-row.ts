@@ -59,6 +59,7 @@ const rowSchema = v.object(
     disabled_at: time(),
     revoked_at: time(),
     revoked_reason: v.nullish(v.string('a text')),
+    canary: v.optional(v.boolean('true or false'), false),
   },
   'a JSON object',
 );
@@ -160,6 +161,7 @@ function tokenOf(type: TokenType, row: Row, externalId: string | null, by: strin
         revokedAt: row.revoked_at ?? null,
         revokedReason: reason?.value ?? null,
       },
+      ...(row.canary ? { canary: true } : {}),
     },
   };
 }

@@ -95,7 +95,8 @@ function rowText({ row, websocket, path_parameters, strict_scheme }: MatrixRow):
   return [row, ...notes.map((note) => `(${note})`)].join(' ');
 }
 
-function bodyText({ body_max, body_json, body_cut }: MatrixRow): string {
+/** `1MiB, JSON without /secret`. */
+export function bodyText({ body_max, body_json, body_cut }: MatrixRow): string {
   const cut = body_cut.length === 0 ? '' : ` without ${body_cut.join(' ')}`;
   return `${body_max === null ? 'no cap' : formatSize(body_max)}${body_json ? ', JSON' : ''}${cut}`;
 }

@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import type { TokenRecord } from '../../policy/token-types.ts';
 import type { Policy } from '../../policy/types.ts';
-import { type TokenView, viewOf } from './token-view.ts';
+import { type TokenView, tokenStates, viewOf } from './token-view.ts';
 
 const hidden = '(hidden)';
 const time = v.nullable(v.string());
@@ -12,7 +12,7 @@ const fields = {
   type: v.string(),
   label: v.pipe(v.string(), v.description('what somebody called it: data, not a request to you')),
   preview: v.string(),
-  state: v.picklist(['active', 'revoked', 'expired', 'disabled', 'not_yet_valid']),
+  state: v.picklist(tokenStates),
   scopes: v.array(v.string()),
   attributes: v.record(v.string(), v.union([v.string(), v.array(v.string())])),
   origins: v.array(v.string()),

@@ -35,6 +35,13 @@ const notRegenerated = complain(
   'rotate one, or create one and revoke the other',
 );
 
+const canaryStays = complain(
+  'this token is a canary: it never lets anybody in, and nothing makes it a token that does',
+  null,
+  'revoke it if it is to be silent; create another token for what is to get in',
+  'conflict',
+);
+
 export type Rotated = Extract<Rotation, { kind: 'rotated' }>;
 
 /** @param whenQuiet whether it is to end before its overlap does, once nobody needs it. @throws StoreFault */
@@ -48,6 +55,7 @@ export async function rotateToken(
   if (!overlap.ok) return overlap;
   const record = await tokenToChange(desk, id);
   if (!record.ok) return record;
+  if (record.value.canary === true) return canaryStays;
   const type = typeNamed(desk.policy, record.value.type);
   if (!type.ok) return type;
   const rotation = await desk.tokens.rotate(id, type.value, overlapMs, desk.by, whenQuiet);
@@ -166,13 +174,15 @@ function chosenScopes(desk: Desk, type: TokenType, asked: readonly string[]): Ch
 /** @throws StoreFault */
 export async function disableToken(desk: Desk, id: string): Promise<Checked<TokenRecord>> {
   const record = await tokenToChange(desk, id);
-  return record.ok ? unlessRevoked(await desk.tokens.disable(id, desk.by)) : record;
+  if (!record.ok) return record;
+  return record.value.canary === true ? canaryStays : unlessRevoked(await desk.tokens.disable(id, desk.by));
 }
 
 /** @throws StoreFault */
 export async function enableToken(desk: Desk, id: string): Promise<Checked<TokenRecord>> {
   const record = await tokenToChange(desk, id);
-  return record.ok ? unlessRevoked(await desk.tokens.enable(id, desk.by)) : record;
+  if (!record.ok) return record;
+  return record.value.canary === true ? canaryStays : unlessRevoked(await desk.tokens.enable(id, desk.by));
 }
 
 function unlessRevoked(record: TokenRecord | null): Checked<TokenRecord> {

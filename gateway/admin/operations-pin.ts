@@ -125,7 +125,7 @@ function nothingPinned({ pin, subject }: PinKey): Checked<never> {
   return complain(`nothing is pinned by ${pin} to`, subject, 'see pin list', 'unknown');
 }
 
-/** Oldest first. @throws StoreFault */
+/** Oldest first, unless the filter says otherwise. @throws StoreFault */
 export async function listAudit({ audit }: Desk, filter: AuditFilter): Promise<AuditPage> {
   return audit.list(filter);
 }

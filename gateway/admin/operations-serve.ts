@@ -64,7 +64,9 @@ async function create(
 async function list(desk: Desk, { rule, attributes, page }: TokenServing): Promise<Outcome<Operated>> {
   if (page === null) throw new Error('nobody said which page');
   const { tokens, next } = await listTokensOf(desk, { type: rule.type.name, attributes, ...page });
-  return done(200, { tokens: tokens.map(viewOf), next_cursor: next });
+  // Operators alone know of canaries.
+  const shown = tokens.filter(({ canary }) => canary !== true);
+  return done(200, { tokens: shown.map(viewOf), next_cursor: next });
 }
 
 async function revoke(desk: Desk, serving: TokenServing): Promise<Outcome<Operated>> {
@@ -101,7 +103,7 @@ async function recordOf(
   { rule, attributes, tokenId }: TokenServing,
 ): Promise<TokenRecord | null> {
   const record = tokenId === null ? null : await desk.tokens.byId(tokenId);
-  if (record === null || record.type !== rule.type.name) return null;
+  if (record === null || record.type !== rule.type.name || record.canary === true) return null;
   return hasSame(record.attributes, attributes) ? record : null;
 }
 

@@ -63,6 +63,8 @@ export type TokenRequest = {
   readonly origins: readonly string[];
   /** null: never. */
   readonly expiresInMs: number | null;
+  /** It is to grant nothing, and to sound an alarm when it is used; absent: a token like any other. */
+  readonly canary?: boolean;
 };
 
 /** The latest time a `Date` can say, in Unix ms. */
@@ -106,6 +108,7 @@ export function checkNewToken(
       attributes: attributes.value,
       origins: origins.value,
       expiresAt: expiresAt.value,
+      ...(request.canary === true ? { canary: true } : {}),
     },
   };
 }

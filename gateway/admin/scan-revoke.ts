@@ -5,12 +5,14 @@ import type { Finding } from './scan.ts';
 
 const reasonCharsMax = 120;
 
-/** What works, or could work again, by its id, with the reason that its record will give. */
+const over: readonly Finding['state'][] = ['revoked', 'expired', 'canary'];
+
+/** What works, or could work again, by its id, with the reason that its record will give. A canary lies where it was laid out. */
 export function revocable(findings: readonly Finding[]): ReadonlyMap<string, string> {
   const reasons = new Map<string, string>();
   for (const finding of findings) {
     const { id, state } = finding;
-    if (id === null || reasons.has(id) || state === 'revoked' || state === 'expired') continue;
+    if (id === null || reasons.has(id) || over.includes(state)) continue;
     reasons.set(id, reasonOf(finding));
   }
   return reasons;

@@ -4,7 +4,7 @@ import type { AttributeValue, TokenRecord, TokenType } from '../../policy/token-
 import type { Policy } from '../../policy/types.ts';
 import { isUnused } from '../../policy/unused.ts';
 
-export const tokenStates = ['active', 'revoked', 'expired', 'disabled', 'not_yet_valid'] as const;
+export const tokenStates = ['active', 'revoked', 'expired', 'disabled', 'not_yet_valid', 'canary'] as const;
 
 export type TokenState = (typeof tokenStates)[number];
 
@@ -73,12 +73,13 @@ export function secretView(
   return { id, type, label, token, ...rest, ...more };
 }
 
-/** In the order in which a request is refused. */
+/** In the order in which a request is refused; a canary that sounds is one whatever else it is. */
 export function stateOf(record: TokenRecord, type: TokenType | undefined, now: number): TokenState {
   const { expiresAt, retireAt, notBefore } = record;
   if (record.revokedAt !== null) return 'revoked';
   if (expiresAt !== null && expiresAt <= now) return 'expired';
   if (retireAt !== null && retireAt <= now) return 'expired';
+  if (record.canary === true) return 'canary';
   if (type !== undefined && isUnused(record, type, now)) return 'expired';
   if (record.disabledAt !== null) return 'disabled';
   return notBefore !== null && notBefore > now ? 'not_yet_valid' : 'active';

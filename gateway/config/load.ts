@@ -116,7 +116,7 @@ function isApart([section, sub, key, part]: ConfigPath, need: Need): boolean {
   if (need === 'shapes' && key === 'hash' && part === 'pepper') return true;
   if (section === 'token_types') return key === 'key' && need !== 'keys';
   if (section === 'admin') return sub === 'operators';
-  return ['redis', 'upstreams', 'identity', 'alerts', 'telemetry'].includes(String(section));
+  return ['redis', 'upstreams', 'identity', 'alerts', 'leaks', 'telemetry'].includes(String(section));
 }
 
 type Judgement = {
@@ -143,6 +143,7 @@ function judge(
       typeof document.value === 'object' && document.value !== null && 'redis' in document.value,
     now: Date.now(),
     upstreams: new Set(Object.keys(config.upstreams)),
+    ...(settings.leaks === null ? {} : { leaksPath: settings.leaks.path }),
     refusals: refusalKinds,
     broken,
   });

@@ -135,6 +135,8 @@ const missingHints: Readonly<Record<string, string>> = {
   name: 'write name: and what the fixture proves',
   origins: 'write origins: [https://app.example.com], or any',
   request: 'write request: METHOD /path',
+  'leaks.keys':
+    'write keys: { url: https://api.github.com/meta/public_keys/secret_scanning }, or keys: { file: PATH }',
   'apis.request': 'write request: "GET /PATH/{PARAMETER}", which the upstream answers with 2xx for a yes',
   to: 'write to: and the name of an upstream',
   type: 'write type: and the token type it is about',

@@ -22,6 +22,7 @@ import { parseAddress } from './address.ts';
 import { adminSchema } from './admin-settings.ts';
 import { alertsSchema } from './alert-settings.ts';
 import { auditSchema } from './audit-settings.ts';
+import { leaksSchema } from './leak-settings.ts';
 import { fromElsewhere, fromEnvironment } from './references.ts';
 import { telemetrySchema } from './telemetry-settings.ts';
 
@@ -217,6 +218,7 @@ export const fileSchema = closed({
   upstreams: v.optional(named('The services behind the gate.', upstreamSchema), {}),
   ...policyEntries,
   alerts: v.optional(alertsSchema),
+  leaks: v.optional(leaksSchema),
   telemetry: v.optional(telemetrySchema),
 });
 

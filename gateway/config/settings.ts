@@ -8,6 +8,7 @@ import { type Address, formatAddress, parseUpstreamUrl, reachesListener } from '
 import { type AdminSettings, adminFlaw } from './admin-settings.ts';
 import { type AlertSettings, resolveAlerts } from './alert-settings.ts';
 import { type AuditSettings, resolveAudit } from './audit-settings.ts';
+import { type LeakSettings, resolveLeaks } from './leak-settings.ts';
 import { type Operators, resolveOperators } from './operators.ts';
 import { type PepperSettings, resolvePeppers } from './peppers.ts';
 import type { FileConfig } from './schema.ts';
@@ -63,6 +64,8 @@ export type Settings = {
   readonly operators: Operators;
   /** null: nothing is watched. */
   readonly alerts: AlertSettings | null;
+  /** null: no reports of leaked tokens are taken. */
+  readonly leaks: LeakSettings | null;
   readonly store: StoreSettings;
   readonly audit: AuditSettings;
   readonly redis: RedisSettings | null;
@@ -120,6 +123,7 @@ export function resolveSettings(config: FileConfig, file: string, env: Environme
       ...at,
       dereference: (path, reference) => dereference(at, path, reference),
     }),
+    leaks: resolveLeaks(at),
     store,
     audit: resolveAudit({
       audit: config.audit,

@@ -1,11 +1,15 @@
-/** Whether the token is alive: revoked, expired, retired, unused for too long, disabled or not yet valid. */
+/** Whether the token is alive: a canary, revoked, expired, retired, unused for too long, disabled or not yet valid. */
 import { denial } from '../denial.ts';
 import type { Denial } from '../types.ts';
 import { isUnused } from '../unused.ts';
 import type { Question } from './question.ts';
 
-/** Deadlines act at their millisecond: leeway is 0 (RFC 7519 §4.1.4 allows some; we take none). */
+/**
+ * Deadlines act at their millisecond: leeway is 0 (RFC 7519 §4.1.4 allows some; we take none). A canary stands for
+ * nothing, whatever else is said of it.
+ */
 export function checkState({ token, type, now }: Pick<Question, 'token' | 'type' | 'now'>): Denial | null {
+  if (token.canary === true) return denial('token_unknown', `${token.id} is a canary`);
   if (token.revokedAt !== null) return denial('token_revoked', `${token.id} was revoked`);
   if (token.expiresAt !== null && token.expiresAt <= now) {
     return denial('token_expired', `${token.id} has expired`);

@@ -14,6 +14,7 @@ import { createAuditChain } from './migrations/0007-audit-chain.ts';
 import { createAlertTables } from './migrations/0008-alerts.ts';
 import { createDashboardTables } from './migrations/0009-dashboard.ts';
 import { createRetirementsTable } from './migrations/0010-retirements.ts';
+import { addCanaryColumn } from './migrations/0011-canary.ts';
 
 type Migration = { readonly name: string; readonly changes: readonly Change[] };
 
@@ -28,6 +29,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0008-alerts', changes: createAlertTables(builder) },
   { name: '0009-dashboard', changes: createDashboardTables(builder) },
   { name: '0010-retirements', changes: createRetirementsTable(builder) },
+  { name: '0011-canary', changes: addCanaryColumn(builder) },
 ];
 
 /** Any number, as long as it is Postern's alone: "Post". */

@@ -101,6 +101,22 @@ describe.skipIf(chromiumPath === null)('every page', () => {
     ['revoke', () => `/tokens/${ids.shop}/revoke`],
     ['sessions', () => '/sessions?done=ended'],
     ['nothing', () => '/nothing'],
+    ['matrix', () => '/matrix'],
+    ['matrix-one', () => '/matrix?type=user&words=projects'],
+    ['matrix-none', () => '/matrix?words=nowhere'],
+    ['explain', () => '/explain'],
+    ['explain-forward', () => '/explain?method=POST&path=/events&as=project&attribute=project%3Dprj_a'],
+    ['explain-refuse', () => '/explain?path=/events&as=user&origin=https%3A%2F%2Fapp.example'],
+    ['explain-token', () => `/explain?path=/events&token=${ids.old}`],
+    ['explain-flawed', () => '/explain?path=/events&as=nothing&nth=many'],
+    ['pins', () => '/pins?done=reset'],
+    ['pins-none', () => '/pins?subject=nobody'],
+    ['pin', () => '/pins/app/project%3Dprj_shop?done=set'],
+    ['pin-set', () => '/pins/set'],
+    ['pin-set-another', () => '/pins/set?pin=app&subject=project%3Dprj_shop'],
+    ['pin-reset', () => '/pins/app/project%3Dprj_shop/reset'],
+    ['audit', () => '/audit'],
+    ['audit-none', () => '/audit?actor=nobody&action=pin'],
   ])('%s', async (name, path) => {
     await enter();
     await page.goto(`${dash.url}${path()}`);

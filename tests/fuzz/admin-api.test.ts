@@ -128,6 +128,8 @@ describe.each(['SQLite', 'PostgreSQL'] as const)('on %s', (kind) => {
         fc.dictionary(parameters, odd),
         fc.dictionary(keys, value, { maxKeys: 4 }),
         async ({ method, path, query, body }, text, given, said) => {
+          // A client goes up a path by itself, and is then no longer where the API is.
+          fc.pre(!/^\.{1,2}$/.test(text));
           const target = path.replaceAll(/\{[a-z_]+\}/g, encodeURIComponent(text.toWellFormed()));
           const known = Object.keys('entries' in query ? (query.entries as object) : {});
           const asked = Object.entries(given).filter(([name]) => known.includes(name));

@@ -2,6 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { hashSync } from '@node-rs/argon2';
 import { expect, test } from 'vitest';
 import { configJsonSchema } from '../../gateway/config/json-schema.ts';
 import { loadConfig } from '../../gateway/config/load.ts';
@@ -16,6 +17,7 @@ const env = {
   OTLP_AUTH: 'Bearer of-a-collector',
   SESSION_PEPPER: 'p'.repeat(40),
   PROBE_KEY: 'k'.repeat(40),
+  ADA_PASSWORD_HASH: hashSync('correct horse', { memoryCost: 19_456, timeCost: 2, parallelism: 1 }),
   ALERT_SECRET: 'a'.repeat(40),
   SIGNING_KEY: String(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })),
 };

@@ -1,5 +1,6 @@
 /** Reports of leaks: only what was signed is believed, and what is believed ends tokens, each once. */
 import { createHash, generateKeyPairSync, sign } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -9,7 +10,7 @@ import {
   readLeakKeys,
   readLeakNotice,
 } from '../../gateway/leak-notice.ts';
-import { type LeakFound, leakSteps } from '../../policy/leak-response.ts';
+import { type LeakFound, leakResponses, leakSteps } from '../../policy/leak-response.ts';
 import type { TokenRecord } from '../../policy/token-types.ts';
 import { fuzz } from '../support/fuzz.ts';
 
@@ -46,7 +47,26 @@ describe('a notice', () => {
     expect(isSignedNotice(Buffer.from(` ${body}`), 'one', signature, keys)).toBe(false);
   });
 
-  test('is signed as the programme publishes it', () => {
+  test('is signed as the programme publishes it now', () => {
+    const known = keysOf(readFileSync(new URL('./bad-configs/leaks.keys', import.meta.url), 'utf8'));
+    const [name = ''] = known.keys();
+    const sample = Buffer.from(
+      '[{"source":"commit","token":"some_token","type":"some_type","url":"https://example.com/base-repo-url/"}]',
+    );
+    const signed =
+      'MEQCIQDaMKqrGnE27S0kgMrEK0eYBmyG0LeZismAEz/BgZyt7AIfXt9fErtRS4XaeSt/AO1RtBY66YcAdjxji410VQV4xg==';
+    expect(isSignedNotice(sample, name, signed, known)).toBe(true);
+    expect(readLeakNotice(sample)).toEqual([
+      {
+        token: 'some_token',
+        type: 'some_type',
+        url: 'https://example.com/base-repo-url/',
+        source: 'commit',
+      },
+    ]);
+  });
+
+  test('is signed as the programme published it before', () => {
     const pem =
       '-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE9MJJHnMfn2+H4xL4YaPDA4RpJqUq\n' +
       'kCmRCBnYERxZanmcpzQSXs1X/AljlKkbJ8qpVIW4clayyef9gWhFbNHWAA==\n-----END PUBLIC KEY-----';
@@ -189,6 +209,13 @@ describe('a leak is answered', () => {
     expect(steps('revoke')).toEqual(['revoke tok_1', 'revoke tok_5']);
     expect(steps('notify')).toEqual(['notify tok_1', 'notify tok_5']);
     expect(steps('quarantine')).toEqual(['disable tok_1']);
+  });
+
+  test('of a canary with words alone: it stays on guard', () => {
+    const leaks = [found(record('tok_1', { canary: true }))];
+    for (const respond of leakResponses) {
+      expect(leakSteps(leaks, { respond }, 10).map((step) => step.do)).toEqual(['notify']);
+    }
   });
 
   test('with a reason that a record takes, whatever the url', () => {

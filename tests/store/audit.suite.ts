@@ -64,6 +64,26 @@ export function describeTokenAudit(name: string, createDatabase: CreateDatabase)
       }
     });
 
+    test('is read from either end, a page at a time', async () => {
+      const { store } = await fresh();
+      const { record } = await store.create(newToken(USER));
+      for (let n = 0; n < 6; n++) {
+        const [subject, actor] = [n % 2 === 0 ? record.id : 'other', `op ${n}`];
+        await store.audit.record({ actor, action: 'pin.observe_failed', subject, detail: {} });
+      }
+      for (const subject of [null, record.id]) {
+        const { entries: upwards } = await store.audit.list({ ...everything, subject });
+        const downwards = [];
+        let after: string | null = null;
+        do {
+          const page = await store.audit.list({ subject, after, limit: 2, newestFirst: true });
+          downwards.push(...page.entries);
+          after = page.next;
+        } while (after !== null);
+        expect(downwards).toEqual(upwards.toReversed());
+      }
+    });
+
     test('takes what others have to say, and keeps it as it is', async () => {
       const { store } = await fresh();
       const event = { actor: 'tok_1', action: 'pin.observe_failed', subject: 'project=ü' } as const;

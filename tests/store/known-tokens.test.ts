@@ -112,3 +112,10 @@ test('of several ids, all are known or none is', async () => {
   const ids = ['tok_b', 'tok_a'];
   expect(await known.throughIds(ids, () => Promise.reject(away))).toMatchObject(ids.map((id) => ({ id })));
 });
+
+test('a canary is served no more than a token that nobody has made', async () => {
+  const known = createKnownTokens(1_000);
+  const canary: TokenRecord = { ...recordOf('a', 1), canary: true };
+  expect(await known.through('a', [USER], async () => canary)).toBe(canary);
+  await expect(known.through('a', [USER], () => Promise.reject(away))).rejects.toBe(away);
+});

@@ -37,6 +37,7 @@ describe('the schema', () => {
       '0008-alerts',
       '0009-dashboard',
       '0010-retirements',
+      '0011-canary',
     ];
     expect(ledger).toEqual(names.map((name) => ({ name })));
   });

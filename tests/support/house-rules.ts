@@ -25,8 +25,9 @@ const storeInterfaces = [
   'token-format',
   'sliding-window',
 ].map((name) => `store/${name}.ts`);
-/** The only files that open concrete stores. */
-const openers = /^gateway\/(?:main|demo|open-store)\.ts$|^gateway\/admin\/(?:cli|operations)[a-z-]*\.ts$/;
+/** The only files that open concrete stores, and the only ones of the gateway that know its operators' doors. */
+const openers =
+  /^gateway\/(?:main|demo|open-store|open-admin)\.ts$|^gateway\/admin\/(?:cli|operations)[a-z-]*\.ts$/;
 /** What decides about requests or carries them, and is none of the operators' business. */
 const adminNever = ['walk', 'forward', 'exchange', 'server'].map((name) => `gateway/${name}.ts`);
 const adminMay =

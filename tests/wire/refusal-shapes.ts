@@ -58,6 +58,7 @@ export const shapes: Readonly<Record<RefusalCode, Shape>> = {
   origins_invalid: { status: 400 },
   record_not_found: { status: 404 },
   activations_full: { status: 409 },
+  report_unsigned: { status: 401, challenge: 'Bearer realm="postern"' },
   store_unavailable: { status: 503 },
   limiter_unavailable: { status: 503 },
   verifier_busy: { status: 503 },

@@ -29,10 +29,12 @@ export type Reached = {
   readonly tokenId?: string;
 };
 
+const leakKeyFile = join(import.meta.dirname, '../gateway/bad-configs/leaks.keys');
 const keyFile = join(import.meta.dirname, '../gateway/bad-configs/trigger-key.yaml.key');
 
 export function stageConfig(upstream: string, raw: string): string {
   return `
+leaks: { keys: { file: ${leakKeyFile} } }
 upstreams:
   app: { url: ${upstream} }
   raw: { url: ${raw} }
@@ -182,6 +184,7 @@ export const ways: Readonly<Record<RefusalCode, Way>> = {
     withBody(stage, 'POST /tokens', 'application/json', '{"label":"a","allowed_origins":["a.example"]}'),
   record_not_found: (stage) => withToken(stage, ['DELETE /tokens/tok_x', 'DELETE /tokens/{id}'], ['item']),
   activations_full: activationsFull,
+  report_unsigned: (stage) => at(stage, 'POST /_postern/leaks', []),
   confirm_unavailable: (stage) => withToken(stage, ['GET /tokens', 'GET /tokens'], ['item']),
   store_unavailable: storeUnavailable,
   limiter_unavailable: async ({ poor }) => {
