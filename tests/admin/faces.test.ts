@@ -9,6 +9,7 @@ const onlyPurges =
   'of the command line only purges and imports have one: a person looks before, and is asked';
 const whoeverSees = 'whoever decides about it looks at it: the dashboard, the API or the command line';
 const upkeep = 'upkeep is for people and their timers';
+const byEye = 'its page says it in words and pictures, not in rows: see dash-policy.test.ts';
 const noPage = 'the dashboard has no page for it';
 
 const mcp: Partial<Record<OpName, string>> = {
@@ -29,10 +30,9 @@ const lacking: Readonly<Record<string, Partial<Record<OpName, string>>>> = {
     tryCreate: 'its forms say what is wrong, and make nothing',
     pages: 'its pages are of 50 each: see dash-tokens.test.ts',
     rotateWhenQuiet: 'its form has no such choice',
-    ...{ setPin: noPage, showPin: noPage, resetPin: noPage },
     ...{ activate: noPage, probes: noPage, deactivate: noPage },
-    ...{ alerts: noPage, acknowledge: noPage, audit: noPage },
-    ...{ tryPurge: noPage, verify: noPage, matrix: noPage, explain: noPage },
+    ...{ alerts: noPage, acknowledge: noPage, audit: byEye },
+    ...{ tryPurge: noPage, verify: noPage, matrix: byEye, explain: byEye },
   },
 };
 
@@ -49,7 +49,11 @@ const unplayed: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   'MCP over stdio': listTokens,
   'MCP over HTTP': listTokens,
-  dashboard: { '/': 'it leads to the tokens', '/sessions': 'only it has sessions: see dash-door.test.ts' },
+  dashboard: {
+    ...{ '/audit': byEye, '/explain': byEye, '/matrix': byEye, '/pins': twin },
+    '/': 'it leads to the tokens',
+    '/sessions': 'only it has sessions: see dash-door.test.ts',
+  },
 };
 
 /** Every scenario by one face, held to what is expected of it; the first face sets that. */

@@ -15,8 +15,8 @@ export function dashFace({ dash }: Pick<DashFixture, 'dash'>, cookie: string): F
     const page = await get(shownAt);
     if (page.status >= 400) return page;
     for (const name of Object.keys(fields)) used.add(`${path.replace(/.*\//, '')}: ${name}`);
-    const key = hiddenOf(page.text, path, 'key');
-    const form = { _form: hiddenOf(page.text, path, '_form'), ...(key === '' ? {} : { key }), ...fields };
+    const hidden = ['_form', 'key', 'before'].map((name) => [name, hiddenOf(page.text, path, name)]);
+    const form = { ...Object.fromEntries(hidden.filter(([, value]) => value !== '')), ...fields };
     return dash(`POST ${path}`, { cookie, form });
   };
   const show = async (id: string) => {
@@ -43,6 +43,13 @@ export function dashFace({ dash }: Pick<DashFixture, 'dash'>, cookie: string): F
     return { ...done, ...(await more(done)) };
   };
   const none = async () => ({});
+  const pinAt = (subject: string) => `/pins/app/${encodeURIComponent(subject)}`;
+  const pinnedTo = async (subject: string): Promise<string | null> => {
+    const { status, text } = await get(pinAt(subject));
+    return status >= 400 ? null : decoded(/<code id="value">([^<]*)</.exec(text)?.[1] ?? '');
+  };
+  const pinned = async (page: Page, subject: string, before: string | null) =>
+    page.status >= 400 ? no(proseOf(page.text)) : { value: await pinnedTo(subject), before };
   const ops: Partial<Ops> = {
     create: async (token) =>
       made(await send('/tokens/new', fieldsOf(token), `/tokens/new?type=${token.type}`), none),
@@ -73,6 +80,16 @@ export function dashFace({ dash }: Pick<DashFixture, 'dash'>, cookie: string): F
     disable: ({ id }) => change(id, 'disable', {}),
     enable: ({ id }) => change(id, 'enable', {}),
     revoke: ({ id }, reason) => change(id, 'revoke', { reason }),
+    setPin: async (subject, value) => {
+      const [before, fields] = [await pinnedTo(subject), { pin: 'app', subject, value }];
+      const shownAt = `/pins/set?${new URLSearchParams({ pin: 'app', subject })}`;
+      return pinned(await send('/pins/set', fields, shownAt), subject, before);
+    },
+    showPin: async (subject) => ({ value: await pinnedTo(subject) }),
+    resetPin: async (subject, reason) => {
+      const before = await pinnedTo(subject);
+      return pinned(await send(`${pinAt(subject)}/reset`, { reason }), subject, before);
+    },
     usage: async ({ id }) => {
       const { status, text } = await get(`/tokens/${id}`);
       return status >= 400 ? no(proseOf(text)) : usedIn(text);
