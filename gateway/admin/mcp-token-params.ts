@@ -16,6 +16,7 @@ const taken = [
   'after',
   'tokenId',
   'overlapSeconds',
+  'retireWhenQuiet',
   'reason',
   'dryRun',
 ];

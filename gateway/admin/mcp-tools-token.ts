@@ -27,7 +27,7 @@ import {
   showToken,
   type TokenRequest,
 } from './operations.ts';
-import { listTokensOf, rotateToken } from './operations-life.ts';
+import { checkOverlap, listTokensOf, rotateToken } from './operations-life.ts';
 
 const yearsS = 100 * 365 * 86_400;
 
@@ -194,6 +194,13 @@ function rotateTool(type: TokenType, params: TypeParams): Tool {
         whole('how long the old one still works; 0: not at all', 0, graceMsMax / 1000),
         86_400,
       ),
+      retireWhenQuiet: v.optional(
+        v.pipe(
+          v.boolean(),
+          v.description('true: it ends before, once its successor is in use and it was not for 25 hours'),
+        ),
+        false,
+      ),
     },
     output: {
       ...changed,
@@ -201,17 +208,27 @@ function rotateTool(type: TokenType, params: TypeParams): Tool {
       token: v.pipe(v.nullable(tokenSchema), v.description('the successor; null: it was not made')),
       replaces: v.pipe(tokenSchema, v.description('the token that comes to its end')),
     },
-    run: async ({ tokenId, overlapSeconds }, call, named) => {
+    run: async ({ tokenId, overlapSeconds, retireWhenQuiet: whenQuiet }, call, named) => {
+      const overlap = checkOverlap(overlapSeconds * 1000, whenQuiet);
+      if (!overlap.ok) return overlap;
       const found = await tokenOf(type, params, call, named, tokenId);
       if (!found.ok) return found;
-      return call.applies
-        ? replaceToken(found.value, overlapSeconds, call)
-        : proposeRotation(found.value, overlapSeconds, call);
+      return (call.applies ? replaceToken : proposeRotation)(
+        found.value,
+        { overlapSeconds, whenQuiet },
+        call,
+      );
     },
   });
 }
 
-function proposeRotation(record: TokenRecord, overlapS: number, call: Call): Answer {
+type RotateRequest = { readonly overlapSeconds: number; readonly whenQuiet: boolean };
+
+function proposeRotation(
+  record: TokenRecord,
+  { overlapSeconds, whenQuiet }: RotateRequest,
+  call: Call,
+): Answer {
   const replaces = tokenShown(record, call.policy, call.room.now());
   const { id, rotated_to: successor, state } = replaces;
   if (successor !== null) {
@@ -220,14 +237,21 @@ function proposeRotation(record: TokenRecord, overlapS: number, call: Call): Ans
   if (state !== 'active' && state !== 'not_yet_valid') {
     return complain('this token cannot be rotated', null, 'it is not alive; create one');
   }
-  const command = commandOf(call, 'token', 'rotate', id, '--overlap', `${overlapS}s`);
+  const quiet = whenQuiet ? ['--retire-when-quiet'] : [];
+  const command = commandOf(call, 'token', 'rotate', id, '--overlap', `${overlapSeconds}s`, ...quiet);
   const data = { applied: false, command, ...notKept, token: null, replaces };
   return proposed(`${id} would get a successor`, data);
 }
 
-async function replaceToken({ id, type }: TokenRecord, overlapS: number, call: Call): Promise<Answer> {
+async function replaceToken(
+  { id, type }: TokenRecord,
+  { overlapSeconds, whenQuiet }: RotateRequest,
+  call: Call,
+): Promise<Answer> {
   const made = await keeping(call.room.secrets, type, async () => {
-    const rotated = await call.atDesk('change', (desk) => rotateToken(desk, id, overlapS * 1000));
+    const rotated = await call.atDesk('change', (desk) =>
+      rotateToken(desk, id, overlapSeconds * 1000, whenQuiet),
+    );
     if (rotated === null) return noDatabase;
     if (!rotated.ok) return rotated;
     return { ok: true, value: { secret: rotated.value.created.plaintext, rest: rotated.value } };

@@ -51,8 +51,8 @@ export async function rotateToken(
   overlapMs: number,
   whenQuiet = false,
 ): Promise<Checked<Rotated>> {
-  if (overlapMs > graceMsMax) return tooLong;
-  if (whenQuiet && overlapMs <= quietMs) return tooShort;
+  const overlap = checkOverlap(overlapMs, whenQuiet);
+  if (!overlap.ok) return overlap;
   const record = await tokenToChange(desk, id);
   if (!record.ok) return record;
   if (record.value.canary === true) return canaryStays;
@@ -211,4 +211,10 @@ export async function listTokensOf(
     ...(after === null ? {} : { after }),
     ...(unusedForMs === null ? {} : { unusedSince: now() - unusedForMs }),
   });
+}
+
+/** All that `rotateToken` checks before it looks at the token. */
+export function checkOverlap(overlapMs: number, whenQuiet: boolean): Checked<null> {
+  if (overlapMs > graceMsMax) return tooLong;
+  return whenQuiet && overlapMs <= quietMs ? tooShort : { ok: true, value: null };
 }

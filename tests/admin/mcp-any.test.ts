@@ -46,6 +46,7 @@ const likelyFor = (tool: Tool, ids: readonly string[]) => {
     projects: mostly(some('a', 'b c'), fc.array(word)),
     allowedOrigins: mostly(some('https://a.example', 'http://b.example:81/x?y'), some('null', '*')),
     expiresInSeconds: mostly(fc.integer({ min: 1, max: 3e9 }), fc.constantFrom(0, 4e9)),
+    retireWhenQuiet: mostly(fc.boolean(), fc.constantFrom(0, 'true')),
     overlapSeconds: mostly(fc.integer({ min: 0, max: 3e8 }), fc.constantFrom(-1, 4e8)),
     pin: mostly(fc.constant('app'), fc.constant('ap')),
     subject: mostly(fc.constant('project=prj_a'), fc.constantFrom('project=prj_b', 'project=')),
