@@ -36,7 +36,8 @@ export function createTailReaders(options: TailReadersOptions): TailReaders {
   let isClosed = false;
   return {
     admit(tokenId, filter, res) {
-      if (isClosed || open.size >= readersMax) return false;
+      // Whoever has left meanwhile would never be heard leaving, and keep a place for ever.
+      if (isClosed || open.size >= readersMax || res.closed || res.destroyed) return false;
       const reader = new TailReader(filter, res, options);
       const watch = vigil.begin(tokenId, res);
       open.add(reader);
