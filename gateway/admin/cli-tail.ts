@@ -1,11 +1,13 @@
 /** `postern tail`: decisions as they are made, from a running gateway over its admin API. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { originOf } from './cli-place.ts';
 import { CommandFailed, exitCodes, paint, type Shell, visible } from './cli-shell.ts';
 import { parseStatus } from './tail-filter.ts';
 
 type TailOptions = {
-  readonly url: URL;
+  readonly url: string;
+  readonly insecureHttp?: true;
   readonly refusals?: true;
   readonly token?: string;
   readonly row?: string;
@@ -27,7 +29,8 @@ export function addTail(program: Command, shell: Shell): void {
     .description(
       'decisions as they are made, from a running gateway; the admin token is in POSTERN_ADMIN_TOKEN',
     )
-    .requiredOption('--url <url>', 'its admin listener: http://127.0.0.1:8081', adminUrl)
+    .requiredOption('--url <url>', 'its admin listener: http://127.0.0.1:8081')
+    .option('--insecure-http', 'let the admin token go over http to another host')
     .option('--refusals', 'only what was refused')
     .option('--token <id>', 'of this token only, tok_…', tokenId)
     .option('--row <id>', 'of this row only: "main GET /items"')
@@ -37,6 +40,7 @@ export function addTail(program: Command, shell: Shell): void {
 }
 
 async function tail(options: TailOptions, shell: Shell): Promise<void> {
+  const url = tailUrl(options);
   const token = await adminTokenOf(shell);
   const isTable = options.json !== true && shell.terminal?.out === true;
   const print = isTable ? tablePrinter(shell) : (text: string) => shell.out(`${text}\n`);
@@ -49,15 +53,16 @@ async function tail(options: TailOptions, shell: Shell): Promise<void> {
   process.once('SIGINT', end);
   process.once('SIGTERM', end);
   try {
-    await follow({ url: tailUrl(options), token, shell, print, printLost }, ending.signal);
+    await follow({ url, token, shell, print, printLost }, ending.signal);
   } finally {
     process.off('SIGINT', end);
     process.off('SIGTERM', end);
   }
 }
 
-function tailUrl({ url, refusals, token, row, status }: TailOptions): URL {
-  const whole = new URL(`${url.href.replace(/\/$/, '')}/v1/tail`);
+/** @throws CommandFailed where an admin token must not go there. */
+function tailUrl({ url, insecureHttp, refusals, token, row, status }: TailOptions): URL {
+  const whole = new URL(`${originOf(url, insecureHttp === true)}/v1/tail`);
   if (refusals === true) whole.searchParams.set('refusals', 'true');
   for (const [name, value] of Object.entries({ token, row, status })) {
     if (value !== undefined) whole.searchParams.set(name, value);
@@ -170,15 +175,6 @@ function tablePrinter(shell: Shell): (text: string) => void {
 function colourOf({ status, code }: Shown): 'green' | 'yellow' | 'red' {
   if (status >= 500 || status === 0) return 'red';
   return code === null ? 'green' : 'yellow';
-}
-
-/** @throws CommandFailed; what stands there is not repeated. */
-function adminUrl(value: string): URL {
-  const url = URL.canParse(value) ? new URL(value) : null;
-  const isPlain =
-    url !== null && url.username === '' && url.password === '' && url.search === '' && url.hash === '';
-  if (isPlain && (url.protocol === 'http:' || url.protocol === 'https:')) return url;
-  throw new CommandFailed(exitCodes.usage, 'not the url of an admin listener; write http://127.0.0.1:8081');
 }
 
 function tokenId(value: string): string {
