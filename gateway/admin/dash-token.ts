@@ -28,13 +28,13 @@ export async function tokenPage(visit: Visit): Promise<Told> {
   const { desk, query } = visit;
   const record = await found(visit);
   const view = viewOf(record, desk.policy, desk.now());
-  const usage = await usageOf(visit, record);
+  const usage = may(visit, 'usage:read') ? await usageOf(visit, record) : null;
   const pins = may(visit, 'pins:read') ? await pinsOf(visit, record) : [];
   const done = doneWords[query.get('done') ?? ''];
   const body = html`<p class="trail"><a href="/tokens">Tokens</a></p>
 <div class="head"><h1>${view.label} ${badge(view.state)}</h1>${may(visit, 'tokens:write') ? buttons(record, view) : ''}</div>
 ${done === undefined ? '' : notice('good', html`<p>${done}</p>`)}
-${usage.rotation === null ? '' : rotation(visit, record, usage.rotation)}
+${usage === null || usage.rotation === null ? '' : rotation(visit, record, usage.rotation)}
 <div class="columns">
 <section aria-labelledby="facts" class="card"><h2 id="facts">What it is</h2>${facts(view)}</section>
 <div>
@@ -97,8 +97,11 @@ ${
 </dl>`;
 }
 
-function useOf({ desk }: Visit, view: TokenView, { rows, last_use: last }: UsageView): Html {
+/** @param usage null: whoever looks may not read it, and hears what tokens tell of themselves. */
+function useOf({ desk }: Visit, view: TokenView, usage: UsageView | null): Html {
   const now = desk.now();
+  if (usage === null) return html`<p>Last used: ${ago(view.last_used_at, now, 'never')}.</p>`;
+  const { rows, last_use: last } = usage;
   const sum = (key: 'passed' | 'refused' | 'failed') => rows.reduce((total, row) => total + row[key], 0);
   return html`<dl class="figures">
 <div><dt>Passed</dt><dd>${sum('passed').toLocaleString('en')}</dd></div>
