@@ -10,6 +10,7 @@ import {
   bootstrapWatch,
   writeBootstrapToken,
 } from './admin/bootstrap.ts';
+import { operatorOf } from './admin/http-auth.ts';
 import { adminServer, closeAdmin } from './admin/http-server.ts';
 import { createTailReaders } from './admin/tail-readers.ts';
 import type { LoadedConfig } from './config/load.ts';
@@ -66,7 +67,8 @@ export async function openAdmin(
     log.error({ event: 'admin_store_fault', requestId, code, reason });
   const config = (): LoadedConfig => site().config;
   const policy = () => withAdminType(site().policy);
-  const vigil = new Vigil({ tokens, policy, now, bug: (error) => bug(error, null) });
+  const watched = { byIds: tailReadersAmong(tokens), touch: tokens.touch.bind(tokens) };
+  const vigil = new Vigil({ tokens: watched, policy, now, bug: (error) => bug(error, null) });
   const tailReaders = createTailReaders({
     tail,
     vigil,
@@ -88,4 +90,10 @@ export async function openAdmin(
     return closeAdmin(server);
   };
   return { url: urlOf(server), bootstrapFile: isNew ? file : null, close };
+}
+
+/** To the tail's vigil a token that may not read the tail any more is none: it ends for it as for one that is gone. */
+function tailReadersAmong(tokens: Pick<OpenTokens, 'byIds'>): OpenTokens['byIds'] {
+  return async (ids) =>
+    (await tokens.byIds(ids)).filter((record) => operatorOf(record).scopes.includes('tail:read'));
 }

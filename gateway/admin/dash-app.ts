@@ -27,7 +27,7 @@ import type { AdminParts } from './http-app.ts';
 import { demandScope } from './http-auth.ts';
 import { deskOf } from './http-desk.ts';
 import { problemFrom } from './http-fault.ts';
-import { fieldsNamed, strangerFlaw } from './http-guard.ts';
+import { fieldsNamed, reachedAt, strangerFlaw } from './http-guard.ts';
 import { type Problem, problemWords, Refused } from './http-problem.ts';
 import { tailsFull } from './http-tail.ts';
 import { createPasswordCheck } from './passwords.ts';
@@ -123,7 +123,10 @@ function readAsked(request: Request, { incoming, outgoing }: Ends, { port, hosts
   const stranger = strangerFlaw(rawHeaders, port(), hosts);
   if (stranger !== null) throw new Refused({ code: stranger });
   const [path = '', search = ''] = url.split(/\?(.*)/s);
-  if (!path.startsWith('/')) throw new Refused({ code: 'request_malformed' });
+  const query = new URLSearchParams(search);
+  // PostgreSQL has no text with a NUL, so nothing is called so.
+  const hasNul = [...query.values()].some((value) => value.includes('\0'));
+  if (!path.startsWith('/') || hasNul) throw new Refused({ code: 'request_malformed' });
   const plain = method === 'HEAD' ? 'GET' : method;
   if (plain !== 'GET' && plain !== 'POST') {
     throw new Refused({ code: 'method_not_allowed', allow: ['GET', 'POST'] });
@@ -141,7 +144,7 @@ function readAsked(request: Request, { incoming, outgoing }: Ends, { port, hosts
     peer: socket.remoteAddress ?? '',
     method: plain,
     path,
-    query: new URLSearchParams(search),
+    query,
     secret: cookieSecret(rawHeaders, isSecure),
     isSecure,
   };
@@ -185,7 +188,10 @@ async function signIn(asked: Asked, room: Room): Promise<Response> {
     if (old !== null) await sessions.end(old.id, operator.by);
     const { record, secret } = await sessions.open({ holder, proof, address: peer, by: operator.by });
     const response = seeOther(to);
-    response.headers.append('Set-Cookie', cookieOf(secret, isSecure, record.expiresAt - record.createdAt));
+    // Where a proxy says nothing of https, the browser that speaks it does.
+    const needsHttps = /^https:/i.test(presented.origins[0] ?? '');
+    const lifeMs = record.expiresAt - record.createdAt;
+    response.headers.append('Set-Cookie', cookieOf(secret, isSecure, lifeMs, needsHttps));
     return response;
   } catch (error) {
     const problem = problemFrom(error, randomUUID(), room);
@@ -223,7 +229,7 @@ function visitOf(
   params: Visit['params'],
   room: Room,
 ): Visit {
-  const { query, rawHeaders, path, isSecure } = asked;
+  const { query, rawHeaders, path } = asked;
   const config = room.config();
   const host = fieldsNamed(rawHeaders, 'host')[0] ?? '';
   const once = ({ request, make, again }: Making) => {
@@ -247,7 +253,7 @@ function visitOf(
     formToken,
     once,
     gate: reachable(room.gate(), host),
-    here: `${isSecure ? 'https' : 'http'}://${host}`,
+    here: reachedAt(rawHeaders, room.hosts),
     listen: (filter, scope) => listen(asked, filter, scope, room),
     watch: room.watch,
   };

@@ -159,6 +159,8 @@ function textsOf(who: Who): readonly string[] {
 
 /** So many characters of a token's own alphabet after its prefix are hardly anything else. */
 function looksLikeToken(text: string, prefix: string): boolean {
-  const at = text.indexOf(prefix);
-  return at !== -1 && /^[A-Za-z0-9_.|-]{16}/.test(text.slice(at + prefix.length));
+  for (let at = text.indexOf(prefix); at !== -1; at = text.indexOf(prefix, at + 1)) {
+    if (/^[A-Za-z0-9_.|-]{16}/.test(text.slice(at + prefix.length))) return true;
+  }
+  return false;
 }

@@ -45,11 +45,16 @@ export function cookieSecret(rawHeaders: readonly string[], isSecure: boolean): 
   return value !== undefined && second === undefined && secretText.test(value) ? value : null;
 }
 
-/** @param secret null: it ends. */
-export function cookieOf(secret: string | null, isSecure: boolean, lifeMs: number): string {
+/** @param secret null: it ends. @param needsHttps whether it is never sent without https. */
+export function cookieOf(
+  secret: string | null,
+  isSecure: boolean,
+  lifeMs: number,
+  needsHttps = isSecure,
+): string {
   const start = `${cookieName(isSecure)}=${secret ?? ''}`;
   const age = secret === null ? 0 : Math.floor(lifeMs / 1000);
-  return `${start}; Path=/; Max-Age=${age}; HttpOnly; SameSite=Strict${isSecure ? '; Secure' : ''}`;
+  return `${start}; Path=/; Max-Age=${age}; HttpOnly; SameSite=Strict${isSecure || needsHttps ? '; Secure' : ''}`;
 }
 
 /** What a form of this session carries; nobody who lacks the cookie can work it out. */

@@ -1,5 +1,5 @@
 /** Reads the live tail of a gateway over its admin API (Server-Sent Events, WHATWG HTML §9.2). Loaded only when asked for. */
-import { request } from 'undici';
+import { Agent, request } from 'undici';
 import type { Api, ApiAnswer } from './remote.ts';
 
 export type TailMessage =
@@ -26,6 +26,8 @@ const problemBytesMax = 64 * 1024;
 /** One event is far shorter. */
 const eventCharsMax = 1024 * 1024;
 
+const direct = new Agent();
+
 export type Connected = { readonly messages: AsyncIterable<TailMessage> };
 
 /** @param path with its query. @throws TailRefused; else as undici gives it. */
@@ -35,6 +37,8 @@ export async function connectTail(
   signal: AbortSignal,
 ): Promise<Connected> {
   const { statusCode, headers, body } = await request(origin + path, {
+    // Its own, for node's may go by way of a proxy that the environment names: no token is sent there.
+    dispatcher: direct,
     headers: { Authorization: `Bearer ${token}`, Accept: 'text/event-stream', Prefer: 'given' },
     headersTimeout: answerMs,
     bodyTimeout: silenceMs,

@@ -44,7 +44,8 @@ export function createTailReaders(options: TailReadersOptions): TailReaders {
   let isClosed = false;
   return {
     admit(right, filter, res) {
-      if (isClosed || open.size >= readersMax) return false;
+      // Whoever has left meanwhile would never be heard leaving, and keep a place for ever.
+      if (isClosed || open.size >= readersMax || res.closed || res.destroyed) return false;
       const reader = new TailReader(filter, res, options);
       const endWatch = watched(right, res, options);
       open.add(reader);

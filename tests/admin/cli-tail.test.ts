@@ -102,6 +102,23 @@ describe('postern tail', () => {
   });
 });
 
+test('no proxy that the environment names hears of the token', async () => {
+  const proxy = createServer((socket) => {
+    heard++;
+    socket.on('error', () => {}).destroy();
+  }).listen(0, '127.0.0.1');
+  let heard = 0;
+  await once(proxy, 'listening');
+  onTestFinished(() => void proxy.close());
+  const url = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const env = { POSTERN_ADMIN_TOKEN: token, NODE_USE_ENV_PROXY: '1', HTTP_PROXY: url, http_proxy: url };
+  const { child, said, exited } = tail(['--url', admin.url], { env });
+  await expect.poll(() => said.err, patience).toContain('listening');
+  child.kill('SIGTERM');
+  expect(await exited).toBe(0);
+  expect(heard).toBe(0);
+});
+
 /** Passes everything on to a port, until it is cut; what comes after goes through again. */
 async function startRelay(to: number): Promise<{ port: number; cut: () => void }> {
   const sockets = new Set<Socket>();
@@ -161,6 +178,7 @@ describe('postern tail ends with', () => {
     [['--url', 'localhost:8081']],
     [['--url', 'http://a:b@127.0.0.1:1']],
     [['--url', 'http://127.0.0.1:1/?token=x']],
+    [['--url', 'http://127.0.0.1:1/path']],
     [['--url', 'http://127.0.0.1:1', '--status', '4x']],
     [['--url', 'http://127.0.0.1:1', '--token', 'usr_secretsecretsecret']],
     [['--url', 'http://127.0.0.1/v1']],
@@ -169,6 +187,16 @@ describe('postern tail ends with', () => {
     const { code, err } = await here(words, { env: env() });
     expect(code).toBe(2);
     expect(err).not.toMatch(/secret|a:b/);
+  });
+
+  test('2 where the token would go over http to another host, and nobody said that it may', async () => {
+    const words = ['--url', 'http://gateway.invalid:8081'];
+    const told = await here(words, { env: env() });
+    expect(told).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('use https, or say --insecure-http'),
+    });
+    expect((await here([...words, '--insecure-http'], { env: env() })).code).toBe(1);
   });
 
   test('1 where nobody answers, or answers as something else', async () => {

@@ -254,6 +254,24 @@ describe('behind a proxy that speaks https', () => {
     expect(status).toBe(403);
   });
 
+  test('and says nothing of it, no token is shown or sent on a way without https', async () => {
+    const fixture = await own(head);
+    const { token } = await fixture.mint();
+    const headers = { Host: 'gate.example', Origin: 'https://gate.example' };
+    const { cookies } = await fixture.dash('POST /sign-in', { form: { with: 'token', token }, headers });
+    expect(cookies[0]).toMatch(/^postern_session=[^;]{43}; .*; SameSite=Strict; Secure$/);
+    const cookie = cookieFrom(cookies);
+    const asking = { cookie, headers: { Host: 'gate.example' } };
+    const { text } = await fixture.dash('GET /tokens/new?type=postern_admin', asking);
+    const [_form, key] = ['_form', 'key'].map((name) => hiddenOf(text, '/tokens/new', name));
+    const form = { _form: _form ?? '', key: key ?? '', type: 'postern_admin', label: 'shown' };
+    const scope = { [/name="(scopes?)"/.exec(text)?.[1] ?? '']: 'tokens:read' };
+    const made = await fixture.dash('POST /tokens/new', { cookie, headers, form: { ...form, ...scope } });
+    expect(made.status).toBe(201);
+    expect(made.text).toContain('https://gate.example/v1/whoami');
+    expect(made.text).not.toContain('http://gate.example');
+  });
+
   test("is not believed of this host's own names", async () => {
     const { token } = await dash.mint();
     const headers = { 'X-Forwarded-Proto': 'https' };
@@ -297,6 +315,13 @@ describe('the page of sessions', () => {
     expect(await end(keeper.cookie)).toEqual({ shown: true, status: 303 });
     expect((await dash.dash('GET /tokens', { cookie: victim.cookie })).status).toBe(303);
   });
+});
+
+test('a query with a NUL is none, and reaches no store', async () => {
+  const { cookie } = await dash.signIn();
+  for (const path of ['/tokens?after=%00', '/audit?subject=a%00', '/pins/set?pin=app&subject=%00']) {
+    expect((await dash.dash(`GET ${path}`, { cookie })).status).toBe(400);
+  }
 });
 
 test('the stylesheet and the script come again only when they have changed', async () => {

@@ -214,6 +214,7 @@ describe('explain', () => {
       const places: ((text: string) => Partial<Case>)[] = [
         (text) => ({ path: `/a?b=${text}` }),
         (text) => ({ path: `/${text}` }),
+        (text) => ({ path: `/prj_a/usr_a/old_a/probe_a/postern_admin_a/${text}` }),
         (text) => ({ headers: [`X-Any: ${text}`] }),
         (text) => ({ headers: [`authorization: Basic ${text.slice(5)}`] }),
         (text) => ({ headers: [`Cookie:a=${text.slice(5)}`] }),

@@ -233,3 +233,25 @@ describe('a list of a hundred thousand', () => {
 test('what stands in a shell line stays one word', () => {
   expect(quoted("a'b; rm -rf $HOME `x`")).toBe("'a'\\''b; rm -rf $HOME `x`'");
 });
+
+test('where a token was used from is told to whoever may read usage, and to nobody else', async () => {
+  const { running } = dash.gateway;
+  const { id } = await dash.gateway.mint('project', { attributes: { project: 'prj_used' } });
+  const { json } = await dash.ask(`POST /v1/tokens/${id}/rotate`, { body: { overlap: '7d' } });
+  const uses = [id, json.id].map((tokenId) => ({
+    tokenId,
+    at: Date.now(),
+    address: '203.0.113.7',
+    route: 'main GET /secluded',
+  }));
+  await running.tokens.usage.add([], uses);
+  const pageFor = async (...scopes: readonly string[]) => {
+    const { cookie: by } = await dash.signIn(...scopes);
+    return (await dash.dash(`GET /tokens/${id}`, { cookie: by })).text;
+  };
+  const blind = await pageFor('tokens:read', 'tokens:write');
+  for (const word of ['203.0.113.7', '/secluded', 'retire']) expect(blind).not.toContain(word);
+  expect(blind).toContain('Last used:');
+  const seeing = await pageFor('tokens:read', 'usage:read');
+  for (const word of ['203.0.113.7', '/secluded', 'Not safe to retire yet']) expect(seeing).toContain(word);
+});

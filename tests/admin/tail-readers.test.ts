@@ -102,6 +102,17 @@ test('who takes nothing for too long is cut, and its place is free', async () =>
   await expect.poll(async () => (await read()).statusCode).toBe(200);
 });
 
+test('who has left before it was let in takes no place', async () => {
+  const { readers, answers, read } = await stage({ readersMax: 2 });
+  const response = await read();
+  const [gone] = answers;
+  if (gone === undefined) throw new Error('nobody was answered');
+  response.destroy();
+  await once(gone, 'close');
+  for (let i = 0; i < 3; i++) expect(readers.admit({ tokenId: 'tok_1' }, everything, gone)).toBe(false);
+  expect([(await read()).statusCode, (await read()).statusCode]).toEqual([200, 200]);
+});
+
 test('after the end nobody is let in any more', async () => {
   const { readers, read } = await stage();
   const response = await read();

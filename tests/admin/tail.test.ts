@@ -179,6 +179,10 @@ describe('the tail ends', () => {
     ['revoked', (id: string) => admin.gateway.running.tokens.revoke(id, 'test', null)],
     ['disabled', (id: string) => admin.gateway.running.tokens.disable(id, 'test')],
     ['expired', (id: string) => admin.gateway.running.tokens.update(id, { expiresAt: 1 }, 'test')],
+    [
+      'left without tail:read',
+      (id: string) => admin.gateway.running.tokens.update(id, { scopes: ['usage:read'] }, 'test'),
+    ],
   ])('within a second of its admin token being %s, and no other’s does', async (_how, end) => {
     const { id, token } = await admin.mint('tail:read');
     const [doomed, spared] = [await read('', token), await read('')];
