@@ -3,10 +3,10 @@
 import { createHash } from 'node:crypto';
 import bcrypt from 'bcryptjs';
 import { expect, test } from 'vitest';
-import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
-import { loaded } from '../fixtures/config.ts';
 import { run } from '../../gateway/admin/cli.ts';
 import { checkState } from '../../policy/checks/state.ts';
+import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
+import { loaded } from '../fixtures/config.ts';
 import { typeOf } from '../support/policy.ts';
 import { Terminal } from './terminal.ts';
 
