@@ -8,12 +8,12 @@ import { denied } from '../policy/denial.ts';
 import type { Outcome } from '../policy/types.ts';
 import type { FailureBudget } from '../store/failure-budget.ts';
 import type { Answer } from './answer.ts';
-import { BodiesFull, BodyBudget, BodyBuffer } from './body-buffer.ts';
 import type { LeakSettings } from './config/leak-settings.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { UpstreamFault } from './fault.ts';
 import type { Visit } from './gate.ts';
 import { fieldValues, framingOf } from './head.ts';
+import { createReportReader } from './leak-body.ts';
 import type { LeakKeyring } from './leak-keys.ts';
 import {
   isSignedNotice,
@@ -61,23 +61,13 @@ export interface LeakDoor {
 }
 
 export const leakBytesMax = 1024 * 1024;
-/** For all of a report. */
-const readMs = 10_000;
-/**
- * Who has signed a report is known when all of it is there: until then it is held for a stranger, and so never in the room
- * of requests' bodies.
- */
-const heldBytesMax = 32 * leakBytesMax;
-/** From one address. */
-const readAtOnce = 8;
 /** Reports are worked off one after another: what is looked up must not crowd out requests. */
 const waitingMax = 8;
 const nameShape = /^[\x21-\x7e]{1,200}$/;
 
 export function createLeakDoor(options: LeakDoorOptions): LeakDoor {
   const { keyring, failures, answer, log } = options;
-  const bodies = new BodyBudget(heldBytesMax);
-  const readings = new Map<string, number>();
+  const read = createReportReader(leakBytesMax);
   let waiting = 0;
   let last: Promise<unknown> = Promise.resolve();
 
@@ -89,33 +79,6 @@ export function createLeakDoor(options: LeakDoorOptions): LeakDoor {
     });
     last = turn.catch(() => {});
     return turn;
-  };
-
-  /** @param brokeOff told of each that did not come to its end: whoever can sign sends all of it. */
-  const readFor = async (address: string, visit: Visit, brokeOff: () => void): Promise<Outcome<Buffer>> => {
-    const others = readings.get(address) ?? 0;
-    if (others >= readAtOnce) {
-      throw new UpstreamFault('overloaded', `${readAtOnce} leak reports of this address are being read`);
-    }
-    readings.set(address, others + 1);
-    const buffer = new BodyBuffer(bodies);
-    try {
-      const read = await buffer.read(visit, leakBytesMax, readMs, true);
-      if (!read.ok) {
-        brokeOff();
-        return read;
-      }
-      const { buffer: bytes, byteOffset, byteLength } = read.value;
-      return { ok: true, value: Buffer.from(bytes, byteOffset, byteLength) };
-    } catch (error) {
-      if (!(error instanceof BodiesFull)) brokeOff();
-      throw error;
-    } finally {
-      buffer.release();
-      const left = (readings.get(address) ?? 1) - 1;
-      if (left === 0) readings.delete(address);
-      else readings.set(address, left);
-    }
   };
 
   return {
@@ -141,7 +104,7 @@ export function createLeakDoor(options: LeakDoorOptions): LeakDoor {
       if (length !== null && length > leakBytesMax) {
         return denied('body_too_large', `a report of more than ${leakBytesMax} bytes`);
       }
-      const body = await readFor(address, visit, () => unsigned('it broke off'));
+      const body = await read(visit, address, () => unsigned('it broke off'));
       if (!body.ok) return body;
       if (!isSignedNotice(body.value, seal.name, seal.signature, keys)) {
         return unsigned('the signature is wrong');

@@ -4,8 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { OpenTokens } from '../../store/tokens.ts';
 import { fuzz } from '../support/fuzz.ts';
-import { learning } from './token-life-kit.ts';
-import { importedToken, NOW, newToken, USER } from './token-types.ts';
+import { NOW, newToken, USER } from './token-types.ts';
 
 /** What somebody who can write the database, and has no key, sees and does. */
 export type Row = {
@@ -112,65 +111,6 @@ export function describeAuditChain(name: string, createDatabase: () => Promise<C
       );
       await Promise.all(stores.map((one) => one.create(newToken(USER))));
       expect(await store.audit.verify(null)).toMatchObject({ rows: 48, unsealed: 0, flaw: null });
-    });
-
-    test('is one line through alerts, sessions, retirements, imports, purges and keys, from several stores at once', async () => {
-      const { store, open, clock } = await fresh();
-      const stores = [store, await open(), await open()];
-      const name = '\0\ud800 "ü" \u2028';
-      const alert = (subject: string) => ({
-        ...({
-          kind: 'unseen.bundle',
-          subject,
-          tokenId: null,
-          detail: { values: [name] },
-          quietMs: 0,
-        } as const),
-      });
-      const holder = { kind: 'operator', name: 'op' } as const;
-      const session = { holder, proof: 'p', address: '::1', by: 'op' };
-      const of = (project: string) => new Map([['project', project]]);
-      const key = { caller: 'c', keyDigest: 'k', requestDigest: 'r' };
-      const work = stores.map(async (one, at) => {
-        const plain = newToken(USER, { attributes: of(`p${at}`) });
-        const { record } = await one.create(plain);
-        const rotated = await one.rotate(record.id, USER, 10 * dayMs, 'test', true);
-        const successor = rotated?.kind === 'rotated' ? rotated.created.record.id : '';
-        const quiet = { tokenId: record.id, successor, lastUsedAt: 0, by: 'test', reason: 'quiet' };
-        const raised = await Promise.all(
-          [`${name}${at}`, 'one for all'].map((subject) => one.alerts.raise(alert(subject))),
-        );
-        for (const told of raised) await one.alerts.acknowledge(told?.id ?? '', 'test');
-        const opened = await one.sessions.open(session);
-        const learned = learning(USER, { plaintext: `usr_learned${at}`, insteadOf: of(`p${at}`) });
-        await Promise.all(stores.map((other) => other.retirements.retire(quiet)));
-        await Promise.all([
-          one.sessions.end(opened.record.id, 'op'),
-          one.import([importedToken(USER, { sha256: String(at).repeat(64) }, { expiresAt: NOW - 1 })]),
-          one.once
-            .writes({ ...key, keyDigest: 'k' })
-            .create(plain)
-            .catch(() => null),
-          one.once.writes({ ...key, keyDigest: `k${at}` }).create(plain),
-          one.learn(learned),
-          one.dry.alerts.acknowledge(raised[0]?.id ?? '', 'test'),
-          one.regenerate({
-            type: USER,
-            attributes: of(`p${at}`),
-            scopes: null,
-            label: 'l',
-            graceMs: 0,
-            by: 'test',
-          }),
-        ]);
-      });
-      await Promise.all(work);
-      clock.now += dayMs;
-      await Promise.all(stores.map((one) => one.purge({ endedBeforeMs: clock.now, but: [], by: 'test' })));
-      const { entries } = await store.audit.list({ subject: null, after: null, limit: 1000 });
-      const count = (action: string) => entries.filter((entry) => entry.action === action).length;
-      expect([count('token.retire'), count('alert.raised'), count('alert.acknowledge')]).toEqual([3, 6, 6]);
-      expect(await store.audit.verify(null)).toMatchObject({ rows: entries.length, unsealed: 0, flaw: null });
     });
 
     test('whatever somebody without the key edits, removes, adds or swaps is found', async () => {
