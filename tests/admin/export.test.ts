@@ -135,6 +135,26 @@ test('the dead stay behind, unless all are asked for; then they are as dead ther
   expect((await states(there))[0].revokedAt).toBeGreaterThan(0);
 });
 
+test('a canary of any type is one there too, and never becomes another token, there or where it was', async () => {
+  const [here, there] = [terminal(), terminal()];
+  const tokens: string[] = [];
+  for (const type of types) {
+    const more = type === 'plain' ? ['--scope', 'a:read', '--attribute', 'project=p'] : [];
+    tokens.push((await here.json('token', 'create', '--type', type, ...more, '--canary')).token);
+  }
+  const canaries = (desk: Terminal) =>
+    atStore(desk, async (find) => (await Promise.all(tokens.map(find))).map((one) => one?.canary));
+  const { rows } = await moved(here, there);
+  expect(await canaries(there)).toEqual(types.map(() => true));
+  const living = rows.map(({ canary: _, ...row }) => `${JSON.stringify(row)}\n`).join('');
+  for (const desk of [here, there]) {
+    desk.write('living.jsonl', living);
+    const report = await desk.json('token', 'import', '--file', desk.path('living.jsonl'));
+    expect(report).toMatchObject({ imported: 0, skipped: types.length });
+    expect(await canaries(desk)).toEqual(types.map(() => true));
+  }
+});
+
 test('what has ended because nobody used it is as dead as that, and gets no new time elsewhere', async () => {
   const [here, there] = [terminal(), terminal()];
   const made = await here.json('token', 'create', '--type', 'idle');
