@@ -67,11 +67,11 @@ export class BodyBuffer {
 
   /**
    * Tells a caller who waits to go on, and reads to the end: the bytes, 413 for a chunked body that grows over
-   * `bytesMax`, or 408 for a caller who stands still for `idleMs`.
+   * `bytesMax`, or 408 for a caller who stands still for `idleMs`; with `isWhole`, for one who takes longer over all of it.
    *
    * @throws BodiesFull; CallerLeft
    */
-  read(visit: Visit, bytesMax: number, idleMs: number): Promise<Outcome<Uint8Array>> {
+  read(visit: Visit, bytesMax: number, idleMs: number, isWhole = false): Promise<Outcome<Uint8Array>> {
     const { req, res, head } = visit;
     if (isGone(res)) return Promise.reject(new CallerLeft());
     if (visit.awaitsContinue) res.writeContinue();
@@ -83,7 +83,7 @@ export class BodyBuffer {
         if (!req.complete) req.pause();
       };
       const onData = (chunk: Buffer): void => {
-        timer.refresh();
+        if (!isWhole) timer.refresh();
         noteStreamed(chunk.length);
         if (this.#used + chunk.length > bytesMax) {
           stop();

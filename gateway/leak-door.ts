@@ -8,12 +8,12 @@ import { denied } from '../policy/denial.ts';
 import type { Outcome } from '../policy/types.ts';
 import type { FailureBudget } from '../store/failure-budget.ts';
 import type { Answer } from './answer.ts';
-import { type BodyBudget, BodyBuffer } from './body-buffer.ts';
 import type { LeakSettings } from './config/leak-settings.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { UpstreamFault } from './fault.ts';
 import type { Visit } from './gate.ts';
 import { fieldValues, framingOf } from './head.ts';
+import { createReportReader } from './leak-body.ts';
 import type { LeakKeyring } from './leak-keys.ts';
 import {
   isSignedNotice,
@@ -44,7 +44,6 @@ export type LeakDoorOptions = {
   readonly keyring: Pick<LeakKeyring, 'keysFor'>;
   /** Of reports that nobody known has signed. */
   readonly failures: FailureBudget;
-  readonly bodies: BodyBudget;
   readonly answer: AnswerLeaks;
   readonly log: (taken: { readonly reports: number; readonly tokens: number; readonly ours: number }) => void;
 };
@@ -62,13 +61,13 @@ export interface LeakDoor {
 }
 
 export const leakBytesMax = 1024 * 1024;
-const idleMs = 10_000;
 /** Reports are worked off one after another: what is looked up must not crowd out requests. */
 const waitingMax = 8;
 const nameShape = /^[\x21-\x7e]{1,200}$/;
 
 export function createLeakDoor(options: LeakDoorOptions): LeakDoor {
-  const { keyring, failures, bodies, answer, log } = options;
+  const { keyring, failures, answer, log } = options;
+  const read = createReportReader(leakBytesMax);
   let waiting = 0;
   let last: Promise<unknown> = Promise.resolve();
 
@@ -105,22 +104,18 @@ export function createLeakDoor(options: LeakDoorOptions): LeakDoor {
       if (length !== null && length > leakBytesMax) {
         return denied('body_too_large', `a report of more than ${leakBytesMax} bytes`);
       }
-      const buffer = new BodyBuffer(bodies);
-      try {
-        const read = await buffer.read(visit, leakBytesMax, idleMs);
-        if (!read.ok) return read;
-        const body = Buffer.from(read.value.buffer, read.value.byteOffset, read.value.byteLength);
-        if (!isSignedNotice(body, seal.name, seal.signature, keys)) return unsigned('the signature is wrong');
-        const reports = readLeakNotice(body);
-        if (reports === null) return denied('body_malformed', 'signed, and no list of reports');
-        const tokens = byToken(reports);
-        const ours = await inTurn(() => answer(config, settings, tokens));
-        log({ reports: reports.length, tokens: tokens.length, ours: ours.filter(Boolean).length });
-        const isOurs = new Map(tokens.map(({ plaintext }, index) => [plaintext, ours[index] === true]));
-        return { ok: true, value: feedbackOf(reports, isOurs, visit.facts.requestId) };
-      } finally {
-        buffer.release();
+      const body = await read(visit, address, () => unsigned('it broke off'));
+      if (!body.ok) return body;
+      if (!isSignedNotice(body.value, seal.name, seal.signature, keys)) {
+        return unsigned('the signature is wrong');
       }
+      const reports = readLeakNotice(body.value);
+      if (reports === null) return denied('body_malformed', 'signed, and no list of reports');
+      const tokens = byToken(reports);
+      const ours = await inTurn(() => answer(config, settings, tokens));
+      log({ reports: reports.length, tokens: tokens.length, ours: ours.filter(Boolean).length });
+      const isOurs = new Map(tokens.map(({ plaintext }, index) => [plaintext, ours[index] === true]));
+      return { ok: true, value: feedbackOf(reports, isOurs, visit.facts.requestId) };
     },
   };
 }

@@ -4,7 +4,6 @@ import type { TokenRecord } from '../policy/token-types.ts';
 import type { FailureBudget } from '../store/failure-budget.ts';
 import type { Account } from './access-log.ts';
 import type { Alerting } from './alerting.ts';
-import type { BodyBudget } from './body-buffer.ts';
 import { createCanaryWatch } from './canary-watch.ts';
 import type { AlertSettings } from './config/alert-settings.ts';
 import { faultOf } from './fault.ts';
@@ -24,7 +23,6 @@ export type LeakKitOptions = {
   readonly alerting: Pick<Alerting, 'tell'>;
   readonly alerts: () => AlertSettings | null;
   readonly answer: AnswerLeaks;
-  readonly bodies: BodyBudget;
   /** Of reports without a signature. */
   readonly failures: FailureBudget;
   readonly log: Pick<Logger, 'info' | 'error'>;
@@ -36,7 +34,7 @@ export type LeakKitOptions = {
 const quietMsDefault = 3_600_000;
 
 export function createLeakKit(options: LeakKitOptions): LeakKit {
-  const { alerting, alerts, answer, bodies, failures, log, now } = options;
+  const { alerting, alerts, answer, failures, log, now } = options;
   const keyring = createLeakKeyring();
   const canaries = createCanaryWatch({
     tell: alerting.tell,
@@ -47,7 +45,6 @@ export function createLeakKit(options: LeakKitOptions): LeakKit {
   const door = createLeakDoor({
     keyring,
     failures,
-    bodies,
     answer,
     log: (taken) => log.info({ event: 'leak_report', ...taken }),
   });

@@ -101,7 +101,7 @@ export async function startGateway(options: ServeOptions): Promise<Running> {
   const { usage } = counts;
   const alerting = openAlerting(() => site.config, { tokens, usage, log, metrics }, options.alertEveryMs);
   const tracing = await openTracing(config.traces, log, metrics.tracesExported);
-  const leaks = openLeaks(() => site.config, { tokens, alerting, bodies, log });
+  const leaks = openLeaks(() => site.config, { tokens, alerting, log });
   const parts = { ...counts, tokens, limiter, bodies, life, log, metrics, alerting, tracing, leaks };
   const gate = openGate(() => site, parts);
   const reloading = reloader({
@@ -190,12 +190,12 @@ const strangers = { quota: 20, windowMs: 60_000 };
 
 function openLeaks(
   config: () => LoadedConfig,
-  { tokens, alerting, bodies, log }: Pick<Parts, 'tokens' | 'alerting' | 'bodies' | 'log'>,
+  { tokens, alerting, log }: Pick<Parts, 'tokens' | 'alerting' | 'log'>,
 ): LeakKit {
   const answer = answerLeaks({ ...deskRooms(tokens), tell: alerting.tell });
   const failures = createFailureBudget(strangers);
   const alerts = () => config().alerts;
-  return createLeakKit({ alerting, alerts, answer, bodies, failures, log, now: Date.now });
+  return createLeakKit({ alerting, alerts, answer, failures, log, now: Date.now });
 }
 
 /** What every operation of this process works with. */

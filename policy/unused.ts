@@ -20,6 +20,15 @@ export function isUnused(
   return isOver(Math.max(createdAt, lastUsedAt ?? 0)) && isOver(arrivalOf(id));
 }
 
+/** When it has ended by that if it is used no more, in Unix ms; null: never. As `isUnused` says it. */
+export function unusedEndOf(
+  { id, createdAt, lastUsedAt }: Pick<TokenRecord, 'id' | 'createdAt' | 'lastUsedAt'>,
+  { unused }: Pick<TokenType, 'unused'>,
+): number | null {
+  if (unused === undefined) return null;
+  return Math.max(createdAt, lastUsedAt ?? 0, arrivalOf(id)) + unused.forMs + unused.leewayMs;
+}
+
 const digits = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
 /**

@@ -49,8 +49,11 @@ type Digest = (text: string) => string;
 
 export class TokenDigests {
   readonly #digests = new Map<string, readonly Digest[]>();
+  /** Types whose tokens are looked for under more than one digest. */
+  readonly manifold: ReadonlySet<string>;
 
   constructor(peppers: Peppers) {
+    this.manifold = new Set([...peppers].flatMap(([type, list]) => (list.length > 1 ? [type] : [])));
     for (const [type, list] of peppers) {
       this.#digests.set(
         type,

@@ -13,7 +13,8 @@ const SHA256_HEX = /^[0-9a-f]{64}$/;
 const BCRYPT = /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/;
 
 /**
- * @param now Unix ms; when the token was made, if the import does not say.
+ * @param now Unix ms; when the token was made, if the import does not say. What it says of the past is no later: a use that is
+ * to come would keep the token for ever.
  * @throws TypeError for a hash or id of the wrong shape: the caller checks its input and words the problem.
  */
 export function importRow(token: ImportedToken, id: string, now: number, digests: TokenDigests): TokensTable {
@@ -28,12 +29,12 @@ export function importRow(token: ImportedToken, id: string, now: number, digests
     type: token.type.name,
     preview: token.preview ?? previewOf(token.type, isPiped ? `${token.externalId}|` : (secret.lookup ?? '')),
     secret,
-    createdAt: token.createdAt ?? now,
+    createdAt: Math.min(token.createdAt ?? now, now),
   });
   if (life === undefined) return row;
   return {
     ...row,
-    last_used_at: life.lastUsedAt,
+    last_used_at: life.lastUsedAt === null ? null : Math.min(life.lastUsedAt, now),
     retire_at: life.retireAt,
     disabled_at: life.disabledAt,
     revoked_at: life.revokedAt,

@@ -6,7 +6,7 @@ import type { Change } from './schema.ts';
 import { fillAttributes } from './token-attributes.ts';
 import { auditCreated, auditRevoked } from './token-audit.ts';
 import { createTokenChanges } from './token-changes.ts';
-import { purgeTokens } from './token-purge.ts';
+import { type PurgeRooms, purgeTokens } from './token-purge.ts';
 import type { TokenReads } from './token-reads.ts';
 import { type RecordRow, recordOf } from './token-rows.ts';
 import type { CreatedToken, NewToken, TokenStore } from './token-store.ts';
@@ -31,15 +31,16 @@ export type WritingRooms = {
   readonly writeAlone: Write;
   /** Mints and digests; writes nothing. */
   readonly make: (token: NewToken) => Promise<MadeToken>;
+  readonly manifold: PurgeRooms['manifold'];
 };
 
 export function createTokenWrites(rooms: WritingRooms): TokenWrites {
-  const { now, auditRow, reads, writeAlone, make } = rooms;
+  const { now, auditRow, reads, writeAlone, make, manifold } = rooms;
   return {
     create: (token) => create(rooms, token),
     revoke: (id, by, reason) => revoke(rooms, id, by, reason),
     ...createTokenChanges({ now, auditRow, write: writeAlone, make }),
-    purge: (purge) => purgeTokens({ auditRow, reads, write: writeAlone }, purge),
+    purge: (purge) => purgeTokens({ auditRow, reads, write: writeAlone, manifold }, purge),
   };
 }
 

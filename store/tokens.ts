@@ -116,7 +116,8 @@ export class Tokens implements OpenTokens {
       newSecret: createSecretMaker({ reads, verifier: this.#verifier, digests: this.#digests }),
       now: options.now,
     });
-    const writing = { now: options.now, auditRow, reads, write, writeAlone, make: this.#make };
+    const { manifold } = this.#digests;
+    const writing = { now: options.now, auditRow, reads, write, writeAlone, make: this.#make, manifold };
     ({
       create: this.create,
       revoke: this.revoke,

@@ -1,6 +1,7 @@
 /** Tokens on their way to another store: digests alone, told to the audit before the first of them is. */
 import { withoutAdminType } from '../../policy/admin-type.ts';
-import type { AttributeValue, TokenRecord } from '../../policy/token-types.ts';
+import type { AttributeValue, TokenRecord, TokenType } from '../../policy/token-types.ts';
+import { isUnused, unusedEndOf } from '../../policy/unused.ts';
 import { exportRow } from './export-row.ts';
 import type { Desk } from './operations.ts';
 
@@ -28,7 +29,8 @@ export async function exportTokens(
   const { tokens, audit, by: actor } = desk;
   const { types } = withoutAdminType(desk.policy);
   const { type, attributes, all } = request;
-  const isAsked = (record: TokenRecord) => all || !hasEnded(record, desk.now());
+  const now = desk.now();
+  const isAsked = (record: TokenRecord) => all || !hasEnded(record, types.get(record.type), now);
   let counted = 0;
   for await (const page of tokens.kept(request)) {
     counted += page.filter(({ record }) => types.has(record.type) && isAsked(record)).length;
@@ -42,7 +44,7 @@ export async function exportTokens(
       if (!isAsked(kept.record)) continue;
       if (known === undefined) report.leftOut++;
       else {
-        await write(exportRow(known, kept));
+        await write(exportRow(known, { ...kept, record: endedAs(kept.record, known, now) }));
         report.exported++;
       }
     }
@@ -51,6 +53,15 @@ export async function exportTokens(
 }
 
 /** A disabled one may be enabled again, and goes along as it is. */
-function hasEnded({ revokedAt, expiresAt, retireAt }: TokenRecord, now: number): boolean {
-  return revokedAt !== null || [expiresAt, retireAt].some((end) => end !== null && end <= now);
+function hasEnded(record: TokenRecord, type: TokenType | undefined, now: number): boolean {
+  const { revokedAt, expiresAt, retireAt } = record;
+  if (revokedAt !== null || [expiresAt, retireAt].some((end) => end !== null && end <= now)) return true;
+  return type !== undefined && isUnused(record, type, now);
+}
+
+/** What ended because nobody used it says so: the store it comes to counts from its arrival there. */
+function endedAs(record: TokenRecord, type: TokenType, now: number): TokenRecord {
+  const unusedEnd = isUnused(record, type, now) ? unusedEndOf(record, type) : null;
+  if (unusedEnd === null) return record;
+  return { ...record, expiresAt: Math.min(record.expiresAt ?? unusedEnd, unusedEnd) };
 }

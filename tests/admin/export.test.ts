@@ -3,8 +3,11 @@
 import { createHash } from 'node:crypto';
 import bcrypt from 'bcryptjs';
 import { expect, test } from 'vitest';
+import { run } from '../../gateway/admin/cli.ts';
+import { checkState } from '../../policy/checks/state.ts';
 import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
 import { loaded } from '../fixtures/config.ts';
+import { typeOf } from '../support/policy.ts';
 import { Terminal } from './terminal.ts';
 
 const digest = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -13,6 +16,7 @@ const config = `version: 1
 upstreams: { app: { url: http://127.0.0.1:9001 } }
 token_types:
   plain: { prefix: pl_, grantable: [a:read, a:write], attributes: { project: required, teams: list } }
+  idle: { prefix: id_, scopes: [], unused_for: 90d }
   fixed: { prefix: fx_, checksum: required, scopes: [a:read] }
   keyed: { prefix: pk_, hash: { use: sha256, pepper: [{ file: pepper }] }, scopes: [] }
   moving: { prefix: mv_, hash: { use: sha256, pepper: [{ file: pepper }, none] }, scopes: [] }
@@ -129,6 +133,52 @@ test('the dead stay behind, unless all are asked for; then they are as dead ther
   await there.run('token', 'revoke', (await states(there))[0].id);
   expect((await moved(here, there)).report).toMatchObject({ imported: 0 });
   expect((await states(there))[0].revokedAt).toBeGreaterThan(0);
+});
+
+test('a canary of any type is one there too, and never becomes another token, there or where it was', async () => {
+  const [here, there] = [terminal(), terminal()];
+  const tokens: string[] = [];
+  for (const type of types) {
+    const more = type === 'plain' ? ['--scope', 'a:read', '--attribute', 'project=p'] : [];
+    tokens.push((await here.json('token', 'create', '--type', type, ...more, '--canary')).token);
+  }
+  const canaries = (desk: Terminal) =>
+    atStore(desk, async (find) => (await Promise.all(tokens.map(find))).map((one) => one?.canary));
+  const { rows } = await moved(here, there);
+  expect(await canaries(there)).toEqual(types.map(() => true));
+  const living = rows.map(({ canary: _, ...row }) => `${JSON.stringify(row)}\n`).join('');
+  for (const desk of [here, there]) {
+    desk.write('living.jsonl', living);
+    const report = await desk.json('token', 'import', '--file', desk.path('living.jsonl'));
+    expect(report).toMatchObject({ imported: 0, skipped: types.length });
+    expect(await canaries(desk)).toEqual(types.map(() => true));
+  }
+});
+
+test('what has ended because nobody used it is as dead as that, and gets no new time elsewhere', async () => {
+  const [here, there] = [terminal(), terminal()];
+  const made = await here.json('token', 'create', '--type', 'idle');
+  const lasting = await here.json('token', 'create', '--type', 'idle', '--expires-in', '30d');
+  const now = Date.now() + 91 * 86_400_000;
+  const exportedLater = async (...words: readonly string[]) => {
+    let text = '';
+    const out = (part: string) => {
+      text += part;
+    };
+    const desk = { env: {}, out, err: () => {}, colours: false, now: () => now };
+    await run(['token', 'export', ...words, '--config', here.path('gateway.config.yaml')], desk);
+    there.write('idle.jsonl', text);
+    return text.split('\n').filter((line) => line !== '').length;
+  };
+  expect((await moved(here, terminal())).rows).toHaveLength(2);
+  expect(await exportedLater()).toBe(0);
+  expect(await exportedLater('--all')).toBe(2);
+  await there.json('token', 'import', '--file', there.path('idle.jsonl'));
+  const found = await atStore(there, (find) => Promise.all([made.token, lasting.token].map(find)));
+  const type = typeOf({ unused: { forMs: 90 * 86_400_000, leewayMs: 0 } });
+  for (const token of found) expect(checkState({ token, type, now })?.code).toBe('token_expired');
+  expect(found[0].expiresAt).toBeLessThan(now);
+  expect(new Date(found[1].expiresAt).toISOString()).toBe(lasting.expires_at);
 });
 
 test('an export is told in the audit before its first row, and can be narrowed', async () => {

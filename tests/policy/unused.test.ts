@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { checkState } from '../../policy/checks/state.ts';
 import type { TokenRecord } from '../../policy/token-types.ts';
-import { isUnused, unusedLeewayMs } from '../../policy/unused.ts';
+import { isUnused, unusedEndOf, unusedLeewayMs } from '../../policy/unused.ts';
 import { createTokenIds } from '../../store/id.ts';
 import { noon, tokenOf, typeOf } from '../support/policy.ts';
 
@@ -32,6 +32,18 @@ describe('a token whose type has unused_for', () => {
   ])('that was never used, and made %i ms ago, has expired: %s', (agoMs, is) => {
     const createdAt = noon - agoMs;
     expect(isUnused(made({ createdAt, id: idAt(createdAt) }), type, noon)).toBe(is);
+  });
+
+  test('ends at the very moment that is said beforehand', () => {
+    const ms = fc.integer({ min: 0, max: 4 * lastMs });
+    fc.assert(
+      fc.property(ms, fc.option(ms), ms, fc.boolean(), (createdAt, lastUsedAt, arrived, isOdd) => {
+        const token = made({ createdAt, lastUsedAt, id: isOdd ? 'tok_x' : idAt(arrived) });
+        const end = unusedEndOf(token, type) ?? Number.NaN;
+        expect([end - 1, end].map((now) => isUnused(token, type, now))).toEqual([false, true]);
+      }),
+    );
+    expect(unusedEndOf(made({}), typeOf())).toBeNull();
   });
 
   test('that was imported has its time from then on, however old it is', () => {

@@ -12,6 +12,7 @@ import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
 import { createTestDatabase } from '../fixtures/postgres.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { type ChainDatabase, describeAuditChain, KEY, type Row } from './audit-chain.suite.ts';
+import { testEverybodysRows } from './audit-everybody.suite.ts';
 import { openPostgresTokens } from './postgres-tokens.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { NOW, newToken, USER } from './token-types.ts';
@@ -103,7 +104,9 @@ test('no two rows are sealed alike, however their fields are cut', () => {
 });
 
 describeAuditChain('SQLite', onSqlite);
+testEverybodysRows('SQLite', onSqlite);
 describeAuditChain('PostgreSQL', onPostgres);
+testEverybodysRows('PostgreSQL', onPostgres);
 
 const script = fileURLToPath(new URL('./audit-process.ts', import.meta.url));
 const key = 'k'.repeat(40);

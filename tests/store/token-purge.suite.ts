@@ -1,14 +1,25 @@
 /** What purge of every TokenStore must do, whatever database is under it: only what ended long ago goes, and never comes back. */
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { TokenType } from '../../policy/token-types.ts';
 import type { ImportedToken } from '../../store/token-store.ts';
 import type { OpenTokens } from '../../store/tokens.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { type CreateDatabase, freshStore } from './token-database.ts';
 import { auditOf, isAlive, learning, OTHER } from './token-life-kit.ts';
-import { importedToken, NOW, newToken, PIPED, PROJECT, UPGRADING, USER } from './token-types.ts';
+import {
+  importedToken,
+  MOVING,
+  NOW,
+  newToken,
+  PEPPERED,
+  PIPED,
+  PROJECT,
+  tokenType,
+  UPGRADING,
+  USER,
+} from './token-types.ts';
 
 const dayMs = 86_400_000;
 const everything = { type: null, attributes: new Map() };
@@ -46,6 +57,12 @@ export function describeTokenPurge(name: string, createDatabase: CreateDatabase)
         ids.map((tokenId) => ({ ...count, tokenId })),
         ids.map((tokenId) => ({ ...use, tokenId })),
       );
+      const place = { kind: 'network', value: '192.0.2.0/24', at: NOW } as const;
+      await store.sightings.add(
+        ids.map((tokenId) => ({ ...place, tokenId })),
+        [],
+        10,
+      );
       for (const id of ids) await store.pins.pinFirst({ pin: 'app', subject: `token=${id}` }, 'a', id);
       await store.pins.pinFirst({ pin: 'app', subject: 'project=p' }, 'a', gone.id);
       await store.revoke(gone.id, 'test', null);
@@ -61,6 +78,7 @@ export function describeTokenPurge(name: string, createDatabase: CreateDatabase)
       const filter = { sinceMs: NOW - dayMs, bucket: 'hour', by: 'token', limit: 10, tokenId: null } as const;
       expect((await store.usage.sums(filter)).map(({ key }) => key)).toEqual([stays.id]);
       expect((await store.usage.lastUses(ids)).map(({ tokenId }) => tokenId)).toEqual([stays.id]);
+      expect((await store.sightings.newcomers(10)).map(({ tokenId }) => tokenId)).toEqual([stays.id]);
       const { pins } = await store.pins.list({ pin: null, subject: null, after: null, limit: 10 });
       expect(pins.map(({ subject }) => subject)).toEqual(['project=p', `token=${stays.id}`]);
       const attributes = new Map([['project', 'p-1']]);
@@ -156,6 +174,52 @@ export function describeTokenPurge(name: string, createDatabase: CreateDatabase)
         expect((await store.byId(lives.id))?.revokedAt).toBeNull();
         expect(await store.find(plaintext, [type])).toBeNull();
       }
+    });
+
+    test('a twin under another pepper, or none, does not come to life by the purge of the one before it', async () => {
+      const [newer, older] = ['a newer pepper of this test', 'an older pepper of this test'];
+      const moved: TokenType = {
+        ...tokenType('moved', '', { use: 'sha256', pepper: 'or_none' }),
+        format: 'id_pipe_random',
+      };
+      const peppers = new Map([
+        [MOVING.name, [newer, null]],
+        [PEPPERED.name, [newer, older]],
+        [moved.name, [newer, null]],
+      ]);
+      const { store, open, clock } = await freshStore(createDatabase, peppers);
+      const sha256 = createHash('sha256').update('brought from elsewhere').digest('hex');
+      const digest = createHmac('sha256', older).update('brought later').digest('hex');
+      const rows = [
+        importedToken(MOVING, { sha256 }),
+        importedToken(PEPPERED, { digest }),
+        importedToken(moved, { sha256 }, { externalId: '7' }),
+      ];
+      expect((await store.import(rows)).imported).toBe(3);
+      const shown = [
+        [MOVING, 'brought from elsewhere'],
+        [PEPPERED, 'brought later'],
+        [moved, '7|brought from elsewhere'],
+      ] as const;
+      for (const [type, plaintext] of shown) {
+        const record = await store.find(plaintext, [type]);
+        await vi.waitFor(async () => {
+          const kept = (await all(store)).find((one) => one.record.id === record?.id);
+          expect([sha256, digest, `r:${sha256}`]).not.toContain(kept?.digest);
+        });
+        await store.revoke(record?.id ?? '', 'test', null);
+      }
+      await store.import(rows);
+      clock.now += dayMs;
+      expect(await store.purge(purge(clock.now))).toBe(1);
+      await store.import(rows);
+      for (const [type, plaintext] of shown) {
+        const found = await store.find(plaintext, [type]);
+        expect([type.name, found === null || found.revokedAt !== null]).toEqual([type.name, true]);
+      }
+      const turned = await open(new Map([...peppers].map(([type]) => [type, [newer]])));
+      expect(await turned.purge(purge(clock.now))).toBe(2);
+      for (const [type, plaintext] of shown) expect(await turned.find(plaintext, [type])).toBeNull();
     });
 
     test('one of several at once takes each, and 1,100 go in three chunks', async () => {

@@ -72,6 +72,17 @@ export function describeUnusedTokens(name: string, createDatabase: CreateDatabas
       });
     });
 
+    test('no import says that one was made, or used, later than now', async () => {
+      const { store, clock } = await fresh();
+      const life = { retireAt: null, disabledAt: null, revokedAt: null, revokedReason: null };
+      const later = { createdAt: NOW + 900 * dayMs, life: { ...life, lastUsedAt: NOW + 900 * dayMs } };
+      await store.import([importedToken(USER, { sha256: 'b'.repeat(64) }, later)]);
+      const [record] = (await store.list({ limit: 1 })).tokens;
+      expect(record).toMatchObject({ createdAt: NOW, lastUsedAt: NOW });
+      clock.now += lastMs;
+      expect(record && isAlive(record, clock.now, ending(USER))).toBe(false);
+    });
+
     test('are listed: those that were neither used nor came since then, and are not revoked', async () => {
       const { store, clock } = await fresh();
       const [idle, used, revoked] = [
