@@ -116,7 +116,8 @@ function keyOf({ bundlePins }: Policy, { pin, subject }: PinKey): Checked<PinKey
     return complain('no pin of kind bundle_id is called', pin, hint);
   }
   const start = pinSubject(owner, '');
-  if (subject.startsWith(start) && subject.length > start.length)
+  // PostgreSQL has no text with a NUL, so nothing is called so.
+  if (subject.startsWith(start) && subject.length > start.length && !subject.includes('\0'))
     return { ok: true, value: { pin, subject } };
   return complain(`pin ${pin} belongs to no`, subject, `write ${start}VALUE`);
 }

@@ -191,6 +191,18 @@ describe('postern audit list', () => {
   });
 });
 
+test('a row about an owner with a NUL is a problem, and no trouble of the store', async () => {
+  const terminal = await beside();
+  const rows = ['prj_a', 'prj_\0'].map((project) => ({
+    ...{ pin: 'app', subject: `project=${project}`, value: 'com.example.a' },
+  }));
+  const file = terminal.write('nul.jsonl', rows.map((row) => JSON.stringify(row)).join('\n'));
+  const told = await terminal.run('pin', 'import', '--file', file);
+  expect(told.code).toBe(1);
+  expect(told.stdout).toContain('1 imported, 0 skipped, 1 refused');
+  expect(told.stdout + told.stderr).toContain('belongs to no');
+});
+
 test('an import that cannot be written fails as a whole, and not behind its own back', async () => {
   const terminal = await beside();
   const path = terminal.path('data/postern.db');
