@@ -68,7 +68,7 @@ describe('usage', () => {
     );
     const alike = (json: object) => ({ ...json, since: '' });
     for (const by of ['time', 'route', 'token']) {
-      for (const since of ['24h', '2h', '400d']) {
+      for (const since of ['24h', '3h', '400d']) {
         const words = ['--by', by, '--since', since, '--limit', '7'];
         const query = `by=${by}&since=${since}&limit=7`;
         expect(alike((await admin.ask(`GET /v1/usage?${query}`)).json)).toEqual(
