@@ -2,7 +2,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { AlertKind } from '../../policy/alert-types.ts';
-import { chromiumPath, launchBrowser } from '../fixtures/browser.ts';
+import { chromiumPath, heard, launchBrowser } from '../fixtures/browser.ts';
 import { type DashFixture, hiddenOf, startDash } from '../fixtures/dash.ts';
 
 const minute = '2026-01-05T12:00:00.000Z';
@@ -142,13 +142,7 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
     const [name = '', value = ''] = cookie.split('=');
     await context.addCookies([{ name, value, url: dash.url }]);
     const page = await context.newPage();
-    page.setDefaultTimeout(5000);
-    const said: string[] = [];
-    page.on('console', (message) => said.push(message.text()));
-    page.on('dialog', (dialog) => {
-      said.push(`dialog ${dialog.message()}`);
-      void dialog.dismiss();
-    });
+    const said = heard(page);
     await page.goto(dash.url);
     await page.getByRole('heading', { name: 'Open alerts' }).waitFor();
     expect((await page.textContent('main'))?.split(evil).length).toBeGreaterThan(3);

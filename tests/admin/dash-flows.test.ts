@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adminConfig } from '../fixtures/admin.ts';
-import { chromiumPath, launchBrowser } from '../fixtures/browser.ts';
+import { chromiumPath, heard, launchBrowser } from '../fixtures/browser.ts';
 import { type DashFixture, oneOperator, password, startDash } from '../fixtures/dash.ts';
 import { startUpstream, type UpstreamFixture } from '../fixtures/upstream.ts';
 
@@ -27,13 +27,7 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
   /** Signed in as ada; what the page refuses to run is kept. */
   const enter = async (): Promise<{ page: Page; said: string[] }> => {
     const page = await browser.newPage();
-    page.setDefaultTimeout(5000);
-    const said: string[] = [];
-    page.on('console', (message) => said.push(message.text()));
-    page.on('dialog', (dialog) => {
-      said.push(`dialog ${dialog.message()}`);
-      void dialog.dismiss();
-    });
+    const said = heard(page);
     await page.goto(dash.url);
     await page.getByLabel('Name').fill('ada');
     await page.getByLabel('Password').fill(password);

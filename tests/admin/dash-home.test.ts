@@ -3,7 +3,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { deskOf } from '../../gateway/admin/http-desk.ts';
 import { endingTokens, safeToRetire } from '../../gateway/admin/operations-ending.ts';
-import { chromiumPath, launchBrowser } from '../fixtures/browser.ts';
+import { chromiumPath, heard, launchBrowser } from '../fixtures/browser.ts';
 import { type DashFixture, startDash } from '../fixtures/dash.ts';
 
 const hourMs = 3_600_000;
@@ -243,13 +243,7 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
     const [name = '', value = ''] = cookie.split('=');
     await context.addCookies([{ name, value, url: dash.url }]);
     const page = await context.newPage();
-    page.setDefaultTimeout(5000);
-    const said: string[] = [];
-    page.on('console', (message) => said.push(message.text()));
-    page.on('dialog', (dialog) => {
-      said.push(`dialog ${dialog.message()}`);
-      void dialog.dismiss();
-    });
+    const said = heard(page);
     return { page, said };
   };
 

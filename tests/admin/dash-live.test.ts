@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { chromiumPath, launchBrowser } from '../fixtures/browser.ts';
+import { chromiumPath, heard, launchBrowser } from '../fixtures/browser.ts';
 import { type DashFixture, hiddenOf, startDash } from '../fixtures/dash.ts';
 
 let dash: DashFixture;
@@ -107,13 +107,7 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
     const [name = '', value = ''] = cookie.split('=');
     await context.addCookies([{ name, value, url: dash.url }]);
     const page = await context.newPage();
-    page.setDefaultTimeout(5000);
-    const said: string[] = [];
-    page.on('console', (message) => said.push(message.text()));
-    page.on('dialog', (dialog) => {
-      said.push(`dialog ${dialog.message()}`);
-      void dialog.dismiss();
-    });
+    const said = heard(page);
     await page.goto(`${dash.url}${path}`);
     return { page, id, said };
   };

@@ -1,7 +1,7 @@
 /** The dashboard's pages about the policy, click by click and key by key, in a real Chromium on a real gateway. */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { chromiumPath, launchBrowser } from '../fixtures/browser.ts';
+import { chromiumPath, heard, launchBrowser } from '../fixtures/browser.ts';
 import { type PolicyFixture, policyYaml, startPolicyDash } from '../fixtures/dash-policy.ts';
 import { startUpstream, type UpstreamFixture } from '../fixtures/upstream.ts';
 
@@ -28,13 +28,7 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
     const [name = '', value = ''] = cookie.split('=');
     await context.addCookies([{ name, value, url: dash.url }]);
     const page = await context.newPage();
-    page.setDefaultTimeout(5000);
-    const said: string[] = [];
-    page.on('console', (message) => said.push(message.text()));
-    page.on('dialog', (dialog) => {
-      said.push(`dialog ${dialog.message()}`);
-      void dialog.dismiss();
-    });
+    const said = heard(page);
     return { page, said };
   };
   const send = async (token: string, appId: string) => {
