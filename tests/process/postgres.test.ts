@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { loadConfig } from '../../gateway/config/load.ts';
 import type { TokenType } from '../../policy/token-types.ts';
+import { StoreUnreachable } from '../../store/fault.ts';
 import type { NewToken } from '../../store/token-store.ts';
 import type { OpenTokens } from '../../store/tokens.ts';
 import { KeepAlive } from '../fixtures/keep-alive.ts';
@@ -106,9 +107,16 @@ function tokenOf(label: string): NewToken {
   return { type, label, scopes: ['items:read'], attributes, origins: [], expiresAt: null, createdBy: 't' };
 }
 
+/** By connections of this process, which may still be of the outage before: each that is lost is told once. */
 async function mint(): Promise<{ id: string; token: string }> {
-  const { record, plaintext } = await store.create(tokenOf('outage'));
-  return { id: record.id, token: plaintext };
+  for (let left = 5; ; left--) {
+    try {
+      const { record, plaintext } = await store.create(tokenOf('outage'));
+      return { id: record.id, token: plaintext };
+    } catch (error) {
+      if (!(error instanceof StoreUnreachable) || left === 0) throw error;
+    }
+  }
 }
 
 const unknownToken = `usr_${'0'.repeat(48)}`;
