@@ -1,6 +1,7 @@
 /** Looks through tokens for people: newest first, by type, attributes, state and words, a page at a time. */
 import type { AttributeValue, TokenRecord } from '../../policy/token-types.ts';
 import type { Desk } from './operations.ts';
+import { type Found, lookThrough } from './search.ts';
 import { stateOf, type TokenState } from './token-view.ts';
 
 export type TokenSearch = {
@@ -15,16 +16,7 @@ export type TokenSearch = {
   readonly after: string | null;
 };
 
-/** `next`: where to go on; there may be none that fit beyond it. `looked`: at how many. */
-export type FoundTokens = {
-  readonly tokens: readonly TokenRecord[];
-  readonly next: string | null;
-  readonly looked: number;
-};
-
-const chunk = 500;
-/** So that a page of a hundred thousand comes at once, whatever is looked for. */
-const lookedMax = 4000;
+export type FoundTokens = Omit<Found<TokenRecord>, 'items'> & { readonly tokens: readonly TokenRecord[] };
 
 /** @throws StoreFault */
 export async function findTokens(desk: Desk, search: TokenSearch): Promise<FoundTokens> {
@@ -33,24 +25,15 @@ export async function findTokens(desk: Desk, search: TokenSearch): Promise<Found
     const record = await desk.tokens.byId(words);
     return { tokens: record === null ? [] : [record], next: null, looked: 1 };
   }
-  const isAny = search.state === null && words === '';
-  const fits = fitsIn(search, desk);
-  const tokens: TokenRecord[] = [];
-  let { after } = search;
-  for (let looked = 0; ; ) {
-    const page = await pageAfter(desk, search, after, isAny ? limit : chunk);
-    for (const record of page.tokens) {
-      looked++;
-      if (!fits(record)) continue;
-      tokens.push(record);
-      const isLast = record === page.tokens.at(-1) && page.next === null;
-      if (tokens.length === limit) return { tokens, next: isLast ? null : record.id, looked };
-    }
-    if (page.next === null || looked >= lookedMax) return { tokens, next: page.next, looked };
-    after = page.next;
-    // Requests at the gate come first.
-    await new Promise<void>((resolve) => setImmediate(resolve));
-  }
+  const { items, ...found } = await lookThrough({
+    page: async (after, count) => {
+      const listed = await pageAfter(desk, search, after, count);
+      return { items: listed.tokens, next: listed.next };
+    },
+    fits: search.state === null && words === '' ? null : fitsIn(search, desk),
+    ...{ limit, after: search.after },
+  });
+  return { tokens: items, ...found };
 }
 
 function pageAfter({ tokens }: Desk, search: TokenSearch, after: string | null, limit: number) {
