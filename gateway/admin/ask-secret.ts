@@ -13,10 +13,11 @@ export function askSecret(
   tell: (text: string) => void,
   question: string,
 ): Promise<string> {
-  tell(question);
   input.setEncoding('utf8');
+  // Before the question: whoever types at once, or pastes, has the terminal show it until then.
   input.setRawMode(true);
   input.resume();
+  tell(question);
   return new Promise((resolve, reject) => {
     const typed: string[] = [];
     const leave = () => {

@@ -63,16 +63,15 @@ describe('postern operator hash', () => {
 });
 
 test('a password is typed without being shown, with the keys that people use', async () => {
-  const said: string[] = [];
-  const modes: boolean[] = [];
+  const seen: (string | boolean)[] = [];
   const type = (keys: string) => {
     const input = Object.assign(new PassThrough(), {
       setRawMode(mode: boolean) {
-        modes.push(mode);
+        seen.push(mode);
         return this;
       },
     });
-    const asked = askSecret(input as never, (text) => said.push(text), 'Password: ');
+    const asked = askSecret(input as never, (text) => seen.push(text), 'Password: ');
     input.write(keys);
     return asked;
   };
@@ -80,8 +79,9 @@ test('a password is typed without being shown, with the keys that people use', a
   expect(await type('pä\u0001ss🔑\n')).toBe('päss🔑');
   await expect(type('abc\u0003')).rejects.toThrow('nothing was changed');
   await expect(type('\u0004')).rejects.toThrow('nothing was changed');
-  expect(said.join('')).toBe('Password: \n'.repeat(4));
-  expect(modes).toEqual([true, false, true, false, true, false, true, false]);
+  // The terminal shows what is typed until it is told not to: that comes before the question.
+  const once = [true, 'Password: ', false, '\n'];
+  expect(seen).toEqual([...once, ...once, ...once, ...once]);
 });
 
 describe('a password', () => {
