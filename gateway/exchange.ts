@@ -112,16 +112,13 @@ function roomsOf(site: Site, gate: Gate, visit: Visit, hold: Hold, footing: Foot
   return { policy: site.policy, tokens, limiter, failures: site.failures, body, pins, triggerKeys, now };
 }
 
-async function carryOut(ruling: Ruling, scene: Scene, site: Site): Promise<Ending> {
+function carryOut(ruling: Ruling, scene: Scene, site: Site): Ending | Promise<Ending> {
   const { visit, gate } = scene;
   switch (ruling.kind) {
     case 'preflight':
       return write(visit, gate, preflightAnswer(ruling.preflight, visit.facts.requestId));
     case 'own':
-      if (ruling.endpoint === 'leaks') {
-        const taken = await gate.leaks.take(visit, site);
-        return taken.ok ? write(visit, gate, taken.value) : refuse(scene, taken.denial, null);
-      }
+      if (ruling.endpoint === 'leaks') return takeLeaks(scene, site);
       if (site.signer === null) throw new Error('no keys to publish');
       return write(visit, gate, site.signer.jwks(visit.facts.requestId));
     case 'refuse':
@@ -131,6 +128,12 @@ async function carryOut(ruling: Ruling, scene: Scene, site: Site): Promise<Endin
     case 'serve':
       return serve(ruling, scene, site);
   }
+}
+
+async function takeLeaks(scene: Scene, site: Site): Promise<Ending> {
+  const { visit, gate } = scene;
+  const taken = await gate.leaks.take(visit, site);
+  return taken.ok ? write(visit, gate, taken.value) : refuse(scene, taken.denial, null);
 }
 
 async function serve(ruling: Extract<Ruling, { kind: 'serve' }>, scene: Scene, site: Site): Promise<Ending> {
