@@ -29,9 +29,6 @@ export const RECORD_COLUMNS = [
 
 export type RecordRow = Pick<TokensTable, (typeof RECORD_COLUMNS)[number]>;
 
-const NO_TEXTS: readonly string[] = Object.freeze([]);
-const NO_ATTRIBUTES: ReadonlyMap<string, AttributeValue> = new Map();
-
 export function recordOf(row: RecordRow): TokenRecord {
   const record = {
     id: row.id,
@@ -63,14 +60,33 @@ export function recordIfOf(types: readonly TokenType[], row: RecordRow): TokenRe
   return types.some((type) => type.name === row.type) ? recordOf(row) : null;
 }
 
-function textsOf(json: string): readonly string[] {
-  return json === '[]' ? NO_TEXTS : JSON.parse(json);
+const rememberedMax = 1000;
+const rememberedLength = 1000;
+
+/**
+ * Texts repeat, scopes from token to token and attributes from use to use, and to parse them costs a third of reading the row.
+ *
+ * @param parse gives what nobody changes: it is shared.
+ */
+function remembering<Value>(parse: (json: string) => Value): (json: string) => Value {
+  const remembered = new Map<string, Value>();
+  return (json) => {
+    const known = remembered.get(json);
+    if (known !== undefined) return known;
+    const value = parse(json);
+    if (json.length > rememberedLength) return value;
+    if (remembered.size >= rememberedMax) remembered.clear();
+    remembered.set(json, value);
+    return value;
+  };
 }
 
+const textsOf = remembering<readonly string[]>((json) => Object.freeze(JSON.parse(json)));
+
 /** `JSON.parse` and `Object.entries` keep a name like `__proto__` an ordinary name. */
-function attributesOf(json: string): ReadonlyMap<string, AttributeValue> {
-  return json === '{}' ? NO_ATTRIBUTES : new Map(Object.entries(JSON.parse(json)));
-}
+const attributesOf = remembering<ReadonlyMap<string, AttributeValue>>(
+  (json) => new Map(Object.entries(JSON.parse(json))),
+);
 
 /** What a caller may choose of a new row. */
 export type NewRow = {
