@@ -57,35 +57,42 @@ export function readCredential(
 export function cutFor(route: Route, query: string | null, kept?: Source): Cut {
   if (route.access === 'public' && route.credentials === 'pass')
     return { fields: nothing, cookies: nothing, query };
-  const names = route.sources
-    .filter((source) => source.kind === 'query' && !(kept?.kind === 'query' && kept.name === source.name))
-    .map((source) => (source.kind === 'query' ? source.name : ''));
-  const cut = kept === undefined ? cutOf(route) : sparing(cutOf(route), kept);
-  return { ...cut, query: names.reduce<string | null>(cutFromQuery, query) };
+  const { fields, cookies, parameters } = kept === undefined ? cutOf(route) : sparing(cutOf(route), kept);
+  return { fields, cookies, query: parameters.reduce<string | null>(cutFromQuery, query) };
 }
 
-function sparing({ fields, cookies }: Omit<Cut, 'query'>, kept: Source): Omit<Cut, 'query'> {
+function sparing({ fields, cookies, parameters }: RowCut, kept: Source): RowCut {
   const field = kept.kind === 'bearer' ? 'authorization' : kept.kind === 'header' ? kept.name : null;
   return {
     fields: new Set([...fields].filter((name) => name !== field)),
     cookies: new Set([...cookies].filter((name) => kept.kind !== 'cookie' || name !== kept.name)),
+    parameters: parameters.filter((name) => kept.kind !== 'query' || name !== kept.name),
   };
 }
 
-const nothing: ReadonlySet<string> = new Set();
-const cuts = new WeakMap<Route, Omit<Cut, 'query'>>();
+/** What is cut on a row, whatever comes. */
+type RowCut = Omit<Cut, 'query'> & {
+  /** Of the query. */
+  readonly parameters: readonly string[];
+};
 
-function cutOf(route: Route): Omit<Cut, 'query'> {
+const nothing: ReadonlySet<string> = new Set();
+const cuts = new WeakMap<Route, RowCut>();
+
+function cutOf(route: Route): RowCut {
   const known = cuts.get(route);
   if (known !== undefined) return known;
   const fields = new Set(route.access === 'public' ? ['authorization', 'cookie'] : ['authorization']);
   const cookies = new Set<string>();
+  const parameters: string[] = [];
   for (const source of route.sources) {
     if (source.kind === 'header') fields.add(source.name);
     if (source.kind === 'cookie') cookies.add(source.name);
+    if (source.kind === 'query') parameters.push(source.name);
   }
-  cuts.set(route, { fields, cookies });
-  return { fields, cookies };
+  const cut = { fields, cookies, parameters };
+  cuts.set(route, cut);
+  return cut;
 }
 
 /** What stands there; null: nothing. Refuses what could be read in two ways. */
@@ -172,7 +179,7 @@ function bareTypes(plaintext: string, { types }: Policy): readonly TokenType[] {
 }
 
 function reads(type: TokenType, source: Source): boolean {
-  return type.sources.some((own) => sourceName(own) === sourceName(source));
+  return type.sources.some((own) => own === source || sourceName(own) === sourceName(source));
 }
 
 /** As the config spells it. */

@@ -228,8 +228,8 @@ function mayTrail(rules: HeaderRules, name: string): boolean {
 /** RFC 9112 §6.1: a body in a coding we do not undo cannot be passed on as what it is. */
 export function hasOtherCoding(raw: readonly string[]): boolean {
   for (let i = 0; i < raw.length; i += 2) {
-    if (raw[i]?.toLowerCase() === 'transfer-encoding' && raw[i + 1]?.trim().toLowerCase() !== 'chunked')
-      return true;
+    if (raw[i]?.length !== 17 || raw[i]?.toLowerCase() !== 'transfer-encoding') continue;
+    if (raw[i + 1]?.trim().toLowerCase() !== 'chunked') return true;
   }
   return false;
 }

@@ -47,6 +47,7 @@ export interface OpenTokens extends TokenStore, Companions {
   verifierSpared(): number;
 }
 
+const isPlainSha256 = (type: TokenType): boolean => isPlain(type) && !isBcrypt(type);
 const endsUnused = ({ unused }: TokenType): boolean => unused !== undefined;
 
 const FLUSH_EVERY_MS = 5_000;
@@ -85,7 +86,7 @@ export class Tokens implements OpenTokens {
   readonly #make: ReturnType<typeof createTokenMaker>;
   readonly #redigest: (id: string, form: Form) => void;
   readonly #keyedDigest = createKeyedDigest();
-  /** Keyed digest to id. Says which row a token stands for, never whether it may pass: the row is read each time. */
+  /** What `#keyOf` makes of a token, to id. Says which row a token stands for, never whether it may pass: the row is read each time. */
   readonly #verified = new LRUCache<string, string>({ max: VERIFIED_MAX });
   #spared = 0;
   #closed: Promise<void> | null = null;
@@ -137,7 +138,7 @@ export class Tokens implements OpenTokens {
       nextId: this.#nextId,
       auditRow,
       digests: this.#digests,
-      find: (plaintext, types) => this.#find(plaintext, this.#keyedDigest(plaintext), types),
+      find: (plaintext, types) => this.#find(plaintext, this.#keyOf(plaintext, types), types),
       wasPurged: async (row) => (await reads.rows<{ purged: number }>(selectPurged(row)))[0]?.purged === 1,
       write,
       writeAlone,
@@ -160,7 +161,7 @@ export class Tokens implements OpenTokens {
   }
 
   find(plaintext: string, types: readonly TokenType[]): Eventually<TokenRecord | null> {
-    const key = this.#keyedDigest(plaintext);
+    const key = this.#keyOf(plaintext, types);
     const { known } = this.#database;
     const found =
       known === null
@@ -168,6 +169,14 @@ export class Tokens implements OpenTokens {
         : known.through(key, types, () => this.#find(plaintext, key, types));
     if (!types.some(endsUnused)) return found;
     return andThen(found, (record) => record && this.#withNoted(record));
+  }
+
+  /**
+   * What this process knows a token by. Where its digest stands in the table, that digest: it tells no more than the table does. Of a
+   * bcrypt token, or one under a pepper, nothing that could be guessed more cheaply is kept.
+   */
+  #keyOf(plaintext: string, types: readonly TokenType[]): string {
+    return types.every(isPlainSha256) ? digestOf(plaintext) : this.#keyedDigest(plaintext);
   }
 
   /** With a use that this process has noted and not written yet: what is in use here is never taken for unused. */
@@ -188,7 +197,7 @@ export class Tokens implements OpenTokens {
 
   #findAnew(plaintext: string, key: string, types: readonly TokenType[]): Eventually<TokenRecord | null> {
     const row = types.every(isPlain)
-      ? this.#rowOfDigest(plaintext, types)
+      ? this.#rowOfDigest(types.some(isBcrypt) ? digestOf(plaintext) : key, types)
       : this.#firstAnswer(this.#digests.asksFor(plaintext, types));
     return andThen(row, (found) => {
       if (found !== null) {
@@ -202,8 +211,8 @@ export class Tokens implements OpenTokens {
   }
 
   /** What `#firstAnswer` would find where there is one question only: the way of nearly every request. */
-  #rowOfDigest(plaintext: string, types: readonly TokenType[]): Eventually<RecordRow | null> {
-    return andThen(this.#reads.byDigest(digestOf(plaintext)), (row) =>
+  #rowOfDigest(digest: string, types: readonly TokenType[]): Eventually<RecordRow | null> {
+    return andThen(this.#reads.byDigest(digest), (row) =>
       row !== undefined && types.some(({ name }) => name === row.type) ? row : null,
     );
   }
@@ -233,7 +242,7 @@ export class Tokens implements OpenTokens {
   }
 
   verifiedBefore(plaintext: string): boolean {
-    return this.#verified.has(this.#keyedDigest(plaintext));
+    return this.#verified.has(digestOf(plaintext)) || this.#verified.has(this.#keyedDigest(plaintext));
   }
 
   byId(id: string): Eventually<TokenRecord | null> {
