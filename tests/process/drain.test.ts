@@ -87,6 +87,7 @@ test('a second SIGTERM ends it at once, with another status', async () => {
   const startedMs = performance.now();
   gateway.signal('SIGTERM');
   expect(await gateway.exited).toEqual({ code: 1, signal: null });
-  expect(performance.now() - startedMs).toBeLessThan(300);
+  // The first alone would have waited 5 s.
+  expect(performance.now() - startedMs).toBeLessThan(2500);
   expect(await pending).toBeInstanceOf(Error);
 });
