@@ -16,6 +16,7 @@ import { observedAnswer } from './observed-relay.ts';
 import type { Observer } from './observer.ts';
 import { type Delivered, type Relay, relayAnswer } from './relay.ts';
 import { cappedBody } from './request-body.ts';
+import { carries } from './strict-client.ts';
 import type { Target } from './targets.ts';
 import { type CallTrace, type RequestTrace, tracedDelivery } from './tracing.ts';
 import type { Upstream } from './upstream.ts';
@@ -91,9 +92,6 @@ function isRepeatable({ permit, framing }: Delivery): boolean {
   return !framing.hasBody && idempotent.has(permit.facts.method);
 }
 
-/** Those whose requests say by themselves that they have no body, and whose answers say whether they have one. */
-const strictMethods: ReadonlySet<string> = new Set(['GET', 'DELETE', 'OPTIONS']);
-
 function attempt(delivery: Delivery, target: Target): Promise<Delivered> {
   const { req, res, permit, framing, upstream, rules, observer } = delivery;
   const call = delivery.trace?.call(upstream.settings.name, target);
@@ -111,9 +109,9 @@ function attempt(delivery: Delivery, target: Target): Promise<Delivered> {
       reject,
     };
     const handler = observer === null ? relayAnswer(relay) : observedAnswer(relay, observer);
-    const strict = body === null && strictMethods.has(request.method) ? target.strict : null;
-    if (strict === null) target.pool.dispatch({ ...request, body }, handler);
-    else strict.dispatch(request, handler);
+    const { strict, pool } = target;
+    if (strict !== null && carries(request.method, body)) strict.dispatch({ ...request, body }, handler);
+    else pool.dispatch({ ...request, body }, handler);
   });
   return call === undefined ? delivering : tracedDelivery(delivering, call);
 }

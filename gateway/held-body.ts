@@ -24,9 +24,12 @@ export async function readHeld(
   // It is all there already: nobody is waited for.
   if (token === null || visit.req.complete) return buffer.read(visit, bytesMax, idleMs);
   const watch = vigil.begin(token.id, visit.res);
+  const { socket } = visit.req;
+  const { bytesRead } = socket;
   try {
     const arrived = await buffer.read(visit, bytesMax, idleMs);
-    if (!arrived.ok) return arrived;
+    // It came along with its head: the token was judged after all of it.
+    if (!arrived.ok || socket.bytesRead === bytesRead) return arrived;
     const [record] = await tokens.byIds([token.id]);
     const lost = lostStanding(site().policy, record, now());
     return lost === null ? arrived : { ok: false, denial: lost };

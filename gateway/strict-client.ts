@@ -1,5 +1,5 @@
 /**
- * Postern's own client for requests without a body, over plain TCP: what it does not take for
+ * Postern's own client for requests without a body, or with a small one that is at hand, over plain TCP: what it does not take for
  * certain is a fault, and its connection is closed. Why not undici alone: docs/decisions/0024-strict-client.md.
  */
 import type { Dispatcher } from 'undici';
@@ -9,6 +9,18 @@ import { type Patience, StrictConnection } from './strict-connection.ts';
 import { type Question, StrictExchange } from './strict-exchange.ts';
 
 const sweepMs = 1000;
+
+/** What sends no body says so by its method, or by no length where one would stand. */
+const withoutBody: ReadonlySet<string> = new Set(['GET', 'DELETE', 'OPTIONS']);
+const withBody: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
+/** A kernel takes so much at once, so that nobody has to wait for an upstream that does not read. */
+const bodyBytesMax = 64 * 1024;
+
+/** Whether a request is for this client. HEAD is not, and no body that is still on its way. */
+export function carries(method: string, body: unknown): body is Uint8Array | null {
+  if (body === null) return withoutBody.has(method);
+  return body instanceof Uint8Array && body.length <= bodyBytesMax && withBody.has(method);
+}
 
 /**
  * One url. Opens as many connections as there are requests at it; how many that may be is counted before it.

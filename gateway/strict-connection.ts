@@ -174,7 +174,9 @@ export class StrictConnection implements AnswerSink, Listed {
     this.#stopIdle();
     const { keeps, idleHintMs } = this.#parser;
     const keepMs = idleHintMs === null ? keepMsDefault : Math.min(idleHintMs - keepReserveMs, keepMsMax);
-    if (!keeps || keepMs <= 0 || !this.isUsable) {
+    // Answered before all of the request has left: what it sends next would be read as the rest of that.
+    const isSent = this.#socket.writableLength === 0;
+    if (!keeps || keepMs <= 0 || !isSent || !this.isUsable) {
       this.destroy();
       return;
     }

@@ -1,4 +1,4 @@
-/** A request without a body as it is written, its answer on the way, and the hand that steers it. */
+/** A request as it is written, its answer on the way, and the hand that steers it. */
 import type { Dispatcher } from 'undici';
 import type { StrictConnection } from './strict-connection.ts';
 
@@ -7,13 +7,15 @@ export type Question = {
   readonly path: string;
   /** Names and values in turn, Host among them. */
   readonly headers: readonly string[];
+  /** All of it, and Content-Length says how much that is; null: there is none, and no length either. */
+  readonly body: Uint8Array | null;
 };
 
 /** Nothing reads these: what came stands in the raw ones. */
 export const noHeaders = {};
 
 export class StrictExchange implements Dispatcher.DispatchController {
-  /** The whole head, latin1. */
+  /** Every byte of it, as latin1. */
   readonly text: string;
   readonly handler: Dispatcher.DispatchHandler;
   connection: StrictConnection | null = null;
@@ -76,17 +78,31 @@ const fieldName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const outsideOfValues = /[^\t\x20-\x7e\x80-\xff]/;
 const outsideOfPaths = /[^\x21-\x7e\x80-\xff]/;
 
-/** RFC 9112 §3. @throws Error: what would be read as more than one line, or more than one request. */
-function textOf({ method, path, headers }: Question): string {
+/**
+ * RFC 9112 §3. In one piece: two cost another write.
+ *
+ * @throws Error: what would be read as more than one line, or more than one request.
+ */
+function textOf({ method, path, headers, body }: Question): string {
   if (!fieldName.test(method) || !path.startsWith('/') || outsideOfPaths.test(path)) {
     throw new Error('not a request line');
   }
   let text = `${method} ${path} HTTP/1.1\r\n`;
+  const lengths: string[] = [];
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] ?? '';
     const value = headers[i + 1] ?? '';
     if (!fieldName.test(name) || outsideOfValues.test(value)) throw new Error('not a header line');
+    if (name.length === 14 && name.toLowerCase() === 'content-length') lengths.push(value);
+    if (name.length === 17 && name.toLowerCase() === 'transfer-encoding')
+      throw new Error('a transfer coding');
     text += `${name}: ${value}\r\n`;
   }
-  return `${text}\r\n`;
+  if (lengths.join() !== (body === null ? '' : String(body.length)))
+    throw new Error('not the length of the body');
+  return body === null ? `${text}\r\n` : `${text}\r\n${bytesOf(body).toString('latin1')}`;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }

@@ -12,7 +12,7 @@ export class Target {
   readonly host: string;
   readonly basePath: string;
   readonly pool: Pool;
-  /** For requests without a body; null: they go by the pool like all others. */
+  /** For requests that it carries; null: they go by the pool like all others. */
   readonly strict: StrictClient | null;
   outstanding = 0;
   /** In a row, since it last answered. */

@@ -172,7 +172,7 @@ const upstreamSchema = closed({
   ),
   client: v.optional(
     oneOf(
-      'What carries requests without a body over plain HTTP; all others go by undici anyway. strict: faster, and refuses every answer in doubt.',
+      'What carries requests without a body, or with one of at most 64 KiB that was read first, over plain HTTP; all others go by undici anyway. strict: faster, and refuses every answer in doubt.',
       ['strict', 'undici'],
     ),
     'strict',

@@ -41,7 +41,7 @@ export type UpstreamSettings = {
   readonly urls: readonly UpstreamTarget[];
   /** Whether the upstream is called by the caller's Host rather than by its own. */
   readonly preserveHost: boolean;
-  /** What carries requests without a body over plain HTTP; `undici` carries all others. */
+  /** What carries requests without a body, or with a small one that was read first, over plain HTTP; `undici` carries all others. */
   readonly client: 'strict' | 'undici';
   /** Asked at each url; null: only requests tell how it is. */
   readonly health: { readonly path: string; readonly everyMs: number } | null;

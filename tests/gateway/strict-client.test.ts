@@ -1,9 +1,10 @@
 /** The strict client against upstreams that speak in bytes: what it takes, and which connection a request goes on. */
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { StrictClient } from '../../gateway/strict-client.ts';
+import { carries, type StrictClient } from '../../gateway/strict-client.ts';
 import { type RawUpstream, startRawUpstream } from '../fixtures/raw-upstream.ts';
 import { ask, clientOf, told } from './strict-stage.ts';
 
@@ -119,8 +120,57 @@ describe('a request', () => {
     ['a name that is none', 'GET', '/', ['X Y', 'b']],
     ['a value with a line end', 'GET', '/', ['X', 'b\r\nY: c']],
     ['a value that latin1 does not have', 'GET', '/', ['X', '\u{10d}\u{10a}']],
+    ['a length without a body', 'GET', '/', ['Content-Length', '0']],
+    ['a transfer coding', 'POST', '/', ['Transfer-Encoding', 'chunked']],
   ])('%s is never written', (_name, method, path, headers) => {
-    expect(() => client.dispatch({ method, path, headers }, {})).toThrow();
+    expect(() => client.dispatch({ method, path, headers, body: null }, {})).toThrow();
+  });
+
+  test.each([
+    ['no length', []],
+    ['a length that is less', ['Content-Length', '3']],
+    ['a length that is more', ['content-length', '5']],
+    ['a length of another spelling', ['Content-Length', '04']],
+    ['two lengths', ['Content-Length', '4', 'content-length', '4']],
+    ['a length and chunks', ['Content-Length', '4', 'transfer-encoding', 'chunked']],
+  ])('with a body and %s is never written', (_name, headers) => {
+    const body = Buffer.from('body');
+    expect(() => client.dispatch({ method: 'POST', path: '/', headers, body }, {})).toThrow();
+  });
+
+  test('with a body is written byte by byte as it is', async () => {
+    answerFirst(good);
+    upstream.forget();
+    const every = Buffer.from(Array.from({ length: 512 }, (_, i) => i % 256));
+    // A part of a larger piece of memory, as what is read from a socket is.
+    const asked = ask(client, '/', {}, every.subarray(100, 400));
+    expect(await told(asked)).toEqual(goodTold);
+    const head = 'POST / HTTP/1.1\r\nHost: app\r\nContent-Length: 300\r\n\r\n';
+    expect(upstream.received()).toBe(head + every.subarray(100, 400).toString('latin1'));
+  });
+
+  test('is not followed on its connection where it was answered before all of it had left', async () => {
+    answerFirst((socket) => {
+      socket.pause();
+      socket.write(good);
+    });
+    // More than both kernels take while nobody reads.
+    expect(await told(ask(client, '/', {}, Buffer.alloc(32 * 1024 * 1024)))).toEqual(goodTold);
+    await nextTurn();
+    await nextTurn();
+    expect(await told(ask(client))).toEqual(goodTold);
+    expect(used[1]).not.toBe(used[0]);
+  });
+
+  test('is for this client where its end is known', () => {
+    const [body, more] = [Buffer.alloc(65_536), Buffer.alloc(65_537)];
+    const carried = (methods: string, given: unknown) =>
+      methods.split(' ').filter((method) => carries(method, given));
+    const all = 'GET HEAD POST PUT PATCH DELETE OPTIONS PROPFIND';
+    expect(carried(all, null)).toEqual(['GET', 'DELETE', 'OPTIONS']);
+    expect(carried(all, body)).toEqual(['POST', 'PUT', 'PATCH', 'DELETE']);
+    expect(carried(all, more)).toEqual([]);
+    expect(carried(all, Readable.from([body]))).toEqual([]);
   });
 
   test.each(['localhost', '127.0.0.1', '[::1]'])('reaches an upstream at %s', async (host) => {

@@ -24,7 +24,13 @@ export function clientOf(url: string, patience: Partial<Patience> = {}): StrictC
   return new StrictClient(url, { ...usual, ...patience });
 }
 
-export function ask(client: StrictClient, path = '/', reactions: Reactions = {}): Asked {
+/** @param body sent by POST; null: GET. */
+export function ask(
+  client: StrictClient,
+  path = '/',
+  reactions: Reactions = {},
+  body: Buffer | null = null,
+): Asked {
   const told: string[] = [];
   const chunks: Buffer[] = [];
   const over = Promise.withResolvers<void>();
@@ -62,7 +68,8 @@ export function ask(client: StrictClient, path = '/', reactions: Reactions = {})
       tell('error', `error ${error.message}`);
     },
   };
-  client.dispatch({ method: 'GET', path, headers: ['Host', 'app'] }, handler);
+  const headers = ['Host', 'app', ...(body === null ? [] : ['Content-Length', String(body.length)])];
+  client.dispatch({ method: body === null ? 'GET' : 'POST', path, headers, body }, handler);
   return { told, chunks, hand: theHand, error: () => fault, over: over.promise };
 }
 
