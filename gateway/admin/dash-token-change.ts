@@ -5,7 +5,7 @@ import { effectiveScopes } from '../../policy/scopes.ts';
 import { type Checked, type Complaint, typeNamed } from '../../policy/token-input.ts';
 import type { TokenRecord, TokenType } from '../../policy/token-types.ts';
 import type { DashPage, Html, Shown, Told, Visit } from './dash-page.ts';
-import { hiddenForm, textField } from './dash-parts.ts';
+import { hidden, hiddenForm, textField } from './dash-parts.ts';
 import {
   type Flaws,
   flawsOf,
@@ -132,10 +132,21 @@ function typeOf({ desk }: Visit, record: TokenRecord): TokenType {
 }
 
 async function editForm(visit: Visit): Promise<Told> {
-  const record = await found(visit);
-  const { label, scopes, origins } = record;
-  return editPage(visit, record, { ...noFields, label, scopes, origins }, noFlaws, null);
+  return freshEditPage(visit, await found(visit), null);
 }
+
+/** With what the token has now. */
+function freshEditPage(visit: Visit, record: TokenRecord, complaint: Complaint | null): Shown {
+  const { label, scopes, origins } = record;
+  return editPage(visit, record, { ...noFields, label, scopes, origins }, noFlaws, complaint);
+}
+
+/** Sent all the same, the form would put back what somebody else has taken away. */
+const changedSince: Complaint = {
+  message: 'this token is not what it was when you opened this form, and nothing was changed',
+  given: null,
+  hint: 'here it is as it is now; write your change again',
+};
 
 function editPage(
   visit: Visit,
@@ -152,7 +163,7 @@ function editPage(
 <h1>Edit “${record.label}”</h1>
 ${wrong(flaws, complaint)}
 <form method="post" action="${pathOf(record, 'edit')}">
-${hiddenForm(formToken)}
+${hiddenForm(formToken)}${hidden('before', String(record.version))}
 ${labelField(fields.label, flaws)}
 ${scopeField(desk.policy, type, fields.scopes, flaws, offered)}
 ${originField(fields.origins, flaws)}
@@ -169,9 +180,14 @@ async function edit(visit: Visit): Promise<Told> {
   const flaws = new Map(
     [...flawsOf(fields, type)].filter(([name]) => name === 'label' || name === 'origins'),
   );
-  if (flaws.size > 0) return editPage(visit, record, fields, flaws, null);
   const change = changeOf(record, fields, type);
-  if (Object.keys(change).length === 0) return { goTo: pathOf(record) };
+  const isAsItIs = flaws.size === 0 && Object.keys(change).length === 0;
+  if (visit.form.get('before') !== String(record.version)) {
+    // The second of two clicks finds what the first has done.
+    return isAsItIs ? { goTo: `${pathOf(record)}?done=changed` } : freshEditPage(visit, record, changedSince);
+  }
+  if (flaws.size > 0) return editPage(visit, record, fields, flaws, null);
+  if (isAsItIs) return { goTo: pathOf(record) };
   const changed = await updateToken(visit.desk, record.id, change);
   if (!changed.ok) return editPage(visit, record, fields, noFlaws, changed.complaint);
   return { goTo: `${pathOf(record)}?done=changed` };

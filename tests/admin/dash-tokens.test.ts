@@ -141,10 +141,37 @@ test('a token that is not there, or a type that is not, is a page that says so',
   }
 });
 
+async function editOf(id: string) {
+  const path = `/tokens/${id}/edit`;
+  const { text } = await dash.dash(`GET ${path}`, { cookie });
+  return { _form: hiddenOf(text, path, '_form'), before: hiddenOf(text, path, 'before') };
+}
+
+test('a form that was opened before somebody else changed the token puts nothing back', async () => {
+  const { id } = await dash.gateway.mint('user', { scopes: ['events:read'] });
+  const opened = { ...(await editOf(id)), label: 'renamed', scope: 'events:read', origins: '' };
+  const path = `/tokens/${id}/edit`;
+  await dash.ask(`PATCH /v1/tokens/${id}`, { body: { scopes: ['events:write'] } });
+  for (const form of [opened, { ...opened, label: '' }, { ...opened, before: '' }]) {
+    const { status, text } = await dash.dash(`POST ${path}`, { cookie, form });
+    expect(status).toBe(400);
+    expect(text).toMatch(/not what it was when you opened this form/);
+    expect(text).toMatch(/value="events:write" checked/);
+    expect(text).not.toMatch(/value="events:read" checked/);
+  }
+  const { json } = await dash.ask(`GET /v1/tokens/${id}`);
+  expect(json).toMatchObject({ scopes: ['events:write'], version: 2 });
+  const anew = { ...(await editOf(id)), label: 'renamed', scope: 'events:write', origins: '' };
+  for (const _ of ['click', 'click']) {
+    const { location } = await dash.dash(`POST ${path}`, { cookie, form: anew });
+    expect(location).toBe(`/tokens/${id}?done=changed`);
+  }
+  expect((await dash.ask(`GET /v1/tokens/${id}`)).json).toMatchObject({ label: 'renamed', version: 3 });
+});
+
 test('scopes can be changed later, where the type lets choose, on every face', async () => {
   const { id } = await dash.gateway.mint('user', { scopes: ['events:read'] });
-  const { _form } = await formOf(`/tokens/${id}/edit`);
-  const form = { _form, label: 'user', scope: 'events:write', origins: '' };
+  const form = { ...(await editOf(id)), label: 'user', scope: 'events:write', origins: '' };
   expect((await dash.dash(`POST /tokens/${id}/edit`, { cookie, form })).location).toBe(
     `/tokens/${id}?done=changed`,
   );
