@@ -20,7 +20,7 @@ import {
   whoIsSignedIn,
   whoIsThere,
 } from './dash-session.ts';
-import { admit, pathAfter, signInPage } from './dash-sign-in.ts';
+import { admit, noteOf, pathAfter, signInPage } from './dash-sign-in.ts';
 import { staticAnswer } from './dash-static.ts';
 import type { GateWatch } from './dash-watch.ts';
 import type { AdminParts } from './http-app.ts';
@@ -157,14 +157,19 @@ function isBehindHttps(rawHeaders: readonly string[], hosts: readonly string[]):
   return name !== null && hosts.includes(name) && second === undefined && proto?.toLowerCase() === 'https';
 }
 
-/** For whoever may be signed in but is not: what was asked can wait, what was to be done must be done anew. */
+/** For whoever may be signed in but is not: what was asked can wait; what was to be done was not, and is told so. */
 function signedOut(method: 'GET' | 'POST', path: string, query: URLSearchParams): Response {
-  const asked = method === 'GET' && path !== '/' ? `${path}${query.size === 0 ? '' : `?${query}`}` : null;
-  return seeOther(asked === null ? '/sign-in' : `/sign-in?${new URLSearchParams({ to: asked })}`);
+  if (path === '/sign-out') return seeOther('/sign-in?done=out');
+  const isSent = method === 'POST';
+  const back = new URLSearchParams(isSent ? { done: 'undone' } : {});
+  if (path !== '/' && (!isSent || findPage('GET', path).kind === 'found')) {
+    back.set('to', isSent || query.size === 0 ? path : `${path}?${query}`);
+  }
+  return seeOther(back.size === 0 ? '/sign-in' : `/sign-in?${back}`);
 }
 
 function signInShown({ query }: Asked, room: Room): Promise<Response> {
-  const view = { to: pathAfter(query.get('to')), note: query.get('done') === 'out' ? 'out' : null } as const;
+  const view = { to: pathAfter(query.get('to')), note: noteOf(query.get('done')) };
   return doorPage({ ...view, problem: null, name: '' }, room, 200);
 }
 

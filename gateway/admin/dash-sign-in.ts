@@ -66,6 +66,21 @@ export function pathAfter(to: string | null): string {
   return to !== null && /^\/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,1000}$/.test(to) ? to : '/';
 }
 
+/** What the page says above its forms, by the `done` of its address. */
+const noteWords = {
+  out: { kind: 'good', words: 'You are signed out.' },
+  undone: {
+    kind: 'bad',
+    words: 'Your session is over, so what you sent just now was not done. Sign in, look, and send it again.',
+  },
+} as const;
+
+export type Note = keyof typeof noteWords;
+
+export function noteOf(done: string | null): Note | null {
+  return done === 'out' || done === 'undone' ? done : null;
+}
+
 export type SignInView = {
   /** Where to go then. */
   readonly to: string;
@@ -74,11 +89,11 @@ export type SignInView = {
   readonly problem: Problem | null;
   /** Of the last try; '': none. */
   readonly name: string;
-  readonly note: 'out' | null;
+  readonly note: Note | null;
 };
 
 export function signInPage({ to, hasOperators, problem, name, note }: SignInView): Html {
-  const notes = html`${note === 'out' ? notice('good', 'You are signed out.') : ''}${
+  const notes = html`${note === null ? '' : notice(noteWords[note].kind, noteWords[note].words)}${
     problem === null ? '' : notice('bad', wordsOf(problem))
   }`;
   return html`<div class="door">
