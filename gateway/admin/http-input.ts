@@ -75,8 +75,12 @@ export function readAs<Schema extends v.GenericSchema>(
 const nameLike = /^[a-z]+(?:[_-][a-z]+){0,3}$/;
 const nameLengthMax = 20;
 
+function isNameLike(key: string): boolean {
+  return nameLike.test(key) && key.length <= nameLengthMax;
+}
+
 function unknownKey(key: string, known: readonly string[]): Problem {
-  const isName = nameLike.test(key) && key.length <= nameLengthMax;
+  const isName = isNameLike(key);
   const detail = isName ? `unknown key "${key}"` : 'unknown key';
   return {
     code: 'payload_invalid',
@@ -90,10 +94,16 @@ function listed(known: readonly string[]): string {
 }
 
 /** The second line of a message of ours says what to write; the first one, and any of valibot's, may repeat the input. */
-function flawOf(issue: v.BaseIssue<unknown>): Problem {
-  const key = issue.path?.[0]?.key;
-  const [, hint = 'see /v1/openapi.json'] = issue.message.split('\n');
-  const isMissing = issue.input === undefined;
-  const what = isMissing ? 'is missing' : 'is not what it must be';
-  return { code: 'payload_invalid', detail: `${String(key)} ${what}`, hint };
+function flawOf({ path, message, input }: v.BaseIssue<unknown>): Problem {
+  const [, hint = 'see /v1/openapi.json'] = message.split('\n');
+  const what = input === undefined ? 'is missing' : 'is not what it must be';
+  return { code: 'payload_invalid', detail: `${pathText(path)} ${what}`, hint };
+}
+
+/** `scopes.1`. Below the first, keys are the writer's own, and may be anything. */
+function pathText(path: v.BaseIssue<unknown>['path']): string {
+  const keys = (path ?? []).map(({ key }, depth) =>
+    depth === 0 || typeof key === 'number' || isNameLike(String(key)) ? String(key) : '…',
+  );
+  return keys.join('.');
 }

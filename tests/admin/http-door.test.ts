@@ -168,6 +168,17 @@ describe('a body', () => {
     }
   });
 
+  test('that is wrong is named by its path', async () => {
+    const wrong: readonly [body: unknown, detail: string][] = [
+      [{ label: 'x' }, 'type is missing'],
+      [{ type: 'user', scopes: ['events:read', 1] }, 'scopes.1 is not what it must be'],
+      [{ type: 'user', scopes: 'events:read' }, 'scopes is not what it must be'],
+    ];
+    for (const [body, detail] of wrong) {
+      expect((await admin.ask('POST /v1/tokens', { body })).json).toMatchObject({ status: 400, detail });
+    }
+  });
+
   test('that is wrong is not repeated', async () => {
     const secret = `prj_${'s'.repeat(40)}`;
     for (const body of [
