@@ -8,7 +8,8 @@ const examples: Readonly<Record<string, string>> = {
   matrix: 'matrix --config gateway.config.yaml --check docs/matrix.md',
   diff: 'diff gateway.config.yaml next.config.yaml --strict',
   explain: 'explain GET /items --as service:items:read',
-  'token create': 'token create --type service --label "build server" --expires-in 90d',
+  'token create':
+    'token create --type service --scope items:read --attribute tenant=acme --label "build server"',
   'token list': 'token list --type service --attribute tenant=acme',
   'token show': 'token show tok_01JZ2QW7M4',
   'token revoke': 'token revoke tok_01JZ2QW7M4 --reason "lost laptop"',
