@@ -3,10 +3,22 @@ import type { AuditRows } from './audit-rows.ts';
 import { insertAudit, insertImportAudit } from './audit-writes.ts';
 import { type Change, ifChanged, type TokensTable } from './schema.ts';
 
+/** What it could do when it was made: changes after it say only what became of that. No attributes: one may be a secret. */
 export function auditCreated(rowOf: AuditRows, row: TokensTable): Change {
   const { id, type, label, created_by: actor, canary } = row;
-  const detail = canary === 0 ? { type, label } : { type, label, canary: true };
+  const [scopes, origins] = [listIn(row.scopes), listIn(row.origins)];
+  const detail = {
+    ...{ type, label },
+    ...(scopes.length === 0 ? {} : { scopes }),
+    ...(origins.length === 0 ? {} : { origins }),
+    ...(row.expires_at === null ? {} : { expires_at: row.expires_at }),
+    ...(canary === 0 ? {} : { canary: true }),
+  };
   return insertAudit(rowOf({ actor, action: 'token.create', subject: id, detail }));
+}
+
+function listIn(json: string): readonly string[] {
+  return JSON.parse(json);
 }
 
 /** Right after the revoke in the batch: a second revoke changes nothing and leaves no row. */

@@ -13,7 +13,7 @@ export function describeTokenAudit(name: string, createDatabase: CreateDatabase)
   describe(`the audit of tokens on ${name}`, () => {
     test('has one row for a create, one for a revoke, and none for a second revoke', async () => {
       const { store } = await fresh();
-      const { record, plaintext } = await store.create(newToken(USER));
+      const { record, plaintext } = await store.create(newToken(USER, { expiresAt: NOW + 1000 }));
       await store.revoke(record.id, 'operator', 'leaked');
       await store.revoke(record.id, 'another', null);
       await store.revoke('tok_none', 'another', null);
@@ -25,11 +25,15 @@ export function describeTokenAudit(name: string, createDatabase: CreateDatabase)
           actor: 'test',
           action: 'token.create',
           subject: record.id,
-          detail: { type: 'user', label: 'build server' },
+          detail: {
+            ...{ type: 'user', label: 'build server', scopes: ['events:write'] },
+            ...{ origins: ['https://app.example'], expires_at: NOW + 1000 },
+          },
         },
         { actor: 'operator', action: 'token.revoke', subject: record.id, detail: { reason: 'leaked' } },
       ]);
       expect(entries).toHaveLength(2);
+      expect(entries[0]?.detail).not.toHaveProperty('attributes');
       expect(JSON.stringify(entries)).not.toContain(plaintext.slice(12));
     });
 
