@@ -7,7 +7,7 @@ import { parseDuration } from '../../policy/units.ts';
 import { madePage } from './dash-made.ts';
 import { newFormKey } from './dash-once.ts';
 import type { DashPage, Html, Made, Shown, Told, Visit } from './dash-page.ts';
-import { hidden, hiddenForm, notice, tags, textField } from './dash-parts.ts';
+import { ago, hidden, hiddenForm, notice, tags, textField } from './dash-parts.ts';
 import {
   attributeFields,
   expiresInMs,
@@ -26,6 +26,7 @@ import {
 import { found, pathOf } from './dash-token-found.ts';
 import { problemOf, Refused } from './http-problem.ts';
 import { createToken, showToken } from './operations.ts';
+import { findTokens } from './operations-find.ts';
 import { regenerateToken, rotateToken } from './operations-life.ts';
 
 export const tokenMakePages: readonly DashPage[] = [
@@ -202,21 +203,40 @@ async function regenerateForm(visit: Visit): Promise<Told> {
   return regeneratePage(visit, await found(visit), '', noFlaws, null);
 }
 
-function regeneratePage(
-  { formToken }: Visit,
+const endingMax = 20;
+
+/** Those that work now: whoever takes it for a new text of one token sees the others. @throws StoreFault */
+async function endingList({ desk }: Visit, { type, attributes }: TokenRecord): Promise<Html> {
+  const search = { type, attributes, state: 'active', words: '', limit: endingMax, after: null } as const;
+  const { tokens, next } = await findTokens(desk, search);
+  if (tokens.length === 0) {
+    return html`<p class="hint">${next === null ? 'None of them works now.' : 'They are too many to be looked through here.'}</p>`;
+  }
+  const line = ({ id, label, lastUsedAt }: TokenRecord) => {
+    const at = lastUsedAt === null ? null : new Date(lastUsedAt).toISOString();
+    return html`<li><a href="/tokens/${id}">${label}</a> <span class="hint">last used: ${ago(at, desk.now(), 'never')}</span></li>`;
+  };
+  const count = next === null ? String(tokens.length) : `More than ${tokens.length}`;
+  return html`<section aria-labelledby="ending"><h2 id="ending">${count} that ${tokens.length === 1 ? 'works' : 'work'} now</h2>
+<ul class="plain">${tokens.map(line)}</ul></section>`;
+}
+
+async function regeneratePage(
+  visit: Visit,
   record: TokenRecord,
   grace: string,
   flaws: Flaws,
   complaint: Complaint | null,
-): Shown {
+): Promise<Shown> {
   const whose = [...record.attributes].map(([name, value]) => `${name}=${[value].flat().join(',')}`);
   const body = html`<div class="narrow">
 <h1>Regenerate “${record.label}”</h1>
 ${wrong(flaws, complaint)}
 <p class="lead"><strong>Every</strong> token of type ${record.type} with these attributes ends, this one too, and one new token takes their place:</p>
 ${tags(whose, 'none: every token of the type ends')}
+${await endingList(visit, record)}
 <form method="post" action="${pathOf(record, 'regenerate')}" data-once>
-${hiddenForm(formToken)}${hidden('key', newFormKey())}
+${hiddenForm(visit.formToken)}${hidden('key', newFormKey())}
 ${textField({
   name: 'grace',
   label: 'How long they still work (optional)',

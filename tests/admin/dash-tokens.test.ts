@@ -147,6 +147,21 @@ async function editOf(id: string) {
   return { _form: hiddenOf(text, path, '_form'), before: hiddenOf(text, path, 'before') };
 }
 
+test('before a regenerate all that would end are named, and no others', async () => {
+  const mint = async (label: string, project: string): Promise<{ id: string }> =>
+    (await dash.ask('POST /v1/tokens', { body: { type: 'project', label, attributes: { project } } })).json;
+  const { id } = await mint('one of three', 'prj_regen');
+  const others = [await mint('two of three', 'prj_regen'), await mint('three of three', 'prj_regen')];
+  await mint('of another', 'prj_other');
+  const shown = async () => (await dash.dash(`GET /tokens/${id}/regenerate`, { cookie })).text;
+  expect(await shown()).toMatch(/3 that work now.*three of three.*two of three.*one of three/s);
+  expect(await shown()).not.toContain('of another');
+  for (const one of others) await dash.ask(`POST /v1/tokens/${one.id}/revoke`, { body: {} });
+  const text = await shown();
+  expect(text).toContain('1 that works now');
+  expect(text).not.toContain('two of three');
+});
+
 test('a form that was opened before somebody else changed the token puts nothing back', async () => {
   const { id } = await dash.gateway.mint('user', { scopes: ['events:read'] });
   const opened = { ...(await editOf(id)), label: 'renamed', scope: 'events:read', origins: '' };
