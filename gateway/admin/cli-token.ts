@@ -134,7 +134,7 @@ async function list(options: ListOptions, shell: Shell): Promise<void> {
   if (asksJson) return printJson(shell, page);
   if (tokens.length === 0) return shell.err('no tokens\n');
   const [header = '', ...lines] = formatTable([
-    ['ID', 'TYPE', 'LABEL', 'TOKEN', 'STATE', 'SCOPES', 'CREATED', 'LAST USED', 'EXPIRES'],
+    ['ID', 'TYPE', 'LABEL', 'TOKEN', 'STATE', 'CREATED', 'LAST USED', 'EXPIRES', 'SCOPES'],
     ...tokens.map(rowOf),
   ]);
   shell.out(`${[paint(shell, 'bold', header), ...lines].join('\n')}\n`);
@@ -144,7 +144,8 @@ async function list(options: ListOptions, shell: Shell): Promise<void> {
 function rowOf(token: TokenView): readonly string[] {
   const { id, type, label, preview, state, scopes } = token;
   const times = [token.created_at, token.last_used_at ?? 'never', endOf(token) ?? 'never'];
-  return [id, type, label, preview, state, scopes.join(' ') || '-', ...times.map(toMinute)];
+  // Last, for nothing stands after it: a token with many makes no other line longer.
+  return [id, type, label, preview, state, ...times.map(toMinute), scopes.join(' ') || '-'];
 }
 
 /** Whatever comes first: its expiry, or the end of what it was left when a successor came. */

@@ -48,6 +48,19 @@ describe('postern token create', () => {
     );
   });
 
+  test('one with many scopes makes no other line of the list longer', async () => {
+    const terminal = new Terminal();
+    const scopes = ['tokens:read', 'tokens:write', 'pins:read', 'audit:read', 'config:read', 'usage:read'];
+    const words = scopes.flatMap((scope) => ['--scope', scope]);
+    await terminal.run('token', 'create', '--type', 'postern_admin', ...words);
+    await terminal.run('token', 'create', '--type', 'user', '--scope', 'events:read');
+    const { stdout } = await terminal.run('token', 'list', '--table');
+    const [header = '', admin = '', user = ''] = stdout.split('\n');
+    expect(header).toMatch(/ EXPIRES +SCOPES$/);
+    expect(admin.endsWith(scopes.join(' '))).toBe(true);
+    expect(user).toMatch(/ never +never +events:read$/);
+  });
+
   test('keeps the plaintext nowhere: not in the database, not in list or show', async () => {
     const terminal = new Terminal();
     const secrets: string[] = [];
