@@ -1,6 +1,7 @@
 /** The page that says who changed what, newest first. */
 import { html } from 'hono/html';
 import type { TokenRecord } from '../../policy/token-types.ts';
+import { formatDuration } from '../../policy/units.ts';
 import type { AuditAction, AuditEntry } from '../../store/audit-store.ts';
 import { isFiltered, type Place, pager } from './dash-list.ts';
 import type { DashPage, Html, Told, Visit } from './dash-page.ts';
@@ -160,12 +161,13 @@ function detailOf(detail: AuditEntry['detail']): Html {
 }
 
 function nameWords(name: string): string {
-  const text = name.replaceAll('_', ' ');
+  const text = name.replace(/_ms$/, '').replaceAll('_', ' ');
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function detailValue(name: string, value: unknown): Html | string {
   if (typeof value === 'number' && /_at$/.test(name) && Math.abs(value) <= 8.64e15) return atOf(value);
+  if (typeof value === 'number' && /_ms$/.test(name)) return formatDuration(value);
   if (typeof value === 'string') return value;
   if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return tags(value, 'none');
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);

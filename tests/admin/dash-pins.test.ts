@@ -121,9 +121,11 @@ describe('the audit', () => {
   test('says who did what to what, newest first, in words and with links', async () => {
     const { cookie: by, id } = await dash.signIn();
     const { id: token } = await dash.gateway.mint('user');
+    await dash.ask(`POST /v1/tokens/${token}/rotate`, { body: { overlap: '36h' } });
     await dash.post(`/tokens/${token}/disable`, {}, by);
     const { text } = await dash.get(`/audit?subject=${token}`, by);
-    expect(actionsOf(text)).toEqual(['token.disable', 'token.create']);
+    expect(actionsOf(text)).toEqual(['token.disable', 'token.rotate', 'token.create']);
+    expect(text).toContain('<dt>Overlap</dt><dd>36h</dd>');
     expect(text).toContain('Token disabled');
     expect(text).toContain(`<a href="/tokens/${id}">admin</a>`);
     expect(text).toContain(`<a href="/tokens/${token}">user</a>`);
