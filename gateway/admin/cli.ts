@@ -1,5 +1,6 @@
 /** The terminal face: `postern COMMAND`. Reads words and words answers; what is done is done elsewhere. */
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { stripVTControlCharacters } from 'node:util';
 import { Command, CommanderError, Help, type Option } from 'commander';
@@ -52,6 +53,7 @@ export async function run(argv: readonly string[], streams: Omit<Shell, 'exit'>)
 function commands(shell: Shell): Command {
   const program = new Command('postern')
     .description('The side gate beside a service: tokens, a scope matrix, pins and rate limits.')
+    .version(version(), '-V, --version', 'print which version this is')
     .exitOverride()
     .configureOutput({
       writeOut: shell.out,
@@ -83,6 +85,13 @@ function commands(shell: Shell): Command {
   addLogin(program, shell);
   addExamples(program);
   return program;
+}
+
+function version(): string {
+  const manifest: { version: string } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  );
+  return manifest.version;
 }
 
 /** That nothing was given yet is no default worth a word; a choice of several is shown as it is written. */

@@ -1,4 +1,6 @@
 /** What every command says: JSON where nobody reads, an example in its help, and of a failure one line that says what to do. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { run } from '../../gateway/admin/cli.ts';
 import { wholeConfig } from '../fixtures/admin.ts';
@@ -40,6 +42,13 @@ test('the help of every command ends with an example of it that is understood', 
     expect(example, path.join(' ')).toMatch(new RegExp(`^${path.join(' ')}\\b`));
     const options = [...example.matchAll(/ (--[a-z-]+)/g)].map(([, option = '']) => option);
     for (const option of options) expect(help, example).toContain(option);
+  }
+});
+
+test('which version it is can be asked, for messages that speak of it', async () => {
+  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'));
+  for (const word of ['--version', '-V']) {
+    expect(await new Terminal().here(word)).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
   }
 });
 
