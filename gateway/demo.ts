@@ -21,6 +21,10 @@ export async function demo({ json, port }: DemoOptions): Promise<void> {
   const echo = createEcho();
   await listenOn(echo, { host: '127.0.0.1', port: 0 });
   const upstream = urlOf(echo);
+  const clear = async (): Promise<void> => {
+    await closeServer(echo);
+    await rm(folder, { recursive: true, force: true });
+  };
   const running = await startGateway({
     configFile,
     listen: `127.0.0.1:${port}`,
@@ -28,14 +32,16 @@ export async function demo({ json, port }: DemoOptions): Promise<void> {
     admin: '127.0.0.1:0',
     log: pino({ level: 'error' }, pino.destination({ fd: 2 })),
     adapt: (config) => adapted(config, upstream, folder),
+  }).catch(async (error: unknown) => {
+    await clear();
+    throw error;
   });
   const tokens = await mintOneEach(running.config(), running.tokens);
   const addresses = { gateway: running.listen, admin: running.admin, upstream };
   process.stdout.write(json ? `${JSON.stringify({ ...addresses, tokens })}\n` : guide(running, tokens));
   const leave = async (): Promise<void> => {
     await running.stop();
-    await closeServer(echo);
-    await rm(folder, { recursive: true, force: true });
+    await clear();
     process.exit(0);
   };
   process.once('SIGTERM', () => void leave());

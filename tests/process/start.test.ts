@@ -1,8 +1,9 @@
 /** How the process begins: it says where it listens, or in a line what is wrong and what to do. */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
@@ -64,18 +65,30 @@ test('a fixture that does not hold forbids the config: status 78', async () => {
   expect(stderr).toMatch(/closed/);
 });
 
-test('a port that is taken: one line with the address, and status 1', async () => {
+test('a port that is taken: one line with the address and what to do, and status 1', async () => {
   const squatter = createServer().listen(0, '127.0.0.1');
   await once(squatter, 'listening');
   onTestFinished(() => void squatter.close());
   const { port } = squatter.address() as AddressInfo;
-  const { code, stderr } = await runPostern([
-    ...['serve', '--config', config().path, '--listen', `127.0.0.1:${port}`],
-  ]);
-  expect(code).toBe(1);
-  expect(stderr.trimEnd().split('\n')).toEqual([
-    expect.stringMatching(`EADDRINUSE.*127\\.0\\.0\\.1:${port}`),
-  ]);
+  const file = config();
+  const own = mkdtempSync(join(tmpdir(), 'postern-own-'));
+  onTestFinished(() => rmSync(own, { recursive: true }));
+  for (const words of [
+    ['serve', '--config', file.path, '--listen', `127.0.0.1:${port}`],
+    ['demo', '--port', String(port)],
+  ]) {
+    const { code, stdout, stderr } = await runPostern(words, process.execPath, {
+      ...process.env,
+      TMPDIR: own,
+    });
+    expect([code, stdout, stderr.trimEnd()]).toEqual([
+      1,
+      '',
+      `error: cannot listen on 127.0.0.1:${port} (EADDRINUSE); something listens there already: end it, or choose another port; 0 is any free one`,
+    ]);
+  }
+  // What did not start leaves nothing.
+  expect(readdirSync(own).filter((name) => name.startsWith('postern-demo-'))).toEqual([]);
 });
 
 test.each([
