@@ -45,7 +45,7 @@ export function readCredential(
     if (found.value === null) continue;
     return sortByPrefix(found.value, source, policy);
   }
-  return denied('credential_missing', `none in ${route.sources.map(sourceName).join(', ')}`);
+  return denied('credential_missing', `no token in ${route.sources.map(sourceName).join(', ')}`);
 }
 
 /**

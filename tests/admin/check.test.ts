@@ -61,7 +61,7 @@ gateway.config.yaml: ok (4 rows, 3 token types, 0 fixtures passed, 1 warning)
     expect(await terminal.run('check')).toMatchObject({
       code: 78,
       stdout: expect.stringMatching(
-        /^\.\/gateway\.config\.yaml:27:59: fixtures\[0\]\.expect: fixture "anyone writes" expects forward and gets 401 credential_missing \(none in bearer\); to see why: postern explain POST \/events --config /,
+        /^\.\/gateway\.config\.yaml:27:59: fixtures\[0\]\.expect: fixture "anyone writes" expects forward and gets 401 credential_missing \(no token in bearer\); to see why: postern explain POST \/events --config /,
       ),
     });
     expect(await terminal.json('check')).toMatchObject({ ok: false, problems: [{ line: 27, column: 59 }] });

@@ -79,9 +79,9 @@ fixtures:
   });
 
   test.each([
-    ['expect: forward', 'expects forward and gets 401 credential_missing (none in '],
-    ['expect: 401 token_unknown', 'expects 401 token_unknown and gets 401 credential_missing (none in '],
-    ['expect: 403', 'expects 403 and gets 401 credential_missing (none in '],
+    ['expect: forward', 'expects forward and gets 401 credential_missing (no token in '],
+    ['expect: 401 token_unknown', 'expects 401 token_unknown and gets 401 credential_missing (no token in '],
+    ['expect: 403', 'expects 403 and gets 401 credential_missing (no token in '],
   ])('%s does not pass for a missing credential', async (expectation, words) => {
     const [problem] = await runFixtures(withFixtures(`{ name: n, request: POST /events, ${expectation} }`));
     expect(problem?.message).toContain(`fixture "n" ${words}`);
