@@ -98,7 +98,8 @@ describe('postern token list', () => {
       return stdout
         .split('\n')
         .find((line) => line.startsWith(id))
-        ?.replace(/^.* {2}/, '');
+        ?.split(/ {2,}/)
+        .at(-2);
     };
     const minute = (time: string): string => `${time.slice(0, 10)} ${time.slice(11, 16)}Z`;
     const endless = await made(terminal);

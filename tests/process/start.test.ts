@@ -77,10 +77,7 @@ test('a port that is taken: one line with the address and what to do, and status
     ['serve', '--config', file.path, '--listen', `127.0.0.1:${port}`],
     ['demo', '--port', String(port)],
   ]) {
-    const { code, stdout, stderr } = await runPostern(words, process.execPath, {
-      ...process.env,
-      TMPDIR: own,
-    });
+    const { code, stdout, stderr } = await runPostern(words, process.execPath, { TMPDIR: own });
     expect([code, stdout, stderr.trimEnd()]).toEqual([
       1,
       '',
