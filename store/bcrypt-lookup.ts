@@ -1,4 +1,4 @@
-/** Finds which bcrypt row a token stands for, comparing in the verifier's threads; it remembers nothing. */
+/** Finds which bcrypt rows a token stands for, comparing in the verifier's threads; it remembers nothing. */
 import { LRUCache } from 'lru-cache';
 import type { TokenType } from '../policy/token-types.ts';
 import { type BcryptVerifier, fitsBcrypt } from './bcrypt-verifier.ts';
@@ -6,24 +6,36 @@ import { allOf, andThen, type Eventually } from './eventually.ts';
 import { StoreFault } from './fault.ts';
 import { CANDIDATES_MAX, type Candidate, type TokenReads } from './token-reads.ts';
 
-/** The row a token fits, and whether its digest is to be written. */
+/** A row that a token fits, and whether its digest is to be written. */
 export type BcryptMatch = { readonly id: string; readonly thenSha256: boolean };
 
 export type BcryptLookupOptions = {
   readonly reads: TokenReads;
   readonly verifier: BcryptVerifier;
-  /** Called once per comparison that found a row, however many waited for it. */
+  /** Whether a row that had the token's digest was purged: then it stands for nothing, whatever it fits. */
+  readonly wasPurged: (plaintext: string, type: string) => Eventually<boolean>;
+  /** Called once per comparison, however many waited for it, where the token fits one row and has no digest elsewhere. */
   readonly onMatch: (match: BcryptMatch, plaintext: string) => void;
   readonly onOverfull: (type: string, ids: readonly string[]) => void;
 };
 
-type Suspect = Candidate & { readonly thenSha256: boolean };
+export type BcryptQuestion = {
+  readonly plaintext: string;
+  /** The token's keyed digest. */
+  readonly key: string;
+  readonly types: readonly TokenType[];
+  /** Whether a row was found by digest: what is looked for are others of the same token. */
+  readonly isFound: boolean;
+};
+
+type Suspect = Candidate & { readonly type: string; readonly thenSha256: boolean };
 
 const OVERFULL_ALERT_MS = 60_000;
+const NONE: readonly string[] = Object.freeze([]);
 
 export class BcryptLookup {
   readonly #options: BcryptLookupOptions;
-  readonly #comparing = new Map<string, Promise<BcryptMatch | null>>();
+  readonly #comparing = new Map<string, Promise<readonly string[]>>();
   /** Types about which was warned lately: a flood must not become a flood of alerts. */
   readonly #warned = new LRUCache<string, true>({ max: 100, ttl: OVERFULL_ALERT_MS });
 
@@ -32,32 +44,32 @@ export class BcryptLookup {
   }
 
   /**
-   * The row the token fits; null at once where no row can fit.
+   * The ids of all rows without a digest that the token fits, in order; none at once where no row can fit.
    *
    * Callers with the same token and the same candidates share one comparison. The candidates are
    * part of what is shared: a row added while a comparison runs is not missed by those who ask after.
    *
-   * @param key the token's keyed digest.
    * @throws StoreFault `store_unavailable` if more than 8 rows would have to be tried; `verifier_busy`.
    */
-  match(plaintext: string, key: string, types: readonly TokenType[]): Eventually<BcryptMatch | null> {
-    if (!fitsBcrypt(plaintext)) return null;
-    return andThen(this.#suspects(plaintext, types), (suspects) =>
-      suspects.length === 0 ? null : this.#share(plaintext, key, suspects),
+  match(question: BcryptQuestion): Eventually<readonly string[]> {
+    if (!fitsBcrypt(question.plaintext)) return NONE;
+    return andThen(this.#suspects(question), (suspects) =>
+      suspects.length === 0 ? NONE : this.#share(question, suspects),
     );
   }
 
-  #share(plaintext: string, key: string, suspects: readonly Suspect[]): Promise<BcryptMatch | null> {
-    const name = [key, ...suspects.map((suspect) => suspect.id).sort()].join(' ');
+  #share(question: BcryptQuestion, suspects: readonly Suspect[]): Promise<readonly string[]> {
+    const { key, isFound } = question;
+    const name = [key, isFound, ...suspects.map((suspect) => suspect.id).sort()].join(' ');
     let comparison = this.#comparing.get(name);
     if (comparison === undefined) {
-      comparison = this.#compare(plaintext, suspects).finally(() => this.#comparing.delete(name));
+      comparison = this.#compare(question, suspects).finally(() => this.#comparing.delete(name));
       this.#comparing.set(name, comparison);
     }
     return comparison;
   }
 
-  #suspects(plaintext: string, types: readonly TokenType[]): Eventually<readonly Suspect[]> {
+  #suspects({ plaintext, types }: BcryptQuestion): Eventually<readonly Suspect[]> {
     const asked = types.flatMap(({ name, hash }) => {
       if (hash.use !== 'bcrypt') return [];
       const { thenSha256 } = hash;
@@ -67,7 +79,7 @@ export class BcryptLookup {
     return andThen(allOf(asked), (answers) => {
       const suspects: Suspect[] = [];
       for (const { type, thenSha256, rows } of answers) {
-        for (const { id, bcrypt } of rows) suspects.push({ id, bcrypt, thenSha256 });
+        for (const { id, bcrypt } of rows) suspects.push({ id, bcrypt, type, thenSha256 });
         if (suspects.length > CANDIDATES_MAX) throw this.#overfull(type, rows);
       }
       return suspects;
@@ -89,15 +101,20 @@ export class BcryptLookup {
     );
   }
 
-  async #compare(plaintext: string, suspects: readonly Suspect[]): Promise<BcryptMatch | null> {
-    const index = await this.#options.verifier.match(
-      plaintext,
-      suspects.map((suspect) => suspect.bcrypt),
-    );
-    const found = index === null ? undefined : suspects[index];
-    if (found === undefined) return null;
-    const match = { id: found.id, thenSha256: found.thenSha256 };
-    this.#options.onMatch(match, plaintext);
-    return match;
+  /** A digest is written only where one row fits: of several, each must be asked whether it ended. */
+  async #compare(
+    { plaintext, isFound }: BcryptQuestion,
+    suspects: readonly Suspect[],
+  ): Promise<readonly string[]> {
+    const hashes = suspects.map((suspect) => suspect.bcrypt);
+    const fitting = await this.#options.verifier.match(plaintext, hashes);
+    const found = fitting.flatMap((index) => suspects[index] ?? []);
+    const [first] = found;
+    if (first === undefined) return NONE;
+    if (!isFound) {
+      if (await this.#options.wasPurged(plaintext, first.type)) return NONE;
+      if (found.length === 1) this.#options.onMatch(first, plaintext);
+    }
+    return found.map(({ id }) => id).sort();
   }
 }

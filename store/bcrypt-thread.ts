@@ -5,11 +5,10 @@ export type BcryptJob =
   | { readonly kind: 'match'; readonly plaintext: string; readonly hashes: readonly string[] }
   | { readonly kind: 'hash'; readonly plaintext: string; readonly cost: number };
 
-/** For `match`: the index of the first hash the token fits, or null. For `hash`: the new hash. */
-export function runBcrypt(job: BcryptJob): number | null | string {
+/** For `match`: the indexes of all hashes the token fits. For `hash`: the new hash. */
+export function runBcrypt(job: BcryptJob): readonly number[] | string {
   if (job.kind === 'hash') return hashSync(job.plaintext, job.cost);
-  const index = job.hashes.findIndex((stored) => fits(job.plaintext, stored));
-  return index < 0 ? null : index;
+  return job.hashes.flatMap((stored, index) => (fits(job.plaintext, stored) ? [index] : []));
 }
 
 /** A stored hash that bcrypt cannot read fits nothing, and must not hide its neighbours. */

@@ -27,7 +27,7 @@ export function fitsBcrypt(plaintext: string): boolean {
 }
 
 export class BcryptVerifier {
-  readonly #pool: Piscina<BcryptJob, number | null | string>;
+  readonly #pool: Piscina<BcryptJob, readonly number[] | string>;
   readonly #threads: number;
   readonly #depthMax: number;
   #depth = 0;
@@ -58,13 +58,13 @@ export class BcryptVerifier {
   }
 
   /**
-   * The index of the first of `hashes` the token fits; null: none. Tries all of them.
+   * The indexes of those of `hashes` that the token fits, in order. Tries all of them.
    *
    * @throws StoreFault `verifier_busy` with `retryAfterMs` if the queue is full; `store_unavailable` if a thread failed.
    */
-  async match(plaintext: string, hashes: readonly string[]): Promise<number | null> {
-    const index = await this.#run({ kind: 'match', plaintext, hashes });
-    return typeof index === 'number' ? index : null;
+  async match(plaintext: string, hashes: readonly string[]): Promise<readonly number[]> {
+    const fitting = await this.#run({ kind: 'match', plaintext, hashes });
+    return typeof fitting === 'string' ? [] : fitting;
   }
 
   /** @throws StoreFault as `match`. */
@@ -78,7 +78,7 @@ export class BcryptVerifier {
     return this.#pool.destroy();
   }
 
-  async #run(job: BcryptJob): Promise<number | null | string> {
+  async #run(job: BcryptJob): Promise<readonly number[] | string> {
     if (this.#depth >= this.#depthMax) throw this.#busy();
     this.#depth += 1;
     const startedMs = performance.now();

@@ -10,6 +10,7 @@ import { createAlertTables } from './migrations/0008-alerts.ts';
 import { createDashboardTables } from './migrations/0009-dashboard.ts';
 import { createRetirementsTable } from './migrations/0010-retirements.ts';
 import { addCanaryColumn } from './migrations/0011-canary.ts';
+import { indexTokensAlike } from './migrations/0012-tokens-alike.ts';
 import { builder, type Statement } from './schema.ts';
 
 export type Migration = { readonly name: string; readonly statements: readonly Statement[] };
@@ -26,6 +27,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: '0009-dashboard', statements: createDashboardTables(builder) },
   { name: '0010-retirements', statements: createRetirementsTable(builder) },
   { name: '0011-canary', statements: addCanaryColumn(builder) },
+  { name: '0012-tokens-alike', statements: indexTokensAlike(builder) },
 ];
 
 /** Where a file records which migrations it has had: one row each, by name. */

@@ -5,7 +5,7 @@ import { text, time } from './casts.ts';
 import { chunksOf } from './chunks.ts';
 import { builder, type Change, ifChanged, rawChange, type TokensTable } from './schema.ts';
 import type { TokenReads } from './token-reads.ts';
-import type { TokenPurge } from './token-store.ts';
+import type { TokenPurge, TokensPurged } from './token-store.ts';
 import type { StatementResult } from './writer-thread.ts';
 
 export type PurgeRooms = {
@@ -20,6 +20,9 @@ export type PurgeRooms = {
   readonly manifold: ReadonlySet<string>;
 };
 
+/** What a purge leaves of a token: it must never be one again. */
+export type Marked = Pick<TokensTable, 'digest' | 'bcrypt' | 'type' | 'external_id'>;
+
 type Ends = Pick<TokensTable, 'id' | 'type' | 'digest' | 'revoked_at' | 'expires_at' | 'retire_at'>;
 
 /** Tables whose rows are a token's own. Alerts stay, as the audit does: they tell of what was. */
@@ -28,16 +31,19 @@ const belongings = ['token_attributes', 'usage', 'token_uses', 'places', 'retire
 /** So many are looked at in some 2 ms. */
 const PAGE = 2_000;
 
-/** @returns how many went. */
-export async function purgeTokens(rooms: PurgeRooms, purge: TokenPurge): Promise<number> {
-  let purged = 0;
+export async function purgeTokens(rooms: PurgeRooms, purge: TokenPurge): Promise<TokensPurged> {
+  let [purged, alike, peppered] = [0, 0, 0];
   let after = '';
   for (;;) {
     const page = await rooms.reads.rows<Ends>(selectEnds(after));
-    const due = page.filter((row) => isOver(row, purge) && !mayHide(row, rooms)).map(({ id }) => id);
-    for (const ids of chunksOf(due)) purged += await purgeChunk(rooms, ids, purge);
+    for (const chunk of chunksOf(page.filter((row) => isOver(row, purge)))) {
+      const done = await purgeChunk(rooms, chunk, purge);
+      purged += done.purged;
+      alike += done.leftOut.alike;
+      peppered += done.leftOut.peppered;
+    }
     const last = page.at(-1);
-    if (last === undefined || page.length < PAGE) return purged;
+    if (last === undefined || page.length < PAGE) return { purged, leftOut: { alike, peppered } };
     after = last.id;
   }
 }
@@ -48,7 +54,7 @@ function isOver(row: Ends, { endedBeforeMs, but }: TokenPurge): boolean {
 }
 
 /** `<id>|<random>` is found by its id, which is there once and leaves a mark. */
-function mayHide({ type, digest }: Ends, { manifold }: PurgeRooms): boolean {
+function mayHide({ type, digest }: Ends, manifold: PurgeRooms['manifold']): boolean {
   return manifold.has(type) && digest?.startsWith('r:') !== true;
 }
 
@@ -62,42 +68,60 @@ function selectEnds(after: string): Change {
 }
 
 async function purgeChunk(
-  { auditRow, write }: PurgeRooms,
-  ids: readonly string[],
-  purge: TokenPurge,
-): Promise<number> {
-  const { by: actor, endedBeforeMs } = purge;
+  { auditRow, write, manifold }: PurgeRooms,
+  chunk: readonly Ends[],
+  { by: actor, endedBeforeMs }: TokenPurge,
+): Promise<TokensPurged> {
+  const ids = chunk.filter((row) => !mayHide(row, manifold)).map(({ id }) => id);
+  const peppered = chunk.length - ids.length;
+  if (ids.length === 0) return { purged: 0, leftOut: { alike: 0, peppered } };
   // SQLite and PostgreSQL both have json_each, and of an object both call its names `key`.
   const given = JSON.stringify(Object.fromEntries(ids.map((id) => [id, 0])));
-  const detail = { ended_before: endedBeforeMs, purged: null };
+  const detail = { ended_before: endedBeforeMs, purged: null, left_out: { alike: null, peppered } };
   const row = auditRow({ actor, action: 'token.purge', subject: 'tokens', detail });
-  const [, gone] = await write([
+  const results = await write([
     markPurged(given, endedBeforeMs, row.id),
     deletePurged(given, endedBeforeMs),
     ...belongings.map((table) => ifChanged(deleteOf(table, given))),
     ifChanged(deletePins(given)),
-    ifChanged(auditPurged(row, given)),
+    ifChanged(auditPurged(row, given, endedBeforeMs)),
+    selectLeft(given, endedBeforeMs),
   ]);
-  return gone?.changes ?? 0;
+  const left = results.at(-1)?.rows[0] as { readonly alike: number } | undefined;
+  return { purged: results[1]?.changes ?? 0, leftOut: { alike: Number(left?.alike ?? 0), peppered } };
 }
 
 /** Asked in the transaction itself: one that was given more time since it was looked at stays. */
-function isDue(given: string, endedBeforeMs: number): RawBuilder<boolean> {
+function hasEnded(given: string, endedBeforeMs: number): RawBuilder<boolean> {
   const end = time(endedBeforeMs);
   return sql<boolean>`(id in (select key from json_each(${given}))
     and (revoked_at < ${end} or expires_at < ${end} or retire_at < ${end}))`;
 }
 
+/**
+ * Another row may be the same token, and would stand for it once this one is gone: one that begins alike, or that does not say
+ * how it begins. Of a token with a digest a mark is left that tells; of one without, nobody knows. What was revoked never lives again.
+ */
+const isAlike = sql<boolean>`(tokens.digest is null and (
+  exists (select 1 from tokens as other
+    where other.lookup = tokens.lookup and other.type = tokens.type and other.id <> tokens.id and other.revoked_at is null)
+  or exists (select 1 from tokens as other
+    where other.lookup is null and other.type = tokens.type and other.canary = 0)))`;
+
+function isDue(given: string, endedBeforeMs: number): RawBuilder<boolean> {
+  return sql<boolean>`(${hasEnded(given, endedBeforeMs)} and not ${isAlike})`;
+}
+
 /** What must never be a token again. */
 function markPurged(given: string, endedBeforeMs: number, purge: string): Change {
-  const due = isDue(given, endedBeforeMs);
   return rawChange(sql`
     insert into purged_tokens (mark, purge)
     select mark, ${text(purge)} from (
-      select 'id:' || id as mark from tokens where ${due}
-      union select 'digest:' || digest from tokens where digest is not null and ${due}
-      union select 'bcrypt:' || bcrypt from tokens where bcrypt is not null and ${due}
-      union select 'external_id:' || type || ':' || external_id from tokens where external_id is not null and ${due}
+      with due as (select id, digest, bcrypt, type, external_id from tokens where ${isDue(given, endedBeforeMs)})
+      select 'id:' || id as mark from due
+      union select 'digest:' || digest from due where digest is not null
+      union select 'bcrypt:' || bcrypt from due where bcrypt is not null
+      union select 'external_id:' || type || ':' || external_id from due where external_id is not null
     ) as marks where true on conflict do nothing`);
 }
 
@@ -118,12 +142,19 @@ function deletePins(given: string): Change {
       select 'token=' || key from json_each(${given}) where not exists (select 1 from tokens where tokens.id = key))`);
 }
 
-/** Their number stands in the detail for `"purged":null`. */
-function auditPurged(row: AuditRow, given: string): Change {
+/** Their number stands in the detail for `"purged":null`, and of those that stay for `"alike":null`. */
+function auditPurged(row: AuditRow, given: string, endedBeforeMs: number): Change {
   const purged = sql`(select count(*) from purged_tokens
     where purge = ${row.id} and mark in (select 'id:' || key from json_each(${given})))`;
-  const detail = sql<string>`replace(${row.detail}, '"purged":null', '"purged":' || cast(${purged} as text))`;
+  const alike = sql`(select count(*) from tokens where ${hasEnded(given, endedBeforeMs)})`;
+  const detail = sql<string>`replace(replace(${row.detail}, '"purged":null', '"purged":' || cast(${purged} as text)),
+    '"alike":null', '"alike":' || cast(${alike} as text))`;
   return builder.insertInto('audit').values({ ...row, detail });
+}
+
+/** Those that ended and are there all the same, after the others went. */
+function selectLeft(given: string, endedBeforeMs: number): Change {
+  return rawChange(sql`select count(*) as alike from tokens where ${hasEnded(given, endedBeforeMs)}`);
 }
 
 /** Whether any of these marks is one of a token that was purged. */
@@ -150,7 +181,7 @@ export function dropPurged(rows: readonly Pick<TokensTable, 'id'>[]): Change {
 }
 
 /** One row, `purged` 1 or 0: whether a token with this secret or external id was purged here. */
-export function selectPurged(row: TokensTable): Change {
+export function selectPurged(row: Marked): Change {
   const { digest, bcrypt, type, external_id: externalId } = row;
   const marked = isMarked({
     digest: text(digest),

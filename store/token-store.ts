@@ -116,6 +116,17 @@ export type TokenPurge = {
   readonly by: string;
 };
 
+export type TokensPurged = {
+  readonly purged: number;
+  /** Those that ended as long ago and stay, for the same token may live in another row. */
+  readonly leftOut: {
+    /** Another row of the type begins alike, or does not say how it begins, and only bcrypt could tell whether it is the same. */
+    readonly alike: number;
+    /** `hash.pepper` of their type lists more than one way in which it could be kept. */
+    readonly peppered: number;
+  };
+};
+
 /** Tokens that have all of these; null: of any type. */
 export type ExportFilter = {
   readonly type: string | null;
@@ -153,7 +164,8 @@ export type TokenPage = { readonly tokens: readonly TokenRecord[]; readonly next
 export interface TokenStore {
   /**
    * The record a presented token stands for, read from the database now; null: there is none.
-   * State (revoked, expired) is not judged here. Resolves at once where no wait is needed.
+   * State (revoked, expired) is not judged here; of several rows that are the same token the one is found that ended, or ends
+   * first. Resolves at once where no wait is needed.
    *
    * @throws StoreFault `store_unavailable` if we cannot tell; `verifier_busy` if the bcrypt queue is full.
    */
@@ -221,9 +233,9 @@ export interface TokenStore {
 
   /**
    * Removes them for good, in chunks of 500 at most, with their attributes, their usage and their own pins; audit rows stay. None of
-   * them can be imported or learned again. @returns how many. @throws StoreFault; chunks before it are gone.
+   * them can be imported or learned again under the same hash. @throws StoreFault; chunks before it are gone.
    */
-  purge(purge: TokenPurge): Promise<number>;
+  purge(purge: TokenPurge): Promise<TokensPurged>;
 
   /** Every token there is, page by page. @throws StoreFault */
   kept(filter: ExportFilter): AsyncIterable<readonly KeptToken[]>;

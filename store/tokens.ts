@@ -1,7 +1,7 @@
 /** What a token store does on any database: mints, finds, revokes, imports. The database's own part is handed to it. */
 import { LRUCache } from 'lru-cache';
 import type { TokenRecord, TokenType } from '../policy/token-types.ts';
-import { BcryptLookup, type BcryptMatch } from './bcrypt-lookup.ts';
+import { BcryptLookup } from './bcrypt-lookup.ts';
 import { BcryptVerifier } from './bcrypt-verifier.ts';
 import { chunksOf } from './chunks.ts';
 import type { Companions } from './companions.ts';
@@ -20,7 +20,7 @@ import { importRow } from './token-import.ts';
 import { writeImported } from './token-importing.ts';
 import { createTokenLearning, type TokenLearning } from './token-learning.ts';
 import { createOnce } from './token-once.ts';
-import { selectPurged } from './token-purge.ts';
+import { createMarkCheck } from './token-purge.ts';
 import type { TokenReads } from './token-reads.ts';
 import { type RecordRow, recordIfOf, recordOf } from './token-rows.ts';
 import type {
@@ -31,6 +31,7 @@ import type {
   TokenPage,
   TokenStore,
 } from './token-store.ts';
+import { sternestOf } from './token-twins.ts';
 import { markUsed, replaceDigest, writeDigest } from './token-writes.ts';
 import { createTokenWrites, type TokenWrites } from './token-writing.ts';
 import type { TokensDatabase, Uses } from './tokens-database.ts';
@@ -86,8 +87,11 @@ export class Tokens implements OpenTokens {
   readonly #make: ReturnType<typeof createTokenMaker>;
   readonly #redigest: (id: string, form: Form) => void;
   readonly #keyedDigest = createKeyedDigest();
-  /** What `#keyOf` makes of a token, to id. Says which row a token stands for, never whether it may pass: the row is read each time. */
-  readonly #verified = new LRUCache<string, string>({ max: VERIFIED_MAX });
+  /**
+   * What `#keyOf` makes of a token, to id, or to ids where several rows are the same token. Says which rows a token stands for,
+   * never whether it may pass: they are read each time.
+   */
+  readonly #verified = new LRUCache<string, string | readonly string[]>({ max: VERIFIED_MAX });
   #spared = 0;
   #closed: Promise<void> | null = null;
 
@@ -133,19 +137,21 @@ export class Tokens implements OpenTokens {
     const tokens = createTokenWrites({ ...writing, write: rehearse, writeAlone: rehearse });
     this.dry = { tokens, pins, probes, audit, alerts };
     this.once = createOnce(writing, reads);
+    const wasPurged = createMarkCheck(reads);
     ({ learn: this.learn, endAll: this.endAll } = createTokenLearning({
       now: options.now,
       nextId: this.#nextId,
       auditRow,
       digests: this.#digests,
       find: (plaintext, types) => this.#find(plaintext, this.#keyOf(plaintext, types), types),
-      wasPurged: async (row) => (await reads.rows<{ purged: number }>(selectPurged(row)))[0]?.purged === 1,
+      wasPurged,
       write,
       writeAlone,
     }));
     this.#lookup = new BcryptLookup({
       reads: this.#reads,
       verifier: this.#verifier,
+      wasPurged: (plaintext, type) => wasPurged({ digest: digestOf(plaintext), type }),
       onMatch: (match, plaintext) => {
         if (match.thenSha256) this.#sendDigest(match.id, plaintext);
       },
@@ -186,28 +192,39 @@ export class Tokens implements OpenTokens {
   }
 
   #find(plaintext: string, key: string, types: readonly TokenType[]): Eventually<TokenRecord | null> {
-    const id = types.some(isBcrypt) ? this.#verified.get(key) : undefined;
-    if (id === undefined) return this.#findAnew(plaintext, key, types);
+    const known = types.some(isBcrypt) ? this.#verified.get(key) : undefined;
+    if (known === undefined) return this.#findAnew(plaintext, key, types);
     this.#spared += 1;
-    return andThen(this.#reads.byId(id), (row) => {
-      const record = row === undefined ? null : recordIfOf(types, row);
-      return record ?? this.#findAnew(plaintext, key, types);
-    });
+    return andThen(
+      typeof known === 'string' ? this.#reads.byId(known) : sternestOf(this.#reads, known),
+      (row) => {
+        const record = row === undefined ? null : recordIfOf(types, row);
+        return record ?? this.#findAnew(plaintext, key, types);
+      },
+    );
   }
 
   #findAnew(plaintext: string, key: string, types: readonly TokenType[]): Eventually<TokenRecord | null> {
+    const hasBcrypt = types.some(isBcrypt);
     const row = types.every(isPlain)
-      ? this.#rowOfDigest(types.some(isBcrypt) ? digestOf(plaintext) : key, types)
+      ? this.#rowOfDigest(hasBcrypt ? digestOf(plaintext) : key, types)
       : this.#firstAnswer(this.#digests.asksFor(plaintext, types));
     return andThen(row, (found) => {
-      if (found !== null) {
-        // Of a canary nothing is remembered: it must not be told from a token that nobody knows.
-        if (found.canary === 0) this.#verified.set(key, found.id);
-        return recordOf(found);
-      }
-      if (!types.some(isBcrypt)) return null;
-      return andThen(this.#lookup.match(plaintext, key, types), (match) => this.#afterComparison(key, match));
+      if (!hasBcrypt) return found === null ? null : this.#remember(key, found.id, found);
+      const isFound = found !== null;
+      const asked = isFound ? types.filter(({ name }) => name === found.type) : types;
+      const fitting = this.#lookup.match({ plaintext, key, types: asked, isFound });
+      return andThen(fitting, (ids) => {
+        if (ids.length > 0) return this.#afterComparison(key, isFound ? [found.id, ...ids] : ids);
+        return isFound ? this.#remember(key, found.id, found) : null;
+      });
     });
+  }
+
+  /** Of a canary nothing is remembered: it must not be told from a token that nobody knows. */
+  #remember(key: string, known: string | readonly string[], row: RecordRow): TokenRecord {
+    if (row.canary === 0) this.#verified.set(key, known);
+    return recordOf(row);
   }
 
   /** What `#firstAnswer` would find where there is one question only: the way of nearly every request. */
@@ -231,14 +248,12 @@ export class Tokens implements OpenTokens {
     });
   }
 
-  /** Reads the row anew: while bcrypt ran, it may have been revoked. */
-  #afterComparison(key: string, match: BcryptMatch | null): Eventually<TokenRecord | null> {
-    if (match === null) return null;
-    return andThen(this.#reads.byId(match.id), (row) => {
-      if (row === undefined) return null;
-      if (row.canary === 0) this.#verified.set(key, row.id);
-      return recordOf(row);
-    });
+  /** Reads the rows anew: while bcrypt ran, one may have been revoked. */
+  #afterComparison(key: string, ids: readonly string[]): Eventually<TokenRecord | null> {
+    const [only = ''] = ids;
+    return andThen(sternestOf(this.#reads, ids), (row) =>
+      row === undefined ? null : this.#remember(key, ids.length === 1 ? only : ids, row),
+    );
   }
 
   verifiedBefore(plaintext: string): boolean {

@@ -14,7 +14,7 @@ import {
   understood,
 } from './cli-shell.ts';
 import { headOf, purgeBeforeDefault } from './operations-upkeep.ts';
-import type { purgedView, verdictView } from './upkeep-view.ts';
+import type { purgedTokensView, purgedView, verdictView } from './upkeep-view.ts';
 
 type VerifyOptions = PlaceOptions & JsonOptions & { readonly head?: string };
 
@@ -24,10 +24,15 @@ type PurgeOptions = PlaceOptions & {
   readonly json?: true;
 };
 
+type PurgedView = ReturnType<typeof purgedView> & Partial<ReturnType<typeof purgedTokensView>>;
 type Verdict = ReturnType<typeof verdictView>;
 
-/** What is purged: the route that does it, and what one of it is called. */
-type Purging = { readonly name: 'purgeAudit' | 'purgeTokens'; readonly noun: string };
+/** What is purged: the route that does it, what one of it is called, and what is printed as JSON. */
+type Purging = {
+  readonly name: 'purgeAudit' | 'purgeTokens';
+  readonly noun: string;
+  readonly keys: string;
+};
 
 export function addAuditUpkeep(audit: Command, shell: Shell): void {
   atPlace(audit.command('verify'))
@@ -37,12 +42,13 @@ export function addAuditUpkeep(audit: Command, shell: Shell): void {
     .addOption(tableOption())
     .action((options: VerifyOptions) => verify(options, shell));
   const description = 'remove the oldest rows; the chain goes on from there';
-  addPurge(audit, shell, description, { name: 'purgeAudit', noun: 'row' });
+  addPurge(audit, shell, description, { name: 'purgeAudit', noun: 'row', keys: '{"before","purged"}' });
 }
 
 export function addTokenPurge(token: Command, shell: Shell): void {
   const description = 'remove tokens for good that were revoked, expired or retired long ago';
-  addPurge(token, shell, description, { name: 'purgeTokens', noun: 'token' });
+  const keys = '{"before","purged","left_out"}';
+  addPurge(token, shell, description, { name: 'purgeTokens', noun: 'token', keys });
 }
 
 function addPurge(command: Command, shell: Shell, description: string, purging: Purging): void {
@@ -50,7 +56,7 @@ function addPurge(command: Command, shell: Shell, description: string, purging: 
     .description(description)
     .option('--before <duration>', `how long ago, 1d at least (${purgeBeforeDefault})`, duration)
     .option('--dry-run', 'say how many would go, and change nothing')
-    .option('--json', 'print {"before","purged"}')
+    .option('--json', `print ${purging.keys}`)
     .action((options: PurgeOptions) => purge(options, shell, purging));
 }
 
@@ -85,8 +91,24 @@ function inWords({ rows, first, begun, head: end, flaw }: Verdict): string {
 async function purge(options: PurgeOptions, shell: Shell, { name, noun }: Purging): Promise<void> {
   const isDry = options.dryRun === true;
   const asking = { name, body: { before: lasting(options.before) }, access: 'change', isDry } as const;
-  const view = allowed(await ask<ReturnType<typeof purgedView>>(options, asking, shell));
+  const view = allowed(await ask<PurgedView>(options, asking, shell));
   if (options.json) return printJson(shell, view);
   const what = `${view.purged} ${noun}${view.purged === 1 ? '' : 's'} from before ${view.before}`;
   shell.out(isDry ? `${what} would be purged\n` : `${what} purged\n`);
+  for (const line of stayed(view.left_out)) shell.out(`${line}\n`);
+}
+
+/** Which ended as long ago, and why they are not purged. */
+function stayed({ alike, peppered } = { alike: 0, peppered: 0 }): readonly string[] {
+  const stay = (count: number) => `${count} ${count === 1 ? 'stays' : 'stay'}`;
+  const lines: string[] = [];
+  if (alike > 0) {
+    lines.push(`${stay(alike)}: another token may be the same one under another hash; revoke it if it is`);
+  }
+  if (peppered > 0) {
+    lines.push(
+      `${stay(peppered)}: hash.pepper of the type has more than one entry; drop the older ones first`,
+    );
+  }
+  return lines;
 }

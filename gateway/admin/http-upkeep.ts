@@ -3,13 +3,23 @@ import * as v from 'valibot';
 import { dryRun, lasting, nothingSaid, said, time } from './http-fields.ts';
 import { route } from './http-route.ts';
 import { headOf, purgeAudit, purgeBeforeDefault, purgeTokens, verifyAudit } from './operations-upkeep.ts';
-import { flawCodes, purgedView, verdictView } from './upkeep-view.ts';
+import { flawCodes, purgedTokensView, purgedView, verdictView } from './upkeep-view.ts';
 
-const purged = v.strictObject({
+const purged = {
   before: time,
   purged: v.pipe(v.number(), v.description('How many went.')),
-  ...dryRun,
-});
+};
+
+const leftOut = v.pipe(
+  v.strictObject({
+    alike: v.pipe(
+      v.number(),
+      v.description('Another token may be the same one under another hash, and would stand for it.'),
+    ),
+    peppered: v.pipe(v.number(), v.description('The hash.pepper of their type lists more than one way.')),
+  }),
+  v.description('How many ended as long ago, and stay.'),
+);
 
 const place = v.nullable(v.strictObject({ seq: v.number(), at: time }));
 
@@ -47,34 +57,45 @@ const verify = route({
   },
 });
 
-const purges = [
-  ['audit', 'purgeAudit', 'audit:write', 'Remove the oldest rows; the chain goes on from there.', purgeAudit],
-  ['tokens', 'purgeTokens', 'tokens:write', 'Remove tokens that ended long ago, for good.', purgeTokens],
-] as const;
-
-const purge = purges.map(([what, name, scope, summary, operation]) =>
-  route({
-    method: 'POST',
-    path: `/v1/${what}/purge`,
-    name,
-    summary,
-    scope,
-    query: nothingSaid,
-    body: v.object({
-      before: v.optional(
-        lasting('How long ago they ended, or were written; 1d at least.', purgeBeforeDefault),
-        purgeBeforeDefault,
-      ),
-    }),
-    status: 200,
-    answer: purged,
-    changes: true,
-    once: null,
-    async handle({ desk, body }) {
-      const done = await operation(desk, body.before);
-      return done.ok ? { ok: true, value: purgedView(done.value) } : done;
-    },
-  }),
+const before = v.optional(
+  lasting('How long ago they ended, or were written; 1d at least.', purgeBeforeDefault),
+  purgeBeforeDefault,
 );
 
-export const upkeepRoutes = [verify, ...purge];
+/** What both purges have in common. */
+const purge = {
+  method: 'POST',
+  query: nothingSaid,
+  body: v.object({ before }),
+  status: 200,
+  changes: true,
+  once: null,
+} as const;
+
+const ofAudit = route({
+  ...purge,
+  path: '/v1/audit/purge',
+  name: 'purgeAudit',
+  summary: 'Remove the oldest rows; the chain goes on from there.',
+  scope: 'audit:write',
+  answer: v.strictObject({ ...purged, ...dryRun }),
+  async handle({ desk, body }) {
+    const done = await purgeAudit(desk, body.before);
+    return done.ok ? { ok: true, value: purgedView(done.value) } : done;
+  },
+});
+
+const ofTokens = route({
+  ...purge,
+  path: '/v1/tokens/purge',
+  name: 'purgeTokens',
+  summary: 'Remove tokens that ended long ago, for good.',
+  scope: 'tokens:write',
+  answer: v.strictObject({ ...purged, left_out: leftOut, ...dryRun }),
+  async handle({ desk, body }) {
+    const done = await purgeTokens(desk, body.before);
+    return done.ok ? { ok: true, value: purgedTokensView(done.value) } : done;
+  },
+});
+
+export const upkeepRoutes = [verify, ofAudit, ofTokens];

@@ -3,6 +3,7 @@ import { adminTypeName } from '../../policy/admin-type.ts';
 import { type Checked, complain } from '../../policy/token-input.ts';
 import { formatDuration } from '../../policy/units.ts';
 import type { AuditHead, AuditVerdict } from '../../store/audit-store.ts';
+import type { TokensPurged } from '../../store/token-store.ts';
 import type { Desk } from './operations.ts';
 
 /** How long ago something must have ended, where nobody says. */
@@ -13,6 +14,8 @@ const dayMs = 86_400_000;
 export async function verifyAudit({ audit }: Desk, head: AuditHead | null): Promise<AuditVerdict> {
   return audit.verify(head);
 }
+
+export type PurgedTokens = Purged & Pick<TokensPurged, 'leftOut'>;
 
 export type Purged = {
   /** Unix ms: what was, or had ended, before. */
@@ -34,11 +37,11 @@ export async function purgeAudit(desk: Desk, agoMs: number): Promise<Checked<Pur
  *
  * @throws StoreFault; chunks before it are gone.
  */
-export async function purgeTokens(desk: Desk, agoMs: number): Promise<Checked<Purged>> {
+export async function purgeTokens(desk: Desk, agoMs: number): Promise<Checked<PurgedTokens>> {
   const beforeMs = timeAgo(desk, agoMs);
   if (!beforeMs.ok) return beforeMs;
   const purge = { endedBeforeMs: beforeMs.value, but: [adminTypeName], by: desk.by };
-  return { ok: true, value: { beforeMs: beforeMs.value, purged: await desk.tokens.purge(purge) } };
+  return { ok: true, value: { beforeMs: beforeMs.value, ...(await desk.tokens.purge(purge)) } };
 }
 
 /** A day at least: clocks of hosts differ, and what was done under an Idempotency-Key is remembered as long. */

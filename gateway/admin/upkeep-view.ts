@@ -1,6 +1,6 @@
 /** What was found of the audit's chain, and what was purged, as the outside sees it. */
 import type { AuditFlaw, AuditVerdict } from '../../store/audit-store.ts';
-import type { Purged } from './operations-upkeep.ts';
+import type { Purged, PurgedTokens } from './operations-upkeep.ts';
 
 const words = {
   changed:
@@ -33,4 +33,8 @@ function placeView(place: AuditVerdict['first']) {
 
 export function purgedView({ beforeMs, purged }: Purged) {
   return { before: new Date(beforeMs).toISOString(), purged };
+}
+
+export function purgedTokensView(done: PurgedTokens) {
+  return { ...purgedView(done), left_out: done.leftOut };
 }

@@ -15,6 +15,7 @@ import { createAlertTables } from './migrations/0008-alerts.ts';
 import { createDashboardTables } from './migrations/0009-dashboard.ts';
 import { createRetirementsTable } from './migrations/0010-retirements.ts';
 import { addCanaryColumn } from './migrations/0011-canary.ts';
+import { indexTokensAlike } from './migrations/0012-tokens-alike.ts';
 
 type Migration = { readonly name: string; readonly changes: readonly Change[] };
 
@@ -30,6 +31,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0009-dashboard', changes: createDashboardTables(builder) },
   { name: '0010-retirements', changes: createRetirementsTable(builder) },
   { name: '0011-canary', changes: addCanaryColumn(builder) },
+  { name: '0012-tokens-alike', changes: indexTokensAlike(builder) },
 ];
 
 /** Any number, as long as it is Postern's alone: "Post". */

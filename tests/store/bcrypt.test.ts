@@ -71,7 +71,7 @@ describe('work that is shared', () => {
     onTestFinished(() => same.close());
     await same.import([row('upg_samestart-8')]);
     expect(await same.find('upg_samestart-8', [UPGRADING])).not.toBeNull();
-    expect(same.find('upg_samestart-0', [UPGRADING])).not.toBeNull();
+    expect(await same.find('upg_samestart-0', [UPGRADING])).not.toBeNull();
   });
 });
 
@@ -84,14 +84,14 @@ describe('work that is bounded', () => {
     const busy = expect.objectContaining({ code: 'verifier_busy', retryAfterMs: expect.any(Number) });
     const results = await Promise.allSettled(jobs);
     expect(results.map((result) => (result.status === 'fulfilled' ? result.value : result.reason))).toEqual([
-      0,
-      null,
-      null,
+      [0],
+      [],
+      [],
       busy,
       busy,
     ]);
     expect([verifier.depth, verifier.completed]).toEqual([0, 3]);
-    expect(await verifier.match('right', [stored])).toBe(0);
+    expect(await verifier.match('right', [stored])).toEqual([0]);
   });
 
   test('a busy answer says to come back in a second or more', async () => {
@@ -163,7 +163,7 @@ describe('what cannot be compared', () => {
   test('a damaged hash fits nothing and hides no neighbour', async () => {
     const verifier = openVerifier({ threads: 1 });
     const impossible = hashSync('right', 4).replace('$04$', '$99$');
-    expect(await verifier.match('right', [impossible, '', hashSync('right', 4)])).toBe(2);
+    expect(await verifier.match('right', [impossible, '', hashSync('right', 4)])).toEqual([2]);
   });
 
   test('a type whose tokens exceed 72 bytes mints none', async () => {

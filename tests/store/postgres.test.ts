@@ -38,6 +38,7 @@ describe('the schema', () => {
       '0009-dashboard',
       '0010-retirements',
       '0011-canary',
+      '0012-tokens-alike',
     ];
     expect(ledger).toEqual(names.map((name) => ({ name })));
   });
