@@ -20,8 +20,9 @@ export type PurgeRooms = {
   readonly manifold: ReadonlySet<string>;
 };
 
-/** What a purge leaves of a token: it must never be one again. */
-export type Marked = Pick<TokensTable, 'digest' | 'bcrypt' | 'type' | 'external_id'>;
+/** What there may be a mark of. */
+export type Marked = Pick<TokensTable, 'type'> &
+  Partial<Pick<TokensTable, 'digest' | 'bcrypt' | 'external_id'>>;
 
 type Ends = Pick<TokensTable, 'id' | 'type' | 'digest' | 'revoked_at' | 'expires_at' | 'retire_at'>;
 
@@ -180,14 +181,17 @@ export function dropPurged(rows: readonly Pick<TokensTable, 'id'>[]): Change {
       and ${isMarked({ digest, bcrypt, type, externalId })}`);
 }
 
-/** One row, `purged` 1 or 0: whether a token with this secret or external id was purged here. */
-export function selectPurged(row: Marked): Change {
-  const { digest, bcrypt, type, external_id: externalId } = row;
-  const marked = isMarked({
-    digest: text(digest),
-    bcrypt: text(bcrypt),
-    type: text(type),
-    externalId: text(externalId),
-  });
-  return rawChange(sql`select case when ${marked} then 1 else 0 end as purged`);
+/** Whether a token with this secret or external id was purged here. @throws StoreFault */
+export function createMarkCheck(reads: PurgeRooms['reads']) {
+  return async ({ type, digest = null, bcrypt = null, external_id = null }: Marked): Promise<boolean> => {
+    const marked = isMarked({
+      digest: text(digest),
+      bcrypt: text(bcrypt),
+      type: text(type),
+      externalId: text(external_id),
+    });
+    const query = rawChange(sql`select case when ${marked} then 1 else 0 end as purged`);
+    const [row] = await reads.rows<{ readonly purged: number }>(query);
+    return row?.purged === 1;
+  };
 }

@@ -103,7 +103,9 @@ function stayed({ alike, peppered } = { alike: 0, peppered: 0 }): readonly strin
   const stay = (count: number) => `${count} ${count === 1 ? 'stays' : 'stay'}`;
   const lines: string[] = [];
   if (alike > 0) {
-    lines.push(`${stay(alike)}: another token may be the same one under another hash; revoke it if it is`);
+    lines.push(
+      `${stay(alike)}: another token may be the same one under another hash; revoke that one too, if nobody needs it`,
+    );
   }
   if (peppered > 0) {
     lines.push(

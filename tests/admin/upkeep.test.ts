@@ -2,6 +2,7 @@
 /** The audit's chain and the purges by the command line and the API, and what the log is told. */
 import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { hashSync } from 'bcryptjs';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import { run } from '../../gateway/admin/cli.ts';
@@ -132,6 +133,37 @@ test('purges take what is old enough, on trial first, and the chain goes on', as
       stderr: 'error: that is too short a time ago; write at least 1d\n',
     });
   }
+});
+
+test('a row that may hide the same token under another salt stays, and every face says so', async () => {
+  const terminal = new Terminal();
+  const secret = 'old_abcdefgh-and-more';
+  const rows = [1, 2].map(() => ({
+    ...{ type: 'legacy', bcrypt: hashSync(secret, 4), lookup: secret.slice(0, 12) },
+  }));
+  terminal.write('rows.jsonl', rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  await terminal.run('token', 'import', '--file', terminal.path('rows.jsonl'));
+  const [first, second] = (await terminal.json('token', 'list')).tokens;
+  await terminal.run('token', 'revoke', first.id);
+  const left = { purged: 0, left_out: { alike: 1, peppered: 0 } };
+  expect((await later(terminal, 91, 'token', 'purge', '--dry-run')).json).toMatchObject(left);
+  expect((await later(terminal, 91, 'token', 'purge')).json).toMatchObject(left);
+  const file = new Database(terminal.path('data/postern.db'));
+  file.prepare('update tokens set revoked_at = 1 where id = ?').run(first.id);
+  const said =
+    '1 stays: another token may be the same one under another hash; revoke that one too, if nobody needs it\n';
+  const words = await terminal.run('token', 'purge', '--dry-run');
+  expect(words.stdout).toMatch(/^0 tokens from before .* would be purged\n/);
+  expect(words.stdout.endsWith(said)).toBe(true);
+  await terminal.run('token', 'revoke', second.id);
+  file.prepare('update tokens set revoked_at = 1').run();
+  file.close();
+  expect(await terminal.json('token', 'purge')).toMatchObject({
+    purged: 2,
+    left_out: { alike: 0, peppered: 0 },
+  });
+  const { entries } = await terminal.json('audit', 'list', '--subject', 'tokens');
+  expect(entries[0].detail).toMatchObject({ purged: 2, left_out: { alike: 0, peppered: 0 } });
 });
 
 test('tokens of operators are not purged: whether there was one says whether the first is to be made', async () => {
