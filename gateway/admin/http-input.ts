@@ -1,19 +1,38 @@
-/** What callers of the admin API send, read strictly: bounded, JSON, no key that is not known. Repeats nothing of it. */
+/** What callers of the admin API send, read strictly: bounded, JSON, no key twice or that is not known. Repeats nothing of it. */
 import * as v from 'valibot';
 import { suggest } from '../../policy/config-problem.ts';
+import { doubleKey } from '../../policy/json-double.ts';
 import { type Problem, Refused } from './http-problem.ts';
 
 const bodyBytesMax = 64 * 1024;
 
-/** The body as JSON; an empty one is an object without keys. @throws Refused */
+/** The body as JSON; an empty one is an object without keys. @throws Refused, also where two readers could understand it differently. */
 export async function readJson(request: Request): Promise<unknown> {
   const bytes = await readBounded(request);
   if (bytes.length === 0) return {};
   const type = request.headers.get('content-type') ?? '';
   const isJson = /^application\/json[ \t]*(;[ \t]*charset[ \t]*=[ \t]*"?utf-8"?[ \t]*)?$/i.test(type);
   if (!isJson || request.headers.has('content-encoding')) throw new Refused({ code: 'body_encoding' });
+  const text = textOf(bytes);
+  const json = parsed(text);
+  const twice = doubleKey(text);
+  if (twice !== null) throw new Refused(standsTwice(twice));
+  return json;
+}
+
+/** @throws Refused */
+function textOf(bytes: Uint8Array): string {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new Refused({ code: 'body_malformed' });
+  }
+}
+
+/** @throws Refused */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
   } catch {
     throw new Refused({ code: 'body_malformed' });
   }
@@ -74,19 +93,32 @@ export function readAs<Schema extends v.GenericSchema>(
 /** Like a name, and too short and plain for a secret. */
 const nameLike = /^[a-z]+(?:[_-][a-z]+){0,3}$/;
 const nameLengthMax = 20;
+const stepsToldMax = 8;
 
-function isNameLike(key: string): boolean {
+function isName(key: string): boolean {
   return nameLike.test(key) && key.length <= nameLengthMax;
 }
 
 function unknownKey(key: string, known: readonly string[]): Problem {
-  const isName = isNameLike(key);
-  const detail = isName ? `unknown key "${key}"` : 'unknown key';
+  const isTold = isName(key);
+  const detail = isTold ? `unknown key "${key}"` : 'unknown key';
   return {
     code: 'payload_invalid',
     detail,
-    hint: isName ? suggest(key, known, 'leave it out') : listed(known),
+    hint: isTold ? suggest(key, known, 'leave it out') : listed(known),
   };
+}
+
+/** As far as its way is made of names. */
+function standsTwice(way: readonly (string | number)[]): Problem {
+  const odd = way.findIndex((step) => typeof step === 'string' && !isName(step));
+  const isTold = odd < 0 && way.length <= stepsToldMax;
+  const told = way
+    .slice(0, isTold ? way.length : Math.min(odd < 0 ? stepsToldMax : odd, stepsToldMax))
+    .join('.');
+  const inside = told === '' ? '' : ` in "${told}"`;
+  const detail = isTold ? `"${told}" stands twice` : `a key${inside} stands twice`;
+  return { code: 'payload_invalid', detail, hint: 'send it once' };
 }
 
 function listed(known: readonly string[]): string {
@@ -103,7 +135,7 @@ function flawOf({ path, message, input }: v.BaseIssue<unknown>): Problem {
 /** `scopes.1`. Below the first, keys are the writer's own, and may be anything. */
 function pathText(path: v.BaseIssue<unknown>['path']): string {
   const keys = (path ?? []).map(({ key }, depth) =>
-    depth === 0 || typeof key === 'number' || isNameLike(String(key)) ? String(key) : '…',
+    depth === 0 || typeof key === 'number' || isName(String(key)) ? String(key) : '…',
   );
   return keys.join('.');
 }

@@ -156,6 +156,26 @@ describe('a body', () => {
     expect(told).toMatch(/^HTTP\/1.1 413 /);
   });
 
+  test.each([
+    ['{"type":"project","type":"user"}', '"type" stands twice'],
+    ['{"type":"project","\\u0074ype":"user"}', '"type" stands twice'],
+    ['{"type":"project","attributes":{"project":"a","project":"b"}}', '"attributes.project" stands twice'],
+    [
+      `{"type":"project","attributes":{"${unknown}":"a","${unknown}":"b"}}`,
+      'a key in "attributes" stands twice',
+    ],
+    [`{"${unknown}":1,"${unknown}":1}`, 'a key stands twice'],
+    [`${'{"a":'.repeat(20)}{"b":1,"b":1}${'}'.repeat(20)}`, 'a key in "a.a.a.a.a.a.a.a" stands twice'],
+    ['[{"a":1},{"a":1,"a":2}]', '"1.a" stands twice'],
+  ])('has no key twice, of which readers could take either: %s', async (body, detail) => {
+    const before = (await admin.ask('GET /v1/tokens?limit=1000')).json.tokens.length;
+    const { status, headers, json, text } = await admin.ask('POST /v1/tokens', { body });
+    expect([status, headers.get('Content-Type')]).toEqual([400, 'application/problem+json']);
+    expect(json).toMatchObject({ code: 'payload_invalid', detail, hint: 'send it once' });
+    expect(text).not.toContain(unknown);
+    expect((await admin.ask('GET /v1/tokens?limit=1000')).json.tokens).toHaveLength(before);
+  });
+
   test('has no key that is not known, and the answer repeats only what is a name', async () => {
     const typo = await admin.ask('POST /v1/tokens', { body: { type: 'project', lable: 'x' } });
     expect(typo.json).toMatchObject({ detail: 'unknown key "lable"', hint: 'did you mean "label"?' });

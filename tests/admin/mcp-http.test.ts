@@ -199,6 +199,7 @@ describe('each message', () => {
     const { token } = await admin.mint();
     const ways: readonly (readonly [unknown, Record<string, string>, number])[] = [
       [[ping, ping], {}, 400],
+      ['{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":1,"a":2}}', {}, 400],
       ['{"jsonrpc":', {}, 400],
       [{ jsonrpc: '1.0', id: 'prj_SECRET' }, {}, 400],
       ['{}', {}, 400],
