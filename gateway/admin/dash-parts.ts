@@ -107,6 +107,18 @@ ${hintOf(field, id)}
 </fieldset>`;
 }
 
+/** One thing that is asked for, or not. */
+export function tickField(tick: {
+  readonly name: string;
+  readonly value: string;
+  readonly label: string;
+  readonly hint: string;
+  readonly isChosen: boolean;
+}): Html {
+  return html`<div class="field"><div class="choices"><label><input type="checkbox" name="${tick.name}" value="${tick.value}"${tick.isChosen ? html` checked` : ''}>
+<span>${tick.label} <span class="hint">${tick.hint}</span></span></label></div></div>`;
+}
+
 /** `role`: read out when the page comes up. */
 export function notice(kind: 'good' | 'bad' | 'plain', words: Html | string): Html {
   return html`<div class="notice ${kind}" role="${kind === 'bad' ? 'alert' : 'status'}">${words}</div>`;

@@ -7,7 +7,7 @@ import { parseDuration } from '../../policy/units.ts';
 import { madePage } from './dash-made.ts';
 import { newFormKey } from './dash-once.ts';
 import type { DashPage, Html, Made, Shown, Told, Visit } from './dash-page.ts';
-import { ago, hidden, hiddenForm, notice, tags, textField } from './dash-parts.ts';
+import { ago, hidden, hiddenForm, notice, tags, textField, tickField } from './dash-parts.ts';
 import {
   attributeFields,
   expiresInMs,
@@ -139,14 +139,20 @@ async function madeBefore(visit: Visit, id: string, before: TokenRecord | null, 
     : record;
 }
 
+type Overlap = {
+  /** As it was written. */
+  readonly text: string;
+  readonly whenQuiet: boolean;
+};
+
 async function rotateForm(visit: Visit): Promise<Told> {
-  return rotatePage(visit, await found(visit), '24h', noFlaws, null);
+  return rotatePage(visit, await found(visit), { text: '24h', whenQuiet: false }, noFlaws, null);
 }
 
 function rotatePage(
   { formToken }: Visit,
   record: TokenRecord,
-  overlap: string,
+  { text, whenQuiet }: Overlap,
   flaws: Flaws,
   complaint: Complaint | null,
 ): Shown {
@@ -161,9 +167,16 @@ ${textField({
   label: 'How long the old one still works',
   hint: 'Such as 1h, 24h or 7d; 0s ends it at once. You can end it earlier, by hand, as soon as it is not used any more.',
   flaw: flaws.get('overlap') ?? null,
-  value: overlap,
-  suggestions: ['0s', '1h', '24h', '7d'],
+  value: text,
+  suggestions: ['0s', '1h', '24h', '7d', '30d'],
   required: true,
+})}
+${tickField({
+  name: 'retire',
+  value: 'when_quiet',
+  label: 'End it earlier, as soon as nobody needs it',
+  hint: 'By itself, once the new one is in use and the old one was not for 25 hours. So give it more time than that above: 7d or 30d.',
+  isChosen: whenQuiet,
 })}
 <div class="actions"><button class="main" type="submit">Rotate</button><a class="button quiet" href="${pathOf(record)}">Cancel</a></div>
 </form></div>`;
@@ -174,28 +187,32 @@ ${textField({
 async function rotate(visit: Visit): Promise<Told> {
   const record = await found(visit);
   const text = (visit.form.get('overlap') ?? '').trim();
+  const whenQuiet = visit.form.get('retire') === 'when_quiet';
   const overlap = parseDuration(text);
   if (!overlap.ok) {
     const flaws = new Map([['overlap', `That is no time: ${overlap.hint}.`]]);
-    return rotatePage(visit, record, text, flaws, null);
+    return rotatePage(visit, record, { text, whenQuiet }, flaws, null);
   }
   const made = await visit.once({
-    request: [record.id, overlap.value],
+    request: [record.id, overlap.value, whenQuiet],
     make: async (desk) => {
-      const rotated = await rotateToken(desk, record.id, overlap.value);
+      const rotated = await rotateToken(desk, record.id, overlap.value, whenQuiet);
       if (!rotated.ok) return rotated;
       const { created, before } = rotated.value;
       return { ok: true, value: { ...created, before, replaced: [] } };
     },
     again: ({ id }) => madeBefore(visit, id, record, []),
   });
-  if (!made.ok) return rotatePage(visit, record, text, noFlaws, made.complaint);
-  const old = made.value.before ?? record;
+  if (!made.ok) return rotatePage(visit, record, { text, whenQuiet }, noFlaws, made.complaint);
+  return madePage('Token rotated', made.value, visit, theOldOne(made.value.before ?? record, whenQuiet));
+}
+
+function theOldOne(old: TokenRecord, whenQuiet: boolean): Html {
   const until = old.retireAt === null ? null : new Date(old.retireAt).toISOString();
-  const more = html`<section aria-labelledby="old"><h2 id="old">The old one</h2>
-<p>${until === null || old.revokedAt !== null ? 'It works no more.' : html`It works until <time datetime="${until}">${until.slice(0, 16).replace('T', ' ')} UTC</time>.`}
+  const earlier = whenQuiet ? ', or ends before, as soon as nobody needs it' : '';
+  return html`<section aria-labelledby="old"><h2 id="old">The old one</h2>
+<p>${until === null || old.revokedAt !== null ? 'It works no more.' : html`It works until <time datetime="${until}">${until.slice(0, 16).replace('T', ' ')} UTC</time>${earlier}.`}
 <a href="${pathOf(old)}">Its page</a> shows whether anybody still uses it, and when it is safe to end.</p></section>`;
-  return madePage('Token rotated', made.value, visit, more);
 }
 
 /** For a token with attributes: without any, all of its type would end. */

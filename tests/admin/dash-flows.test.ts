@@ -213,6 +213,41 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
     await page.close();
   });
 
+  test('a token is rotated to end when nobody needs it: by keyboard, on a phone, without script', async () => {
+    const { page } = await enter();
+    await create(page, 'quiet');
+    const [old] = (await dash.ask('GET /v1/tokens?type=user&limit=1000')).json.tokens.filter(
+      ({ label }: { label: string }) => label === 'quiet',
+    );
+    const phone = await browser.newContext({
+      javaScriptEnabled: false,
+      viewport: { width: 390, height: 844 },
+      storageState: await page.context().storageState(),
+    });
+    const one = await phone.newPage();
+    await one.goto(`${dash.url}/tokens/${old.id}`);
+    await one.getByRole('link', { name: 'Rotate' }).click();
+    const overlap = one.getByLabel('How long the old one still works');
+    const tick = one.getByRole('checkbox', { name: /^End it earlier, as soon as nobody needs it/ });
+    expect(await tick.isChecked()).toBe(false);
+    await overlap.focus();
+    for (const key of ['Tab', 'Space', 'Enter']) await one.keyboard.press(key);
+    await one
+      .getByRole('alert')
+      .getByText(/An overlap that ends before anybody can tell/)
+      .waitFor();
+    expect([await tick.isChecked(), await overlap.inputValue()]).toEqual([true, '24h']);
+    expect(await dash.gateway.running.tokens.retirements.pending('')).toEqual([]);
+    await overlap.fill('30d');
+    await overlap.press('Enter');
+    await one.getByText('Copy it now.').waitFor();
+    await one.getByText(/, or ends before, as soon as nobody needs it\./).waitFor();
+    const pending = await dash.gateway.running.tokens.retirements.pending('');
+    expect(pending.map(({ tokenId }) => tokenId)).toEqual([old.id]);
+    await phone.close();
+    await page.close();
+  });
+
   test('what others wrote is shown and never runs', async () => {
     const { page, said } = await enter();
     const evil = '"><img src=x onerror=alert(1)><script>alert(2)</script>';

@@ -62,6 +62,31 @@ describe('a form that makes a token', () => {
     expect((await one.ask('GET /v1/tokens?type=user')).json.tokens).toHaveLength(2);
   });
 
+  test('that rotates asks for no earlier end unless it is ticked, and is another request where it is', async () => {
+    const own = await startDash();
+    onTestFinished(() => own.gateway.stop());
+    const { cookie: by } = await own.signIn();
+    const rotating = async (label: string) => {
+      const { id } = (await own.ask('POST /v1/tokens', { body: { type: 'user', label } })).json;
+      const path = `/tokens/${id}/rotate`;
+      const form = { ...(await formOf(path, own, by)), overlap: '7d' };
+      const send = (more = {}) => own.dash(`POST ${path}`, { cookie: by, form: { ...form, ...more } });
+      return { id, send };
+    };
+    const pending = async () => {
+      const all = await own.gateway.running.tokens.retirements.pending('');
+      return all.map(({ tokenId }) => tokenId);
+    };
+    const one = await rotating('one');
+    expect((await one.send()).status).toBe(201);
+    expect((await one.send({ retire: 'when_quiet' })).status).toBe(422);
+    expect(await pending()).toEqual([]);
+    const other = await rotating('other');
+    const made = await Promise.all([1, 2].map(() => other.send({ retire: 'when_quiet' })));
+    expect(made.map(({ status }) => status)).toEqual([201, 201]);
+    expect(await pending()).toEqual([other.id]);
+  });
+
   test('under a key that was used for something else, or none of ours, makes nothing', async () => {
     const form = { ...(await formOf('/tokens/new?type=user')), type: 'user', label: 'first' };
     expect((await dash.dash('POST /tokens/new', { cookie, form })).status).toBe(201);

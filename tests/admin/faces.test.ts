@@ -30,7 +30,6 @@ const lacking: Readonly<Record<string, Partial<Record<OpName, string>>>> = {
   dashboard: {
     tryCreate: 'its forms say what is wrong, and make nothing',
     pages: 'its pages are of 50 each: see dash-tokens.test.ts',
-    rotateWhenQuiet: 'its form has no such choice',
     ...{ activate: noPage, probes: noPage, deactivate: noPage },
     ...{ alerts: bySight, acknowledge: bySight, audit: byEye },
     ...{ tryPurge: noPage, verify: noPage, matrix: byEye, explain: byEye },

@@ -62,6 +62,10 @@ export function dashFace({ dash }: Pick<DashFixture, 'dash'>, cookie: string): F
     },
     rotate: async ({ id }, overlap) =>
       made(await send(`/tokens/${id}/rotate`, { overlap }), async () => ({ old: await known(id) })),
+    rotateWhenQuiet: async ({ id }, overlap) => {
+      const page = await send(`/tokens/${id}/rotate`, { overlap, retire: 'when_quiet' });
+      return made(page, async () => ({ old: await known(id) }));
+    },
     regenerate: async ({ id }) => {
       const page = await send(`/tokens/${id}/regenerate`, {});
       const list = /<section aria-labelledby="others">.*?<\/section>/s.exec(page.text)?.[0] ?? '';
