@@ -88,18 +88,19 @@ function textOf({ method, path, headers, body }: Question): string {
     throw new Error('not a request line');
   }
   let text = `${method} ${path} HTTP/1.1\r\n`;
-  const lengths: string[] = [];
+  let length: string | null = null;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] ?? '';
     const value = headers[i + 1] ?? '';
     if (!fieldName.test(name) || outsideOfValues.test(value)) throw new Error('not a header line');
-    if (name.length === 14 && name.toLowerCase() === 'content-length') lengths.push(value);
-    if (name.length === 17 && name.toLowerCase() === 'transfer-encoding')
+    if (name.length === 14 && name.toLowerCase() === 'content-length') {
+      if (length !== null) throw new Error('two lengths');
+      length = value;
+    } else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding')
       throw new Error('a transfer coding');
     text += `${name}: ${value}\r\n`;
   }
-  if (lengths.join() !== (body === null ? '' : String(body.length)))
-    throw new Error('not the length of the body');
+  if (length !== (body === null ? null : String(body.length))) throw new Error('not the length of the body');
   return body === null ? `${text}\r\n` : `${text}\r\n${bytesOf(body).toString('latin1')}`;
 }
 
