@@ -14,7 +14,7 @@ export type BcryptLookupOptions = {
   readonly verifier: BcryptVerifier;
   /** Whether a row that had the token's digest was purged: then it stands for nothing, whatever it fits. */
   readonly wasPurged: (plaintext: string, type: string) => Eventually<boolean>;
-  /** Called once per comparison, however many waited for it, where the token fits one row and has no digest elsewhere. */
+  /** Called once per comparison, however many waited for it, where the token fits one row. */
   readonly onMatch: (match: BcryptMatch, plaintext: string) => void;
   readonly onOverfull: (type: string, ids: readonly string[]) => void;
 };
@@ -24,8 +24,6 @@ export type BcryptQuestion = {
   /** The token's keyed digest. */
   readonly key: string;
   readonly types: readonly TokenType[];
-  /** Whether a row was found by digest: what is looked for are others of the same token. */
-  readonly isFound: boolean;
 };
 
 type Suspect = Candidate & { readonly type: string; readonly thenSha256: boolean };
@@ -59,8 +57,7 @@ export class BcryptLookup {
   }
 
   #share(question: BcryptQuestion, suspects: readonly Suspect[]): Promise<readonly string[]> {
-    const { key, isFound } = question;
-    const name = [key, isFound, ...suspects.map((suspect) => suspect.id).sort()].join(' ');
+    const name = [question.key, ...suspects.map((suspect) => suspect.id).sort()].join(' ');
     let comparison = this.#comparing.get(name);
     if (comparison === undefined) {
       comparison = this.#compare(question, suspects).finally(() => this.#comparing.delete(name));
@@ -102,19 +99,14 @@ export class BcryptLookup {
   }
 
   /** A digest is written only where one row fits: of several, each must be asked whether it ended. */
-  async #compare(
-    { plaintext, isFound }: BcryptQuestion,
-    suspects: readonly Suspect[],
-  ): Promise<readonly string[]> {
+  async #compare({ plaintext }: BcryptQuestion, suspects: readonly Suspect[]): Promise<readonly string[]> {
     const hashes = suspects.map((suspect) => suspect.bcrypt);
     const fitting = await this.#options.verifier.match(plaintext, hashes);
     const found = fitting.flatMap((index) => suspects[index] ?? []);
     const [first] = found;
     if (first === undefined) return NONE;
-    if (!isFound) {
-      if (await this.#options.wasPurged(plaintext, first.type)) return NONE;
-      if (found.length === 1) this.#options.onMatch(first, plaintext);
-    }
+    if (await this.#options.wasPurged(plaintext, first.type)) return NONE;
+    if (found.length === 1) this.#options.onMatch(first, plaintext);
     return found.map(({ id }) => id).sort();
   }
 }

@@ -210,14 +210,11 @@ export class Tokens implements OpenTokens {
       ? this.#rowOfDigest(hasBcrypt ? digestOf(plaintext) : key, types)
       : this.#firstAnswer(this.#digests.asksFor(plaintext, types));
     return andThen(row, (found) => {
-      if (!hasBcrypt) return found === null ? null : this.#remember(key, found.id, found);
-      const isFound = found !== null;
-      const asked = isFound ? types.filter(({ name }) => name === found.type) : types;
-      const fitting = this.#lookup.match({ plaintext, key, types: asked, isFound });
-      return andThen(fitting, (ids) => {
-        if (ids.length > 0) return this.#afterComparison(key, isFound ? [found.id, ...ids] : ids);
-        return isFound ? this.#remember(key, found.id, found) : null;
-      });
+      if (found !== null) return this.#remember(key, found.id, found);
+      if (!hasBcrypt) return null;
+      return andThen(this.#lookup.match({ plaintext, key, types }), (ids) =>
+        ids.length === 0 ? null : this.#afterComparison(key, ids),
+      );
     });
   }
 
