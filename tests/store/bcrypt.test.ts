@@ -144,8 +144,8 @@ describe('work that is bounded', () => {
     const startedMs = performance.now();
     const jobs = Array.from({ length: 16 }, (_, n) => verifier.match(`wrong-${n}`, [stored]));
     const gapMs = await longestGapMs(Promise.all(jobs));
-    // This thread's own time, which a busy machine does not lengthen; and it is never only waiting.
-    expect(all()).toBeLessThan(oneMs);
+    // This thread's own time, which a busy machine does not lengthen: here all sixteen would be sixteen times as long. And it is never only waiting.
+    expect(all()).toBeLessThan(8 * oneMs);
     expect(gapMs).toBeLessThan((performance.now() - startedMs) / 2);
   });
 });
