@@ -6,6 +6,7 @@ import { type Checked, type Complaint, typeNamed } from '../../policy/token-inpu
 import type { TokenRecord, TokenType } from '../../policy/token-types.ts';
 import type { DashPage, Html, Shown, Told, Visit } from './dash-page.ts';
 import { hidden, hiddenForm, textField } from './dash-parts.ts';
+import { askedExpiry, expiryChangeField, isExpiryDone } from './dash-token-expiry.ts';
 import {
   type Flaws,
   flawsOf,
@@ -15,6 +16,7 @@ import {
   originField,
   readFields,
   scopeField,
+  sentence,
   type TokenFields,
 } from './dash-token-fields.ts';
 import { found, pathOf } from './dash-token-found.ts';
@@ -167,6 +169,7 @@ ${hiddenForm(formToken)}${hidden('before', String(record.version))}
 ${labelField(fields.label, flaws)}
 ${scopeField(desk.policy, type, fields.scopes, flaws, offered)}
 ${originField(fields.origins, flaws)}
+${expiryChangeField(fields.expiresIn, record, flaws, desk.now())}
 <p class="hint">Holds from the next request on. The token’s text stays the same.</p>
 <div class="actions"><button class="main" type="submit">Save</button><a class="button quiet" href="${pathOf(record)}">Cancel</a></div>
 </form></div>`;
@@ -176,19 +179,23 @@ ${originField(fields.origins, flaws)}
 async function edit(visit: Visit): Promise<Told> {
   const record = await found(visit);
   const type = typeOf(visit, record);
-  const fields = { ...readFields(visit.form, type), attributes: record.attributes, expiresIn: '' };
+  const now = visit.desk.now();
+  const fields = { ...readFields(visit.form, type), attributes: record.attributes };
   const flaws = new Map(
     [...flawsOf(fields, type)].filter(([name]) => name === 'label' || name === 'origins'),
   );
+  const expiry = askedExpiry(fields.expiresIn, record, now);
+  if (!expiry.ok) flaws.set('expires_in', sentence(expiry.complaint));
+  const asked = expiry.ok ? expiry.value : {};
   const change = changeOf(record, fields, type);
-  const isAsItIs = flaws.size === 0 && Object.keys(change).length === 0;
+  const isAsItIs = flaws.size === 0 && Object.keys(change).length === 0 && isExpiryDone(asked, record, now);
   if (visit.form.get('before') !== String(record.version)) {
     // The second of two clicks finds what the first has done.
     return isAsItIs ? { goTo: `${pathOf(record)}?done=changed` } : freshEditPage(visit, record, changedSince);
   }
   if (flaws.size > 0) return editPage(visit, record, fields, flaws, null);
-  if (isAsItIs) return { goTo: pathOf(record) };
-  const changed = await updateToken(visit.desk, record.id, change);
+  if (isAsItIs && asked.expiresInMs === undefined) return { goTo: pathOf(record) };
+  const changed = await updateToken(visit.desk, record.id, { ...change, ...asked });
   if (!changed.ok) return editPage(visit, record, fields, noFlaws, changed.complaint);
   return { goTo: `${pathOf(record)}?done=changed` };
 }

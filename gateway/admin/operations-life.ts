@@ -17,7 +17,7 @@ import {
 import type { AttributeValue, TokenRecord, TokenType } from '../../policy/token-types.ts';
 import { formatDuration } from '../../policy/units.ts';
 import type { Regenerated, Rotation, TokenChange, TokenPage } from '../../store/token-store.ts';
-import { type Desk, grantable, tokenToChange, unknownToken } from './operations.ts';
+import { type Desk, expiryOf, grantable, tokenToChange, unknownToken } from './operations.ts';
 
 type Attributes = ReadonlyMap<string, AttributeValue>;
 
@@ -145,17 +145,14 @@ function changeOf(desk: Desk, { type: name }: TokenRecord, request: ChangeReques
   const scopes = request.scopes === undefined ? null : chosenScopes(desk, type.value, request.scopes);
   if (scopes?.ok === false) return scopes;
   const { expiresInMs } = request;
-  if (typeof expiresInMs === 'number' && !(expiresInMs > 0 && desk.now() + expiresInMs <= 8.64e15)) {
-    return complain('a token cannot expire then', null, 'give a time from now, such as 90d');
-  }
+  const expiresAt = expiresInMs === undefined ? null : expiryOf(expiresInMs, desk.now());
+  if (expiresAt?.ok === false) return expiresAt;
   const change = {
     ...(label === null ? {} : { label: label.value }),
     ...(origins === null ? {} : { origins: origins.value }),
     ...(attributes === null ? {} : { attributes: attributes.value }),
     ...(scopes === null ? {} : { scopes: scopes.value }),
-    ...(expiresInMs === undefined
-      ? {}
-      : { expiresAt: expiresInMs === null ? null : desk.now() + expiresInMs }),
+    ...(expiresAt === null ? {} : { expiresAt: expiresAt.value }),
   };
   if (Object.keys(change).length > 0) return { ok: true, value: change };
   return complain('nothing to change', null, 'give a label, origins, attributes, scopes or when it expires');

@@ -133,7 +133,8 @@ export async function tokenToChange(desk: Desk, id: string): Promise<Checked<Tok
   return record === null ? unknownToken() : grantable(desk, record);
 }
 
-function expiryOf(inMs: number | null, now: number): Checked<number | null> {
+/** @param inMs from now; null: never. @param now Unix ms. */
+export function expiryOf(inMs: number | null, now: number): Checked<number | null> {
   if (inMs === null) return { ok: true, value: null };
   if (inMs > 0 && now + inMs <= latestMs) return { ok: true, value: now + inMs };
   return complain('a token cannot expire then', null, 'give a time from now, such as 90d');

@@ -65,7 +65,11 @@ export function apiFace({ ask: send }: Pick<AdminFixture, 'ask'>, token: string)
     rotate: ({ id }, overlap) => made(at(id, 'rotate'), { overlap }),
     rotateWhenQuiet: ({ id }, overlap) => made(at(id, 'rotate'), { overlap, retire: 'when_quiet' }),
     regenerate: ({ type, attributes }) => made('POST /v1/tokens/regenerate', { type, attributes }),
-    update: ({ id }, change) => facts(`PATCH /v1/tokens/${id}`, change),
+    update: ({ id }, { expires, ...change }) =>
+      facts(`PATCH /v1/tokens/${id}`, {
+        ...change,
+        ...(expires === undefined ? {} : { expires_in: expires }),
+      }),
     disable: ({ id }) => facts(at(id, 'disable'), {}),
     enable: ({ id }) => facts(at(id, 'enable'), {}),
     revoke: ({ id }, reason) => facts(at(id, 'revoke'), { reason }),

@@ -57,12 +57,13 @@ export function cliFace(
       made('token', 'rotate', id, '--overlap', overlap, '--retire-when-quiet'),
     regenerate: ({ type, attributes }) =>
       made('token', 'regenerate', '--type', type, ...attributeWords(attributes)),
-    update: ({ id }, { label, scopes = [], origins }) =>
+    update: ({ id }, { label, scopes = [], origins, expires }) =>
       facts(
         ...['token', 'update', id],
         ...(label === undefined ? [] : ['--label', label]),
         ...scopes.flatMap((scope) => ['--scope', scope]),
         ...(origins?.length === 0 ? ['--no-origins'] : (origins ?? []).flatMap((one) => ['--origin', one])),
+        ...(expires === null ? ['--no-expiry'] : expires === undefined ? [] : ['--expires-in', expires]),
       ),
     disable: ({ id }) => facts('token', 'disable', id),
     enable: ({ id }) => facts('token', 'enable', id),

@@ -72,13 +72,14 @@ export function dashFace({ dash }: Pick<DashFixture, 'dash'>, cookie: string): F
       const replaced = [...list.matchAll(/<code>(tok_[0-9A-Z]+)</g)].map(([, one = '']) => one);
       return made(page, async () => ({ replaced }));
     },
-    update: async ({ id }, { label, scopes, origins }) => {
+    update: async ({ id }, { label, scopes, origins, expires = '' }) => {
       const now = await known(id);
       const scope = (scopes ?? now.scopes)[0] ?? '';
       return change(id, 'edit', {
         label: label ?? now.label,
         scope,
         origins: (origins ?? now.origins).join('\n'),
+        expires_in: expires ?? 'never',
       });
     },
     disable: ({ id }) => change(id, 'disable', {}),

@@ -47,6 +47,8 @@ export type Change = {
   readonly label?: string;
   readonly scopes?: readonly string[];
   readonly origins?: readonly string[];
+  /** From now; null: never. */
+  readonly expires?: string | null;
 };
 
 export type Pinned = { readonly value: string | null; readonly before?: string | null };
@@ -168,6 +170,7 @@ const kinds: readonly (readonly [kind: string, words: RegExp])[] = [
   ],
   ['no label', /not a label|label is/i],
   ['not an origin', /not an origin/i],
+  ['not a time to expire', /cannot expire then/i],
   ['no such token', /no token (?:of this type and owner )?has this id/i],
   ['a successor already', /has a successor already/i],
   ['too short an overlap', /an overlap that ends before anybody can tell/i],

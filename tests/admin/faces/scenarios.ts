@@ -206,6 +206,18 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    title: 'when it expires is put off, brought nearer and taken away',
+    run: async (stage) => {
+      const { target, secret } = await make(stage, project(stage, { expires: '10d' }));
+      const answers: (Facts | No)[] = [];
+      for (const expires of ['30d', '5h', null, '90d'])
+        answers.push(await stage.face.update(target, { expires }));
+      expect(answers.map((one) => yes(one).expires)).toEqual([720, 5, null, 2160]);
+      expect(await stage.gate(send, secret)).toBe(200);
+      return [answers, await stage.face.update(target, { expires: '0d' }), await stage.face.show(target)];
+    },
+  },
+  {
     title: 'a disabled token is refused until it is enabled',
     run: async (stage) => {
       const { target, secret } = await make(stage);
