@@ -17,6 +17,13 @@ export type RetireVerdict = { readonly safe: boolean; readonly because: string }
 /** What runs once a day would have been seen by then. */
 export const quietMs = 25 * 3_600_000;
 
+/** From when on the old one can go if it is not used again, in Unix ms; null: that takes more than time, or it is gone. */
+export function quietFrom(evidence: RotationEvidence): number | null {
+  const { oldLastUsedAt, newLastUsedAt, rotatedAt, oldLives, newLives } = evidence;
+  if (!oldLives || !newLives || newLastUsedAt === null) return null;
+  return Math.max(oldLastUsedAt ?? 0, rotatedAt) + quietMs;
+}
+
 /** @param now Unix ms. */
 export function judgeRetirement(evidence: RotationEvidence, now: number): RetireVerdict {
   const { oldLastUsedAt, newLastUsedAt, rotatedAt, oldLives, newLives } = evidence;

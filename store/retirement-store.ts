@@ -14,6 +14,9 @@ export interface RetirementStore {
   /** Those that have not ended yet, in order of id, at most 500. @throws StoreFault */
   pending(afterId: string): Promise<readonly Retirement[]>;
 
+  /** What was asked of this token; null: nothing, or it has ended. @throws StoreFault */
+  asked(tokenId: string): Promise<Retirement | null>;
+
   /**
    * Ends the token's overlap now, unless it was used later than `lastUsedAt`, has ended or has another successor: in one
    * transaction, with its audit row, whoever else does it at the same time. @returns whether it did. @throws StoreFault

@@ -1,9 +1,9 @@
 /** Retirements in whatever database holds the tokens. Asked for with a rotation, in its transaction. */
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { AuditRows } from './audit-rows.ts';
 import { insertAudit } from './audit-writes.ts';
 import { text, time } from './casts.ts';
-import type { Quiet, RetirementStore } from './retirement-store.ts';
+import type { Quiet, Retirement, RetirementStore } from './retirement-store.ts';
 import { type Change, ifChanged, rawChange } from './schema.ts';
 import type { TokenReads } from './token-reads.ts';
 import type { StatementResult } from './writer-thread.ts';
@@ -19,11 +19,23 @@ export type RetirementRooms = {
 
 const pageMax = 500;
 
+type RetirementRow = { readonly token_id: string; readonly successor: string };
+
+const retirementOf = ({ token_id: tokenId, successor }: RetirementRow): Retirement => ({
+  tokenId,
+  successor,
+});
+
 export function createRetirements({ now, auditRow, writeAlone, reads }: RetirementRooms): RetirementStore {
   return {
     async pending(afterId) {
-      const rows = await reads.rows<{ token_id: string; successor: string }>(selectPending(afterId, now()));
-      return rows.map(({ token_id: tokenId, successor }) => ({ tokenId, successor }));
+      const rows = await reads.rows<RetirementRow>(selectPending(sql`token_id > ${afterId}`, now()));
+      return rows.map(retirementOf);
+    },
+
+    async asked(tokenId) {
+      const [row] = await reads.rows<RetirementRow>(selectPending(sql`token_id = ${tokenId}`, now()));
+      return row === undefined ? null : retirementOf(row);
     },
 
     async retire(quiet) {
@@ -59,10 +71,10 @@ export function askRetirement(id: string, successor: string, by: string, atMs: n
 
 const mayEnd = (atMs: number) => sql<boolean>`(revoked_at is null and retire_at > ${atMs})`;
 
-function selectPending(afterId: string, atMs: number): Change {
+function selectPending(which: RawBuilder<unknown>, atMs: number): Change {
   return rawChange(sql`
     select token_id, successor from retirements
-    where token_id > ${afterId}
+    where ${which}
       and exists (select 1 from tokens where id = retirements.token_id and ${mayEnd(atMs)})
     order by token_id limit ${pageMax}`);
 }

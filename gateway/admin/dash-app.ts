@@ -252,6 +252,7 @@ function visitOf(
     operator,
     session,
     sessions: room.tokens.sessions,
+    retirements: room.tokens.retirements,
     params,
     query,
     form,

@@ -8,6 +8,7 @@ import type { Html, Told, Visit } from './dash-page.ts';
 import { may } from './dash-page.ts';
 import { ago, badge, copyButton, notice, tags, time } from './dash-parts.ts';
 import { pinPath } from './dash-pin-path.ts';
+import { endingSection } from './dash-token-ending.ts';
 import { found, pathOf } from './dash-token-found.ts';
 import { tokenUse } from './dash-usage.ts';
 import { problemOf, Refused } from './http-problem.ts';
@@ -34,6 +35,7 @@ export async function tokenPage(visit: Visit): Promise<Told> {
   const body = html`<p class="trail"><a href="/tokens">Tokens</a></p>
 <div class="head"><h1>${view.label} ${badge(view.state)}</h1>${may(visit, 'tokens:write') ? buttons(record, view) : ''}</div>
 ${done === undefined ? '' : notice('good', html`<p>${done}</p>`)}
+${await endingSection(visit, record)}
 ${!usage?.rotation ? '' : rotation(visit, record, usage.rotation)}
 <div class="columns">
 <section aria-labelledby="facts" class="card"><h2 id="facts">What it is</h2>${facts(view)}</section>

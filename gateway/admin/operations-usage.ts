@@ -60,7 +60,11 @@ export async function readUsage(
   return { ok: true, value: { rows, sinceMs: since, bucket, lastUse, rotation } };
 }
 
-async function rotationOf(desk: Desk, old: TokenRecord): Promise<Rotated | null> {
+/** null: it has no successor, or that is gone. @throws StoreFault */
+export async function rotationOf(
+  desk: Pick<Desk, 'policy' | 'tokens' | 'usage' | 'now'>,
+  old: TokenRecord,
+): Promise<Rotated | null> {
   const successor = old.rotatedTo === null ? null : await desk.tokens.byId(old.rotatedTo);
   if (successor === null) return null;
   const uses = await desk.usage.lastUses([old.id, successor.id]);

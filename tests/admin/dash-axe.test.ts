@@ -33,7 +33,11 @@ describe.skipIf(chromiumPath === null)('every page', () => {
       origins: ['https://app.example'],
     });
     const type = dash.gateway.running.config().policy.types.get('user');
-    if (type !== undefined) await tokens.rotate(old.id, type, 3_600_000, 'test');
+    const quiet = await dash.gateway.mint('user', { scopes: ['events:read'] });
+    if (type !== undefined) {
+      await tokens.rotate(old.id, type, 3_600_000, 'test');
+      await tokens.rotate(quiet.id, type, 30 * 86_400_000, 'test', true);
+    }
     const gone = await dash.gateway.mint('legacy');
     await tokens.revoke(gone.id, 'test', 'leaked');
     await tokens.disable((await dash.gateway.mint('user')).id, 'test');
@@ -61,7 +65,7 @@ describe.skipIf(chromiumPath === null)('every page', () => {
     const many = { subject: 'many networks', tokenId: null, detail: burst, quietMs: 0 } as const;
     const seen = await tokens.alerts.raise({ ...many, kind: 'refusals.network' });
     await tokens.alerts.acknowledge(seen?.id ?? '', 'operator:ada');
-    Object.assign(ids, { shop: shop.id, old: old.id, gone: gone.id });
+    Object.assign(ids, { shop: shop.id, old: old.id, quiet: quiet.id, gone: gone.id });
     page = await browser.newPage({ reducedMotion: 'reduce' });
     if (pictures !== undefined) mkdirSync(pictures, { recursive: true });
   });
@@ -113,6 +117,7 @@ describe.skipIf(chromiumPath === null)('every page', () => {
     ['list-none', () => '/tokens?words=nobody'],
     ['token', () => `/tokens/${ids.shop}?done=changed`],
     ['token-rotated', () => `/tokens/${ids.old}`],
+    ['token-quiet', () => `/tokens/${ids.quiet}`],
     ['token-revoked', () => `/tokens/${ids.gone}`],
     ['new', () => '/tokens/new'],
     ['new-form', () => '/tokens/new?type=user'],
@@ -177,5 +182,10 @@ describe.skipIf(chromiumPath === null)('every page', () => {
     await page.getByRole('button', { name: 'Create token' }).click();
     await page.getByText('Copy it now.').waitFor();
     expect(await flaws('made')).toEqual([]);
+    await page.goto(`${dash.url}/tokens/${ids.old}/edit`);
+    await page.getByLabel('Expires in').fill('soon');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Nothing was changed yet').waitFor();
+    expect(await flaws('edit-flawed')).toEqual([]);
   });
 });

@@ -189,7 +189,7 @@ test('a store that cannot tell ends nothing, and is asked again', async () => {
     asked++;
     throw new StoreFault('store_unavailable', 'away');
   };
-  const retirements = { pending: refuse, retire: refuse, forgetEnded: refuse };
+  const retirements = { pending: refuse, asked: refuse, retire: refuse, forgetEnded: refuse };
   const { store } = await stage();
   const retirer = createRetirer({
     tokens: { byIds: (ids) => store.byIds(ids), usage: store.usage, retirements },

@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { judgeRetirement, quietMs, type RotationEvidence } from '../../policy/retire.ts';
+import { judgeRetirement, quietFrom, quietMs, type RotationEvidence } from '../../policy/retire.ts';
 
 const now = 1_000 * quietMs;
 const rotatedAt = now - 3 * quietMs;
@@ -50,4 +51,24 @@ test('right after the rotation nobody can tell yet', () => {
 
 test('a token that cannot be used any more is needed by nobody', () => {
   expect(judgeRetirement({ ...evidence, oldLives: false, newLastUsedAt: null }, now).safe).toBe(true);
+});
+
+test('the time from which on the old one can go is the one at which the verdict turns, and there is none where it does not', () => {
+  const at = fc.integer({ min: 0, max: 2 * now });
+  const any = fc.record({
+    oldLastUsedAt: fc.option(at),
+    newLastUsedAt: fc.option(at),
+    rotatedAt: at,
+    oldLives: fc.boolean(),
+    newLives: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(any, at, (one, when) => {
+      const from = quietFrom(one);
+      expect(judgeRetirement(one, when).safe).toBe(from === null ? !one.oldLives : when >= from);
+      if (from === null) return;
+      expect(judgeRetirement(one, from).safe).toBe(true);
+      expect(judgeRetirement(one, from - 1).safe).toBe(false);
+    }),
+  );
 });

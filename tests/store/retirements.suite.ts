@@ -21,10 +21,13 @@ export function describeRetirements(name: string, createDatabase: CreateDatabase
     test('knows whom a rotation asked to end when quiet, until it has ended', async () => {
       const { store, clock } = await fresh();
       const { retirements } = store;
-      await rotated(store, false);
+      const unasked = await rotated(store, false);
       const [one, other] = [await rotated(store), await rotated(store)];
       expect(await retirements.pending('')).toEqual([one, other]);
       expect(await retirements.pending(one.tokenId)).toEqual([other]);
+      const asked = () =>
+        Promise.all([unasked.tokenId, one.tokenId, other.tokenId].map((id) => retirements.asked(id)));
+      expect(await asked()).toEqual([null, one, other]);
       expect(await auditOf(store, one.tokenId)).toContainEqual({
         action: 'token.rotate',
         actor: 'op',
@@ -32,8 +35,10 @@ export function describeRetirements(name: string, createDatabase: CreateDatabase
       });
       await store.revoke(one.tokenId, 'op', null);
       expect(await retirements.pending('')).toEqual([other]);
+      expect(await asked()).toEqual([null, null, other]);
       clock.now += 7 * dayMs;
       expect(await retirements.pending('')).toEqual([]);
+      expect(await asked()).toEqual([null, null, null]);
       await retirements.forgetEnded();
       clock.now -= 7 * dayMs;
       expect(await retirements.pending('')).toEqual([]);
