@@ -49,17 +49,20 @@ ${body}
   return String(await page);
 }
 
+/** On a phone the sections are behind the menu, which opens without script: it hides the list that follows it. */
 function top({ operator, formToken, path }: Seat, alerts: string | null): Html {
   const seen = sections.filter(({ scope }) => scope === null || operator.scopes.includes(scope));
   const isHere = (section: string) => path === section || path.startsWith(`${section}/`);
+  const here = seen.find((one) => isHere(one.path));
+  const open = (words: string) =>
+    alerts === null ? '' : html` <span class="count">${alerts}<span class="unseen"> ${words}</span></span>`;
   return html`<header class="top">
-<a class="brand" href="/"><img src="${icon}" alt="" width="24" height="24">Postern</a>
-<nav aria-label="Main"><ul>${seen.map(
+<a class="brand" href="/"><img src="${icon}" alt="" width="24" height="24"><span>Postern</span></a>
+<nav aria-label="Main"><details class="menu"><summary>${here === undefined ? 'Menu' : html`<span class="unseen">Menu, at</span> ${here.title}`}${open('open alerts')}</summary></details>
+<ul>${seen.map(
     (one) =>
       html`<li><a href="${one.path}"${isHere(one.path) ? html` aria-current="page"` : ''}>${one.title}${
-        one.path === '/alerts' && alerts !== null
-          ? html` <span class="count">${alerts}<span class="unseen"> open</span></span>`
-          : ''
+        one.path === '/alerts' ? open('open') : ''
       }</a></li>`,
   )}</ul></nav>
 <form class="who" method="post" action="/sign-out">${hiddenForm(formToken)}<span class="name">${operator.name}</span>

@@ -17,7 +17,7 @@ export async function endingSection(
   const successor =
     record.rotatedTo === null
       ? ''
-      : html` Its place takes <a href="/tokens/${record.rotatedTo}">its successor</a>.`;
+      : html` <a href="/tokens/${record.rotatedTo}">Its successor</a> takes its place.`;
   return html`<section aria-labelledby="ending" class="card wait">
 ${
   whenQuiet === null

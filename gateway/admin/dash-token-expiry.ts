@@ -43,25 +43,22 @@ export function expiryChangeField(
   return textField({
     name: 'expires_in',
     label: 'Expires in (optional)',
-    hint: `${expiryWords(record, now)} To change that write a time from now, such as 24h, 30d or 365d, or never. Empty: it stays so.`,
+    hint: `${expiryWords(record, now)} To change that write a time from now, such as 24h, 30d or 365d, or never. Empty: it stays so.${overlapWords(record, now)}`,
     flaw: flaws.get('expires_in') ?? null,
     value,
     suggestions: ['24h', '30d', '90d', '365d', 'never'],
   });
 }
 
-function expiryWords(
-  { expiresAt, retireAt }: Pick<TokenRecord, 'expiresAt' | 'retireAt'>,
-  now: number,
-): string {
-  const words =
-    expiresAt === null
-      ? 'It never expires.'
-      : expiresAt > now
-        ? `It expires ${utc(expiresAt)}.`
-        : `It expired ${utc(expiresAt)}; with a later time it works again.`;
-  if (retireAt === null) return words;
-  return `${words} Its rotation ${retireAt > now ? 'ends' : 'ended'} it ${utc(retireAt)}, whatever stands here.`;
+function expiryWords({ expiresAt }: Expiring, now: number): string {
+  if (expiresAt === null) return 'It never expires.';
+  if (expiresAt > now) return `It expires ${utc(expiresAt)}.`;
+  return `It expired ${utc(expiresAt)}; with a later time it works again.`;
+}
+
+function overlapWords({ retireAt }: Pick<TokenRecord, 'retireAt'>, now: number): string {
+  if (retireAt === null) return '';
+  return ` Its rotation ${retireAt > now ? 'ends' : 'ended'} it ${utc(retireAt)}, whatever stands here.`;
 }
 
 /** @param at Unix ms. */

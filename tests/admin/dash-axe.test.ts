@@ -170,6 +170,14 @@ describe.skipIf(chromiumPath === null)('every page', () => {
     expect(await flaws('live-lines')).toEqual([]);
   });
 
+  test('with the menu open', async () => {
+    await enter();
+    await page.setViewportSize({ width: widths[0] ?? 0, height: 844 });
+    await page.goto(`${dash.url}/usage`);
+    await page.locator('.menu summary').click();
+    expect(await flaws('menu-open')).toEqual([]);
+  });
+
   test('after a form was sent', async () => {
     await enter();
     await page.goto(`${dash.url}/tokens/new?type=user`);

@@ -48,11 +48,11 @@ describe('a token that was rotated', () => {
     const { old, successor } = await rotated({ overlap: '7d' });
     expect(await said(old)).toMatch(
       new RegExp(
-        `^It ends ${utc} \\(in 6 d\\) From then on requests with it are refused, .* Its place takes its successor\\.$`,
+        `^It ends ${utc} \\(in 6 d\\) From then on requests with it are refused, .* Its successor takes its place\\.$`,
       ),
     );
     expect((await dash.dash(`GET /tokens/${old}`, { cookie })).text).toContain(
-      `<a href="/tokens/${successor}">its successor</a>`,
+      `<a href="/tokens/${successor}">Its successor</a> takes its place.`,
     );
     expect(await said(successor)).toBeNull();
   });

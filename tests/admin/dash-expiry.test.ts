@@ -112,7 +112,7 @@ describe('the form that edits a token', () => {
     expect(await view()).toMatchObject({ state: 'active' });
     await dash.ask(`POST /v1/tokens/${id}/rotate`, { body: { overlap: '7d' } });
     expect((await opened()).text).toMatch(
-      /It expires [^.]*\. Its rotation ends it [^,]*, whatever stands here\./,
+      /It expires [^.]*\. To change that .* Its rotation ends it [^,]*, whatever stands here\./,
     );
     const { retire_at: at } = await view();
     await edit('never');
