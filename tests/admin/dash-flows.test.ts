@@ -312,7 +312,7 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
   test('tokens are found by label, type, state and attribute', async () => {
     const { page } = await enter();
     await dash.gateway.mint('project', { attributes: { project: 'prj_found' } });
-    await page.locator('summary').click();
+    await page.locator('main summary').click();
     await page.getByLabel('Type').selectOption('project');
     await page.getByLabel('Attribute').fill('project=prj_found');
     await page.getByRole('button', { name: 'Find' }).click();

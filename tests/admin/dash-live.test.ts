@@ -130,7 +130,7 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
 
   test('only some are shown where only some are asked for', async () => {
     const { page } = await enter('/live');
-    await page.locator('summary').press('Enter');
+    await page.locator('main summary').press('Enter');
     await page.getByLabel('Row').fill('main GET /events');
     await page.getByLabel('Only refusals').check();
     await page.getByRole('button', { name: 'Show' }).click();
