@@ -116,8 +116,13 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
     await page.getByRole('link', { name: 'Edit' }).click();
     await page.getByLabel('Label').fill('web shop');
     await page.getByLabel('Allowed origins').fill('https://app.example.com, https://shop.example.com');
+    await page.getByLabel('Expires in').fill('30d');
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByRole('heading', { name: 'web shop' }).waitFor();
+    const expires = page.getByRole('definition').locator('time').last();
+    expect(Date.parse((await expires.getAttribute('datetime')) ?? '') - Date.now()).toBeGreaterThan(
+      29.9 * 86_400_000,
+    );
     expect(await page.textContent('main')).toMatch(
       /https:\/\/app\.example\.com\s*https:\/\/shop\.example\.com/,
     );
@@ -244,6 +249,10 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
     await one.getByText(/, or ends before, as soon as nobody needs it\./).waitFor();
     const pending = await dash.gateway.running.tokens.retirements.pending('');
     expect(pending.map(({ tokenId }) => tokenId)).toEqual([old.id]);
+    await one.getByRole('link', { name: 'Its page' }).click();
+    await one.getByRole('heading', { name: 'It ends by itself, as soon as nobody needs it' }).waitFor();
+    await one.getByRole('region', { name: 'It ends by itself' }).getByRole('link').click();
+    await one.getByText('Followed by').waitFor({ state: 'detached' });
     await phone.close();
     await page.close();
   });
