@@ -5,8 +5,9 @@ import { effectiveScopes } from '../policy/scopes.ts';
 import {
   attributesOfPairs,
   type Checked,
-  complain,
+  complainOf,
   heldScopes,
+  ofField,
   originsOf,
   typeNamed,
 } from '../policy/token-input.ts';
@@ -56,25 +57,27 @@ export async function explain(
 function readQuestion(policy: Policy, question: Question): Checked<MadeUpRequest> {
   const { method, target } = question;
   if (!/^[A-Z][A-Z-]*$/.test(method)) {
-    return complain('not a method', method, 'write it in capitals: GET, POST');
+    return complainOf('method', 'not a method', method, 'write it in capitals: GET, POST');
   }
   const headers: Field[] = [];
-  for (const text of question.headers) {
+  for (const [index, text] of question.headers.entries()) {
     const [, name, value] =
       /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)$/.exec(text) ?? [];
     if (name === undefined || value === undefined) {
-      return complain('not a header', null, "write 'Name: value'");
+      return complainOf(`headers.${index}`, 'not a header', null, "write 'Name: value'");
     }
     headers.push([name, value.trim()]);
   }
   const pinned = new Map<string, string>();
   for (const text of question.pinned ?? []) {
     const [, name, id] = /^([^=]+)=(.+)$/.exec(text) ?? [];
-    if (name === undefined || id === undefined) return complain('not what is pinned', null, 'write PIN=ID');
+    if (name === undefined || id === undefined) {
+      return complainOf('pinned', 'not what is pinned', null, 'write PIN=ID');
+    }
     pinned.set(name, id);
   }
   const from = parseAddress(question.from ?? '127.0.0.1');
-  if (!from.ok) return complain('not an address', question.from ?? null, from.hint);
+  if (!from.ok) return complainOf('from', 'not an address', question.from ?? null, from.hint);
   const as = readPersona(policy, question);
   if (!as.ok) return as;
   const { body = null, nth = null, pins = null } = question;
@@ -92,13 +95,13 @@ function readPersona(policy: Policy, question: Question): Checked<Persona | null
   if (as === null) {
     if (attributes.length === 0 && origins.value.length === 0) return { ok: true, value: null };
     const what = attributes.length === 0 ? 'origins' : 'attributes';
-    return complain(`${what} of nobody`, null, 'say whose they are: --as TYPE');
+    return complainOf(what, `${what} of nobody`, null, 'say whose they are: --as TYPE');
   }
   const colon = as.indexOf(':');
-  const type = typeNamed(policy, colon === -1 ? as : as.slice(0, colon));
+  const type = ofField('as', typeNamed(policy, colon === -1 ? as : as.slice(0, colon)));
   if (!type.ok) return type;
   const asked = colon === -1 ? [] : as.slice(colon + 1).split('+');
-  const scopes = heldScopes(type.value, asked);
+  const scopes = ofField('as', heldScopes(type.value, asked));
   if (!scopes.ok) return scopes;
   const values = attributesOfPairs(type.value, attributes);
   if (!values.ok) return values;

@@ -1,5 +1,5 @@
 /** What people say of an activation, read alike from a body and from a command line. Complaints repeat nothing of it. */
-import { attributeText, type Checked, complain } from './token-input.ts';
+import { attributeText, type Checked, complainOf } from './token-input.ts';
 
 /** The longest lives that may be asked for, in ms. */
 export type ProbeCaps = { readonly lifeMsMax: number; readonly triggerLifeMsMax: number };
@@ -75,12 +75,12 @@ export function probeChoiceOf(
 function textOf(name: string, value: unknown): Checked<string> {
   if (typeof value === 'string' && attributeText.test(value)) return { ok: true, value };
   const hint = 'use 1 to 200 printable ASCII characters, without a space at either end';
-  return complain(`${name} is missing, or nothing that a header could carry`, null, hint);
+  return complainOf(name, `${name} is missing, or nothing that a header could carry`, null, hint);
 }
 
 function lifeOf(name: string, seconds: unknown, msMax: number): Checked<number> {
   const ms = typeof seconds === 'number' && Number.isInteger(seconds) ? seconds * 1000 : 0;
   if (ms >= lifeMsMin && ms <= msMax) return { ok: true, value: ms };
   const hint = `write a whole number from ${lifeMsMin / 1000} to ${Math.floor(msMax / 1000)}`;
-  return complain(`${name} is missing, or no life that may be asked for`, null, hint);
+  return complainOf(name, `${name} is missing, or no life that may be asked for`, null, hint);
 }

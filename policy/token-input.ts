@@ -6,6 +6,7 @@
 import { suggest } from './config-problem.ts';
 import { normaliseOrigin } from './origin.ts';
 import type { AttributeValue, TokenType } from './token-types.ts';
+import { toldName } from './told-name.ts';
 import type { Policy } from './types.ts';
 
 export type Complaint = {
@@ -14,6 +15,8 @@ export type Complaint = {
   readonly given: string | null;
   /** What to write instead. */
   readonly hint: string;
+  /** The field that it is about, in the words of the admin API: `label`, `scopes.2`, `attributes.project`. Absent: no single one. */
+  readonly path?: string;
   /**
    * Where it is not about how something was written. `unknown`: nothing of that name is there; `conflict`: what is there
    * does not allow it; `full`: there is no room; `forbidden`: whoever asks may not; `unsaid`: it could be several, and
@@ -48,19 +51,36 @@ export function complain(
   return { ok: false, complaint: kind === undefined ? complaint : { ...complaint, kind } };
 }
 
+/** As `complain`, about one field. */
+export function complainOf(
+  path: string,
+  message: string,
+  given: string | null,
+  hint: string,
+  kind?: Complaint['kind'],
+): Complained {
+  return ofField(path, complain(message, given, hint, kind));
+}
+
+/** The same, and a complaint is about this field, whatever field it was about. */
+export function ofField<Judged extends Checked<unknown>>(path: string, judged: Judged): Judged {
+  return judged.ok ? judged : { ...judged, complaint: { ...judged.complaint, path } };
+}
+
 export function typeNamed(policy: Policy, name: string): Checked<TokenType> {
   const type = policy.types.get(name);
   if (type !== undefined) return { ok: true, value: type };
   if (policy.annotations.has(name)) {
     const hint = 'whoever has the key signs them';
-    return complain(
+    return complainOf(
+      'type',
       `tokens of type ${name} only annotate: they stand for nobody, and are not issued here`,
       null,
       hint,
     );
   }
   const hint = suggest(name, policy.types.keys(), 'the config defines no token types');
-  return complain('unknown token type', name, hint);
+  return complainOf('type', 'unknown token type', name, hint);
 }
 
 /** A type whose tokens are Postern's to issue, because it verifies them too. */
@@ -68,16 +88,17 @@ export function ownTypeNamed(policy: Policy, name: string): Checked<TokenType> {
   const type = typeNamed(policy, name);
   if (!type.ok || type.value.verify === undefined) return type;
   const hint = 'get one there; a type without verify: upstream has tokens issued and verified here';
-  return complain(`tokens of type ${name} are issued and verified by the upstream`, null, hint);
+  return complainOf('type', `tokens of type ${name} are issued and verified by the upstream`, null, hint);
 }
 
 /** Whether tokens of the type can hold these scopes; each comes out once. */
 export function heldScopes(type: TokenType, scopes: readonly string[]): Checked<readonly string[]> {
   const holdable = 'fixed' in type.scopes ? type.scopes.fixed : type.scopes.grantable;
-  const odd = scopes.find((scope) => !holdable.includes(scope));
+  const at = scopes.findIndex((scope) => !holdable.includes(scope));
+  const odd = scopes[at];
   if (odd === undefined) return { ok: true, value: [...new Set(scopes)] };
   const hint = suggest(odd, holdable, `tokens of type ${type.name} hold no scopes`);
-  return complain(`no token of type ${type.name} can hold the scope`, odd, hint);
+  return complainOf(`scopes.${at}`, `no token of type ${type.name} can hold the scope`, odd, hint);
 }
 
 /** The scopes a new token is given: chosen where the type lets choose, else the type's own. */
@@ -85,7 +106,8 @@ export function grantedScopes(type: TokenType, scopes: readonly string[]): Check
   if (!('fixed' in type.scopes)) return heldScopes(type, scopes);
   if (scopes.length === 0) return { ok: true, value: type.scopes.fixed };
   const always = type.scopes.fixed.join(', ') || 'none';
-  return complain(`the scopes of type ${type.name} are fixed`, null, `leave them out; it has ${always}`);
+  const hint = `leave them out; it has ${always}`;
+  return complainOf('scopes', `the scopes of type ${type.name} are fixed`, null, hint);
 }
 
 /** `name=value` words; a list attribute takes the word several times. */
@@ -94,15 +116,15 @@ export function attributesOfPairs(
   pairs: readonly string[],
 ): Checked<ReadonlyMap<string, AttributeValue>> {
   const attributes = new Map<string, AttributeValue>();
-  for (const pair of pairs) {
+  for (const [index, pair] of pairs.entries()) {
     const at = pair.indexOf('=');
-    if (at < 1) return complain('not an attribute', pair, 'write name=value');
+    if (at < 1) return complainOf(`attributes.${index}`, 'not an attribute', pair, 'write name=value');
     const name = pair.slice(0, at);
     const value = pair.slice(at + 1);
     const before = attributes.get(name);
     if (type.attributes.get(name)?.list === true) attributes.set(name, [...(before ?? []), value]);
     else if (before === undefined) attributes.set(name, value);
-    else return complain('attribute given twice:', name, 'it is one text, not a list');
+    else return complainOf(pathOf(type, name), 'attribute given twice:', name, 'it is one text, not a list');
   }
   return checkAttributes(type, attributes);
 }
@@ -114,25 +136,33 @@ export function checkAttributes(
 ): Checked<ReadonlyMap<string, AttributeValue>> {
   for (const [name, value] of attributes) {
     const rule = type.attributes.get(name);
+    const path = pathOf(type, name);
     if (rule === undefined) {
       const hint = suggest(name, type.attributes.keys(), `tokens of type ${type.name} have no attributes`);
-      return complain(`tokens of type ${type.name} have no attribute`, name, hint);
+      return complainOf(path, `tokens of type ${type.name} have no attribute`, name, hint);
     }
     if (rule.list !== (typeof value !== 'string')) {
       const shape = rule.list ? 'is a list' : 'is one text, not a list';
-      return complain(`attribute ${name} ${shape}`, null, rule.list ? 'give a list' : 'give one value');
+      const hint = rule.list ? 'give a list' : 'give one value';
+      return complainOf(path, `attribute ${name} ${shape}`, null, hint);
     }
-    for (const item of typeof value === 'string' ? [value] : value) {
+    for (const [index, item] of [value].flat().entries()) {
+      const place = rule.list ? `${path}.${index}` : path;
       if (!attributeText.test(item)) {
         const hint = 'use 1 to 200 printable ASCII characters, without a space at either end';
-        return complain(`attribute ${name} has a value that no header could carry`, null, hint);
+        return complainOf(place, `attribute ${name} has a value that no header could carry`, null, hint);
       }
       if (rule.list && item.includes(',')) {
-        return complain(`an item of ${name} holds a comma`, null, 'give each item by itself');
+        return complainOf(place, `an item of ${name} holds a comma`, null, 'give each item by itself');
       }
     }
   }
   return { ok: true, value: attributes };
+}
+
+/** One that the type has is told as it is; any other may be anything. */
+function pathOf(type: TokenType, attribute: string): string {
+  return `attributes.${type.attributes.has(attribute) ? attribute : toldName(attribute)}`;
 }
 
 /** Refuses where a required attribute is missing or an empty list. */
@@ -142,14 +172,15 @@ export function lacksNothing(
 ): Checked<ReadonlyMap<string, AttributeValue>> {
   for (const [name, rule] of type.attributes) {
     if (!rule.required || (attributes.get(name)?.length ?? 0) > 0) continue;
-    return complain(`tokens of type ${type.name} need the attribute ${name}`, null, `give ${name}`);
+    const message = `tokens of type ${type.name} need the attribute ${name}`;
+    return complainOf(pathOf(type, name), message, null, `give ${name}`);
   }
   return { ok: true, value: attributes };
 }
 
 export function labelOf(label: string): Checked<string> {
   if (labelText.test(label)) return { ok: true, value: label };
-  return complain('not a label', null, 'use 1 to 120 printable characters');
+  return complainOf('label', 'not a label', null, 'use 1 to 120 printable characters');
 }
 
 /** What people copy from an address bar is more than an origin: the path goes, anything else stays to be refused. */
@@ -161,15 +192,16 @@ function withoutPath(text: string): string {
 /** Each in its one spelling, without a path, once, sorted. */
 export function originsOf(texts: readonly string[]): Checked<readonly string[]> {
   const origins = new Set<string>();
-  for (const text of texts) {
+  for (const [index, text] of texts.entries()) {
     const origin = normaliseOrigin(withoutPath(text));
     if (origin === null) {
-      return complain('not an origin', text, 'write scheme://host[:port]: https://app.example.com');
+      const hint = 'write scheme://host[:port]: https://app.example.com';
+      return complainOf(`origins.${index}`, 'not an origin', text, hint);
     }
     origins.add(origin);
   }
   if (origins.size > originsMax) {
-    return complain(`${origins.size} origins are too many`, null, `give at most ${originsMax}`);
+    return complainOf('origins', `${origins.size} origins are too many`, null, `give at most ${originsMax}`);
   }
   return { ok: true, value: [...origins].sort() };
 }

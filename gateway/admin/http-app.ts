@@ -145,7 +145,12 @@ function readDryRun({ changes }: AdminRoute, asked: unknown): boolean {
   if (asked === undefined || (changes && asked === 'false')) return false;
   if (changes && asked === 'true') return true;
   const hint = changes ? 'write true or false' : 'leave it out: nothing is changed here';
-  throw new Refused({ code: 'payload_invalid', detail: 'dry_run is not what it must be', hint });
+  throw new Refused({
+    code: 'payload_invalid',
+    detail: 'dry_run is not what it must be',
+    hint,
+    path: 'dry_run',
+  });
 }
 
 const secretKeys: readonly string[] = ['token', 'trigger_token'];

@@ -1,7 +1,7 @@
 /** The routes about the config in force: the matrix, and what a request would get. They change nothing. */
 import * as v from 'valibot';
 import { wording } from '../../policy/config-fields.ts';
-import { complain } from '../../policy/token-input.ts';
+import { complainOf } from '../../policy/token-input.ts';
 import type { AttributeValue } from '../../policy/token-types.ts';
 import { explain } from '../explain.ts';
 import { attributesOrPairs, nothingSaid, said, saidList, textOrNull, texts } from './http-fields.ts';
@@ -158,10 +158,10 @@ const why = route({
     const { method, path: target, as = null, attributes, origins, headers, from = null, nth = null } = said;
     const isMap = !Array.isArray(attributes);
     if (isMap && Object.keys(attributes).some((name) => name.includes('='))) {
-      return complain('not the name of an attribute', null, 'write it without =');
+      return complainOf('attributes', 'not the name of an attribute', null, 'write it without =');
     }
     if (said.body !== undefined && said.body_base64 !== undefined) {
-      return complain('the body is sent twice', null, 'send body, or body_base64');
+      return complainOf('body', 'the body is sent twice', null, 'send body, or body_base64');
     }
     const pairs = pairsOf(attributes);
     const body = bodyOf(said);

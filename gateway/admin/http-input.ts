@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { suggest } from '../../policy/config-problem.ts';
 import { doubleKey } from '../../policy/json-double.ts';
+import { isToldName, toldName } from '../../policy/told-name.ts';
 import { type Problem, Refused } from './http-problem.ts';
 
 const bodyBytesMax = 64 * 1024;
@@ -59,7 +60,9 @@ export function readQuery(
   const query = new Map<string, string | readonly string[]>();
   for (const [name, value] of search) {
     if (value.includes('\0')) {
-      throw new Refused({ code: 'payload_invalid', detail: 'a parameter holds a NUL', hint: 'leave it out' });
+      const path = toldName(name);
+      const hint = 'leave it out';
+      throw new Refused({ code: 'payload_invalid', detail: 'a parameter holds a NUL', hint, path });
     }
     const before = query.get(name);
     if (repeated.includes(name)) query.set(name, [...(Array.isArray(before) ? before : []), value]);
@@ -69,6 +72,7 @@ export function readQuery(
         code: 'payload_invalid',
         detail: 'a parameter stands twice',
         hint: 'send it once',
+        path: toldName(name),
       });
   }
   return Object.fromEntries(query);
@@ -90,35 +94,30 @@ export function readAs<Schema extends v.GenericSchema>(
   throw new Refused(flawOf(result.issues[0]));
 }
 
-/** Like a name, and too short and plain for a secret. */
-const nameLike = /^[a-z]+(?:[_-][a-z]+){0,3}$/;
-const nameLengthMax = 20;
 const stepsToldMax = 8;
 
-function isName(key: string): boolean {
-  return nameLike.test(key) && key.length <= nameLengthMax;
-}
-
 function unknownKey(key: string, known: readonly string[]): Problem {
-  const isTold = isName(key);
+  const isTold = isToldName(key);
   const detail = isTold ? `unknown key "${key}"` : 'unknown key';
   return {
     code: 'payload_invalid',
     detail,
     hint: isTold ? suggest(key, known, 'leave it out') : listed(known),
+    path: toldName(key),
   };
 }
 
 /** As far as its way is made of names. */
 function standsTwice(way: readonly (string | number)[]): Problem {
-  const odd = way.findIndex((step) => typeof step === 'string' && !isName(step));
+  const odd = way.findIndex((step) => typeof step === 'string' && !isToldName(step));
   const isTold = odd < 0 && way.length <= stepsToldMax;
   const told = way
     .slice(0, isTold ? way.length : Math.min(odd < 0 ? stepsToldMax : odd, stepsToldMax))
     .join('.');
   const inside = told === '' ? '' : ` in "${told}"`;
   const detail = isTold ? `"${told}" stands twice` : `a key${inside} stands twice`;
-  return { code: 'payload_invalid', detail, hint: 'send it once' };
+  const path = isTold ? told : `${told === '' ? '' : `${told}.`}…`;
+  return { code: 'payload_invalid', detail, hint: 'send it once', path };
 }
 
 function listed(known: readonly string[]): string {
@@ -129,13 +128,14 @@ function listed(known: readonly string[]): string {
 function flawOf({ path, message, input }: v.BaseIssue<unknown>): Problem {
   const [, hint = 'see /v1/openapi.json'] = message.split('\n');
   const what = input === undefined ? 'is missing' : 'is not what it must be';
-  return { code: 'payload_invalid', detail: `${pathText(path)} ${what}`, hint };
+  const where = pathText(path);
+  return { code: 'payload_invalid', detail: `${where} ${what}`, hint, path: where };
 }
 
 /** `scopes.1`. Below the first, keys are the writer's own, and may be anything. */
 function pathText(path: v.BaseIssue<unknown>['path']): string {
   const keys = (path ?? []).map(({ key }, depth) =>
-    depth === 0 || typeof key === 'number' || isName(String(key)) ? String(key) : '…',
+    depth === 0 || typeof key === 'number' ? String(key) : toldName(String(key)),
   );
   return keys.join('.');
 }

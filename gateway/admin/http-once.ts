@@ -5,7 +5,7 @@
 import { hash } from 'node:crypto';
 import { type OnceDone, type OnceKey, type OnceStore, OnceTaken } from '../../store/once.ts';
 import { fieldsNamed } from './http-guard.ts';
-import { Refused } from './http-problem.ts';
+import { type Problem, Refused } from './http-problem.ts';
 import type { AdminRoute, View } from './http-route.ts';
 
 export type OnceAnswer = { readonly view: View; readonly isReplayed: boolean };
@@ -17,6 +17,9 @@ type Ways = {
   readonly first: () => Promise<View>;
   readonly again: (done: OnceDone) => Promise<View>;
 };
+
+const path = 'Idempotency-Key';
+const inUse: Problem = { code: 'idempotency_key_in_use', path, retryAfterMs: 1000 };
 
 /** As it stands in the field, or as a structured field's text (RFC 8941 §3.3.3). */
 const keyText = /^(?:"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255}))$/;
@@ -38,11 +41,16 @@ export function readOnceKey(
   const text = quoted ?? bare;
   if (text === undefined || second !== undefined) {
     const hint = 'send one, of 1 to 255 printable characters, such as a UUID';
-    throw new Refused({ code: 'payload_invalid', detail: 'not an Idempotency-Key', hint });
+    throw new Refused({ code: 'payload_invalid', detail: 'not an Idempotency-Key', hint, path });
   }
   if (once === null && status === 201) {
     const hint = 'leave it out, and look before trying again';
-    throw new Refused({ code: 'payload_invalid', detail: 'an Idempotency-Key has no effect here', hint });
+    throw new Refused({
+      code: 'payload_invalid',
+      detail: 'an Idempotency-Key has no effect here',
+      hint,
+      path,
+    });
   }
   if (once === null) return null;
   const digest = (said: string) => hash('sha256', said, 'hex');
@@ -54,7 +62,7 @@ export function createOnceGuard(): (ways: Ways) => Promise<OnceAnswer> {
   const underWay = new Set<string>();
   return async (ways) => {
     const name = `${ways.key.caller} ${ways.key.keyDigest}`;
-    if (underWay.has(name)) throw new Refused({ code: 'idempotency_key_in_use', retryAfterMs: 1000 });
+    if (underWay.has(name)) throw new Refused(inUse);
     underWay.add(name);
     try {
       return await doOnce(ways);
@@ -74,11 +82,11 @@ async function doOnce(ways: Ways): Promise<OnceAnswer> {
   }
   // Another process was faster.
   const now = await ways.store.done(ways.key);
-  if (now === null) throw new Refused({ code: 'idempotency_key_in_use', retryAfterMs: 1000 });
+  if (now === null) throw new Refused(inUse);
   return replay(ways, now);
 }
 
 async function replay({ key, again }: Ways, done: OnceDone): Promise<OnceAnswer> {
-  if (done.requestDigest !== key.requestDigest) throw new Refused({ code: 'idempotency_key_reused' });
+  if (done.requestDigest !== key.requestDigest) throw new Refused({ code: 'idempotency_key_reused', path });
   return { view: await again(done), isReplayed: true };
 }

@@ -129,6 +129,11 @@ const problemSchema = {
     detail: { type: 'string' },
     instance: { type: 'string', description: 'Names this one answer.' },
     code: { enum: problemCodes },
+    path: {
+      type: 'string',
+      description:
+        'The field it is about: a key of the body (`scopes.2`, `attributes.project`; … for a key that is not told), or a parameter or header field by its name. Absent: no single one.',
+    },
     given: { type: 'string', description: 'What was written, to whoever sends Prefer: given.' },
     hint: { type: 'string', description: 'What to do instead.' },
   },

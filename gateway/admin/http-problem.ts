@@ -53,6 +53,8 @@ export type Problem = {
   readonly given?: string;
   /** What to do instead. */
   readonly hint?: string;
+  /** The field it is about: a key of the body, `scopes.2`, or a parameter or a header field by its name. */
+  readonly path?: string;
   /** The methods the path has, for Allow. */
   readonly allow?: readonly string[];
   /** The scope that is lacking, for the challenge. */
@@ -71,9 +73,13 @@ export class Refused extends Error {
   }
 }
 
-export function problemOf({ message, given, hint, kind }: Complaint): Problem {
+export function problemOf({ message, given, hint, path, kind }: Complaint): Problem {
   const code = kind === undefined ? 'payload_invalid' : kinds[kind];
-  return { code, detail: message, hint, ...(given === null ? {} : { given }) };
+  return {
+    ...{ code, detail: message, hint },
+    ...(given === null ? {} : { given }),
+    ...(path === undefined ? {} : { path }),
+  };
 }
 
 /** What kind of complaint a code stands for; undefined: one about how something was written, or none at all. */
@@ -95,7 +101,7 @@ export function statusOfProblem(code: ProblemCode): number {
 
 /** @param repeats whether to say again what was written. */
 export function problemResponse(problem: Problem, requestId: string, repeats = false): Response {
-  const { code, given, hint, allow } = problem;
+  const { code, given, hint, path, allow } = problem;
   const [status, words] = allCodes[code];
   const body = {
     type: 'about:blank',
@@ -104,6 +110,7 @@ export function problemResponse(problem: Problem, requestId: string, repeats = f
     detail: problem.detail ?? words,
     instance: `urn:uuid:${requestId}`,
     code,
+    ...(path === undefined ? {} : { path }),
     ...(given === undefined || !repeats ? {} : { given }),
     ...(hint === undefined ? {} : { hint }),
   };

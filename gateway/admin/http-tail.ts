@@ -1,7 +1,7 @@
 /** The route of the live tail: what is asked for is checked here, what is sent then is tail-readers.ts. */
 import * as v from 'valibot';
 import { text, wording } from '../../policy/config-fields.ts';
-import { type Checked, complain } from '../../policy/token-input.ts';
+import { type Checked, complainOf, ofField } from '../../policy/token-input.ts';
 import { said, textOrNull, texts, time } from './http-fields.ts';
 import type { Problem } from './http-problem.ts';
 import { route } from './http-route.ts';
@@ -74,10 +74,10 @@ export async function filterOf(
   desk: Desk,
   { token, row = null, refusals: onlyRefusals, status = null }: TailAsked,
 ): Promise<Checked<TailFilter>> {
-  const record = token === undefined ? null : await showToken(desk, token);
+  const record = token === undefined ? null : ofField('token', await showToken(desk, token));
   if (record?.ok === false) return record;
   if (row !== null && !desk.policy.routes.some(({ id }) => id === row)) {
-    return complain('no row has this id', null, 'find it with postern matrix', 'unknown');
+    return complainOf('row', 'no row has this id', null, 'find it with postern matrix', 'unknown');
   }
   return { ok: true, value: { tokenId: record?.value.id ?? null, row, onlyRefusals, status } };
 }

@@ -1,9 +1,9 @@
 /** The routes about tokens. */
 import * as v from 'valibot';
 import { wording } from '../../policy/config-fields.ts';
-import { type Checked, complain, typeNamed } from '../../policy/token-input.ts';
+import { type Checked, complain, complainOf, typeNamed } from '../../policy/token-input.ts';
 import type { TokenRecord } from '../../policy/token-types.ts';
-import { attributesOf, attributesOfToken } from './http-attributes.ts';
+import { attributesAsked, attributesOf, attributesOfToken } from './http-attributes.ts';
 import {
   attributesOrPairs,
   dryRun,
@@ -142,9 +142,11 @@ const list = route({
   once: null,
   async handle({ desk, query }) {
     const { type = null, attribute: pairs, unused_for: unusedForMs = null, limit, after = null } = query;
-    if (type === null && pairs.length > 0) return complain('attributes of no type', null, 'add type');
+    if (type === null && pairs.length > 0) {
+      return complainOf('attribute', 'attributes of no type', null, 'add type');
+    }
     const known = type === null ? null : typeNamed(desk.policy, type);
-    const named = type === null || pairs.length === 0 ? null : attributesOf(desk.policy, type, pairs);
+    const named = type === null || pairs.length === 0 ? null : attributesAsked(desk.policy, type, pairs);
     if (named?.ok === false) return named;
     const page =
       named === null || type === null

@@ -1,6 +1,7 @@
 /** The routes about usage: how often, by whom, where last, and whether a rotated token is still needed. */
 import * as v from 'valibot';
 import { wording } from '../../policy/config-fields.ts';
+import { ofField } from '../../policy/token-input.ts';
 import type { UsageKey } from '../../store/usage-store.ts';
 import { lasting, paging, said, textOrNull, time } from './http-fields.ts';
 import { route } from './http-route.ts';
@@ -60,7 +61,8 @@ const all = route({
   once: null,
   async handle({ desk, query: { token: id = null, since: sinceMs, by, limit } }) {
     const read = await readUsage(desk, { id, sinceMs, by, limit });
-    return read.ok ? { ok: true, value: usageView(read.value, by) } : read;
+    if (read.ok) return { ok: true, value: usageView(read.value, by) };
+    return read.complaint.path === 'id' ? ofField('token', read) : read;
   },
 });
 

@@ -1,6 +1,6 @@
 /** What operators do with alerts: look at them, and say that they have seen to one. */
 import type { AlertRecord } from '../../policy/alert-types.ts';
-import { type Checked, complain } from '../../policy/token-input.ts';
+import { type Checked, complainOf } from '../../policy/token-input.ts';
 import type { AlertFilter, AlertPage } from '../../store/alert-store.ts';
 import type { Desk } from './operations.ts';
 
@@ -13,5 +13,6 @@ export async function listAlerts({ alerts }: Desk, filter: AlertFilter): Promise
 export async function acknowledgeAlert({ alerts, by }: Desk, id: string): Promise<Checked<AlertRecord>> {
   const record = await alerts.acknowledge(id, by);
   if (record !== null) return { ok: true, value: record };
-  return complain('no alert has this id', null, 'find it with alerts; an id starts with alr_', 'unknown');
+  const hint = 'find it with alerts; an id starts with alr_';
+  return complainOf('id', 'no alert has this id', null, hint, 'unknown');
 }

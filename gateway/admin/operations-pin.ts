@@ -1,7 +1,7 @@
 /** What operators do to remembered pins, and the audit they read: judged against the policy, then asked of the stores. */
 import { suggest } from '../../policy/config-problem.ts';
 import { pinSubject, pinValueFlaw } from '../../policy/pin-value.ts';
-import { type Checked, complain, labelOf } from '../../policy/token-input.ts';
+import { type Checked, complain, complainOf, labelOf } from '../../policy/token-input.ts';
 import type { Policy } from '../../policy/types.ts';
 import type { AuditFilter, AuditPage } from '../../store/audit-store.ts';
 import type { PinFilter, PinKey, PinPage, PinRecord, ReplacedPin } from '../../store/pin-store.ts';
@@ -31,7 +31,9 @@ export async function setPin(
   { reason, value, ...key }: PinChange & { readonly value: string },
 ): Promise<Checked<ReplacedPin>> {
   const flaw = pinValueFlaw(value);
-  if (flaw !== null) return complain(`not a value to pin: ${flaw}`, null, 'give the id as clients send it');
+  if (flaw !== null) {
+    return complainOf('value', `not a value to pin: ${flaw}`, null, 'give the id as clients send it');
+  }
   return change(desk, key, value, reason);
 }
 
@@ -51,7 +53,7 @@ async function change(
   if (!known.ok) return known;
   if (reason !== null) {
     const words = labelOf(reason);
-    if (!words.ok) return complain('not a reason', null, words.complaint.hint);
+    if (!words.ok) return complainOf('reason', 'not a reason', null, words.complaint.hint);
   }
   return { ok: true, value: await pins.replace(known.value, value, by, reason) };
 }
@@ -113,17 +115,17 @@ function keyOf({ bundlePins }: Policy, { pin, subject }: PinKey): Checked<PinKey
   const owner = bundlePins.get(pin);
   if (owner === undefined) {
     const hint = suggest(pin, bundlePins.keys(), 'the config has no pin that remembers anything');
-    return complain('no pin of kind bundle_id is called', pin, hint);
+    return complainOf('pin', 'no pin of kind bundle_id is called', pin, hint);
   }
   const start = pinSubject(owner, '');
   // PostgreSQL has no text with a NUL, so nothing is called so.
   if (subject.startsWith(start) && subject.length > start.length && !subject.includes('\0'))
     return { ok: true, value: { pin, subject } };
-  return complain(`pin ${pin} belongs to no`, subject, `write ${start}VALUE`);
+  return complainOf('subject', `pin ${pin} belongs to no`, subject, `write ${start}VALUE`);
 }
 
 function nothingPinned({ pin, subject }: PinKey): Checked<never> {
-  return complain(`nothing is pinned by ${pin} to`, subject, 'see pin list', 'unknown');
+  return complainOf('subject', `nothing is pinned by ${pin} to`, subject, 'see pin list', 'unknown');
 }
 
 /** Oldest first, unless the filter says otherwise. @throws StoreFault */

@@ -1,7 +1,7 @@
 /** What operators and `serve` rows do with probes: judged against the policy, asked of the store, then signed. */
 import { suggest } from '../../policy/config-problem.ts';
 import { type ProbeChoice, payloadFields, probeSubjectFlaw } from '../../policy/probe-input.ts';
-import { type Checked, type Complained, complain } from '../../policy/token-input.ts';
+import { type Checked, type Complained, complainOf } from '../../policy/token-input.ts';
 import type {
   ActivationFilter,
   ActivationPage,
@@ -43,7 +43,8 @@ export async function deactivateProbe(
   if (!known.ok) return known;
   const record = await desk.probes.deactivate(known.value, id, desk.by);
   if (record !== null) return { ok: true, value: record };
-  return complain(
+  return complainOf(
+    'activation_id',
     'no activation of this type and text has this id',
     null,
     'find it with probe list',
@@ -61,12 +62,13 @@ function keyOf({ policy }: Desk, { type, subject }: ProbeKey): Checked<ProbeKey>
   if (!policy.annotations.has(type)) return unknownSigned(type, [...policy.annotations.keys()]);
   const flaw = probeSubjectFlaw(subject);
   if (flaw === null) return { ok: true, value: { type, subject } };
-  return complain(`no key is derived for this text: ${flaw}`, null, 'give what the rows derive for');
+  return complainOf('for', `no key is derived for this text: ${flaw}`, null, 'give what the rows derive for');
 }
 
 /** What is not signed has no triggers. */
 export function unknownSigned(type: string, known: readonly string[]): Complained {
-  return complain(
+  return complainOf(
+    'type',
     'no token type that is signed is called',
     type,
     suggest(type, known, 'the config has none'),
@@ -83,7 +85,12 @@ export function signerOf(desk: Desk, key: ProbeKey): Checked<(record: Activation
   const { prefix, expires } = type;
   if (payloadFields.some((field) => field === expires)) {
     const hint = 'write another name as expires of the type';
-    return complain(`its triggers end at their field ${expires}, which says something else`, null, hint);
+    return complainOf(
+      'type',
+      `its triggers end at their field ${expires}, which says something else`,
+      null,
+      hint,
+    );
   }
   const sign = (record: ActivationRecord) =>
     signer(prefix, record.subject, {

@@ -1,5 +1,5 @@
 /** What people do about sessions of the dashboard: their own, or everybody's. */
-import { type Checked, complain } from '../../policy/token-input.ts';
+import { type Checked, complainOf } from '../../policy/token-input.ts';
 import type { SessionRecord, SessionStore } from '../../store/session-store.ts';
 
 export type SessionDesk = {
@@ -25,7 +25,7 @@ export async function endSession(
   const record = await sessions.byId(id);
   const isOwn = record?.holder.kind === own.holder.kind && record.holder.name === own.holder.name;
   if (record === null || !(isOwn || holds.includes('sessions:write'))) {
-    return complain('no session has this id', null, 'it may be over already', 'unknown');
+    return complainOf('id', 'no session has this id', null, 'it may be over already', 'unknown');
   }
   await sessions.end(id, by);
   return { ok: true, value: record };

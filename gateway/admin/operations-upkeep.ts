@@ -1,6 +1,6 @@
 /** What operators do so that tokens and the audit stay what they are, and do not grow for ever: judge the chain, and purge. */
 import { adminTypeName } from '../../policy/admin-type.ts';
-import { type Checked, complain } from '../../policy/token-input.ts';
+import { type Checked, complainOf } from '../../policy/token-input.ts';
 import { formatDuration } from '../../policy/units.ts';
 import type { AuditHead, AuditVerdict } from '../../store/audit-store.ts';
 import type { TokensPurged } from '../../store/token-store.ts';
@@ -47,12 +47,17 @@ export async function purgeTokens(desk: Desk, agoMs: number): Promise<Checked<Pu
 /** A day at least: clocks of hosts differ, and what was done under an Idempotency-Key is remembered as long. */
 function timeAgo({ now }: Desk, agoMs: number): Checked<number> {
   if (agoMs >= dayMs) return { ok: true, value: now() - agoMs };
-  return complain('that is too short a time ago', null, `write at least ${formatDuration(dayMs)}`);
+  return complainOf(
+    'before',
+    'that is too short a time ago',
+    null,
+    `write at least ${formatDuration(dayMs)}`,
+  );
 }
 
 /** `SEQ:MAC`, as it stands in a log line. */
 export function headOf(text: string): Checked<AuditHead> {
   const [, seq = '', mac = ''] = /^([1-9][0-9]{0,14}):([0-9a-f]{64})$/.exec(text) ?? [];
   if (mac !== '') return { ok: true, value: { seq: Number(seq), mac } };
-  return complain('not a head of the chain', null, 'write SEQ:MAC of a line audit_head: 120:0f3a…');
+  return complainOf('head', 'not a head of the chain', null, 'write SEQ:MAC of a line audit_head: 120:0f3a…');
 }

@@ -2,7 +2,7 @@
 
 import { checkState } from '../../policy/checks/state.ts';
 import { judgeRetirement, type RetireVerdict, type RotationEvidence } from '../../policy/retire.ts';
-import { type Checked, complain } from '../../policy/token-input.ts';
+import { type Checked, complainOf } from '../../policy/token-input.ts';
 import type { TokenRecord } from '../../policy/token-types.ts';
 import type { Policy } from '../../policy/types.ts';
 import { isUnused } from '../../policy/unused.ts';
@@ -42,7 +42,7 @@ const minutesUpToMs = 3 * 3_600_000;
 /** Hours are kept for so long. */
 const sinceMsMax = 400 * 86_400_000;
 
-const tooFarBack = complain('nothing is kept from so long ago', null, 'write at most 400d');
+const tooFarBack = complainOf('since', 'nothing is kept from so long ago', null, 'write at most 400d');
 
 /** @throws StoreFault */
 export async function readUsage(

@@ -9,9 +9,11 @@ import {
   type Complained,
   checkAttributes,
   complain,
+  complainOf,
   grantedScopes,
   labelOf,
   lacksNothing,
+  ofField,
   originsOf,
   ownTypeNamed,
 } from '../../policy/token-input.ts';
@@ -75,7 +77,7 @@ const importChunk = 500;
 export async function createToken(desk: Desk, request: TokenRequest): Promise<Checked<CreatedToken>> {
   const token = checkNewToken(desk.policy, request, desk.now());
   if (!token.ok) return token;
-  const grant = grantable(desk, { type: request.type, scopes: token.value.scopes });
+  const grant = ofField('scopes', grantable(desk, { type: request.type, scopes: token.value.scopes }));
   if (!grant.ok) return grant;
   return { ok: true, value: await desk.tokens.create({ ...token.value, createdBy: desk.by }) };
 }
@@ -133,11 +135,11 @@ export async function tokenToChange(desk: Desk, id: string): Promise<Checked<Tok
   return record === null ? unknownToken() : grantable(desk, record);
 }
 
-/** @param inMs from now; null: never. @param now Unix ms. */
+/** Unix ms. @param inMs null: never. @param now Unix ms. */
 export function expiryOf(inMs: number | null, now: number): Checked<number | null> {
   if (inMs === null) return { ok: true, value: null };
   if (inMs > 0 && now + inMs <= latestMs) return { ok: true, value: now + inMs };
-  return complain('a token cannot expire then', null, 'give a time from now, such as 90d');
+  return complainOf('expires_in', 'a token cannot expire then', null, 'give a time from now, such as 90d');
 }
 
 /** @throws StoreFault */
@@ -174,7 +176,7 @@ export async function revokeToken(
 ): Promise<Checked<TokenRecord>> {
   if (reason !== null) {
     const words = labelOf(reason);
-    if (!words.ok) return complain('not a reason', null, words.complaint.hint);
+    if (!words.ok) return complainOf('reason', 'not a reason', null, words.complaint.hint);
   }
   const found = await tokenToChange(desk, id);
   if (!found.ok) return found;
@@ -184,7 +186,8 @@ export async function revokeToken(
 
 /** What was asked for is not repeated: people paste tokens where ids belong. */
 export function unknownToken(): Complained {
-  return complain('no token has this id', null, 'find it with token list; an id starts with tok_', 'unknown');
+  const hint = 'find it with token list; an id starts with tok_';
+  return complainOf('id', 'no token has this id', null, hint, 'unknown');
 }
 
 export type ImportReport = {

@@ -1,6 +1,6 @@
 /** What operators may leave out about a probe, and how far they may go, whichever face they use. */
 import { activeMaxDefault } from '../../policy/probe-input.ts';
-import { type Checked, complain } from '../../policy/token-input.ts';
+import { type Checked, complainOf } from '../../policy/token-input.ts';
 import type { Policy } from '../../policy/types.ts';
 import type { ProbeKey } from '../../store/probe-store.ts';
 
@@ -21,7 +21,7 @@ export function probeKeyOf(
   if (only !== undefined && second === undefined) return { ok: true, value: { type: only, subject } };
   const known = [...annotations.keys()].join(', ');
   const hint = known === '' ? 'the config has none' : `add --type, one of ${known}`;
-  return complain('not said which token type that is signed', null, hint, 'unsaid');
+  return complainOf('type', 'not said which token type that is signed', null, hint, 'unsaid');
 }
 
 /** As many as the most generous of the rows; operators are not to be told less than callers. */

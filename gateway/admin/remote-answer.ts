@@ -1,6 +1,6 @@
 /** What the admin API answered, in the words of a terminal: a view, a complaint, or one line that says what to do. */
 import * as v from 'valibot';
-import type { Checked } from '../../policy/token-input.ts';
+import { type Checked, complain, ofField } from '../../policy/token-input.ts';
 import { howToLogIn } from './cli-place.ts';
 import { CommandFailed, exitCodes } from './cli-shell.ts';
 import { kindOfCode, type ProblemCode } from './http-problem.ts';
@@ -10,6 +10,7 @@ import type { Api, ApiAnswer, NoAnswer } from './remote.ts';
 const problemSchema = v.object({
   code: v.string(),
   detail: v.string(),
+  path: v.optional(v.string()),
   given: v.optional(v.string()),
   hint: v.optional(v.string()),
 });
@@ -18,11 +19,11 @@ const problemSchema = v.object({
 export function refusedIn(answer: ApiAnswer, api: Api): Checked<never> | null {
   const problem = problemIn(answer);
   if (problem === null) return null;
-  const { code, detail, given = null, hint } = problem;
+  const { code, detail, path, given = null, hint } = problem;
   const kind = kindOfCode(code);
   if (hint !== undefined) {
-    const complaint = { message: detail, given, hint };
-    return { ok: false, complaint: kind === undefined ? complaint : { ...complaint, kind } };
+    const complaint = complain(detail, given, hint, kind);
+    return path === undefined ? complaint : ofField(path, complaint);
   }
   const message = `${detail.charAt(0).toLowerCase()}${detail.slice(1).replace(/\.$/, '')}`;
   throw refused(`${message}; ${remedyOf(code, answer, api)}`);
