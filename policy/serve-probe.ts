@@ -1,11 +1,11 @@
 /** What a row about probes does for one request: whose activations, and what the caller chose. */
+import { activationCursor } from './cursors.ts';
 import { denied } from './denial.ts';
 import { activationKeys, type ProbeChoice, probeChoiceOf, probeSubjectFlaw } from './probe-input.ts';
 import { invalid, pathOf, readObject, readPage, textsOf } from './serve-read.ts';
 import type { ProbeRule, ProbeServing, ServeOperation } from './serve-types.ts';
 import type { Match, Outcome, Permit } from './types.ts';
 
-const activationCursor = /^[0-9]{1,15}_[0-9a-f-]{36}$/;
 const activationIdCharsMax = 200;
 const deactivationKeys: readonly string[] = ['activation_id'];
 

@@ -1,4 +1,5 @@
 /** What a row that Postern answers itself does for one request: whose tokens or probes, and what the caller chose. */
+import { tokenCursor } from './cursors.ts';
 import { denied } from './denial.ts';
 import type { JsonScan } from './json-scan.ts';
 import { probeKeysOf, probeServingOf } from './serve-probe.ts';
@@ -28,8 +29,6 @@ export function payloadKeysOf(operation: ServeOperation): readonly string[] {
 
 /** Ten years: what lives longer has no end. */
 export const graceMsMax = 3650 * 86_400_000;
-
-const tokenCursor = /^tok_[0-9A-HJKMNP-TV-Z]{26}$/;
 
 /**
  * The row's `with` for this request.

@@ -21,6 +21,12 @@ function cursorOf({ pin, subject }: PinKey): string {
   return Buffer.from(JSON.stringify([pin, subject])).toString('base64url');
 }
 
+/** Whether a list could have given it as its `next`. */
+export function isPinCursor(text: string): boolean {
+  const [pin, subject] = keyOfCursor(text);
+  return pin !== '' && !`${pin}${subject}`.includes('\0') && cursorOf({ pin, subject }) === text;
+}
+
 /** What is no cursor of ours starts from the beginning. */
 export function keyOfCursor(cursor: string | null): readonly [pin: string, subject: string] {
   try {

@@ -6,7 +6,7 @@ import { StoreFault } from '../../store/fault.ts';
 import { type DashPage, type Html, may, type Told, type Visit } from './dash-page.ts';
 import { ago, hiddenForm, notice, time } from './dash-parts.ts';
 import { pathOf } from './dash-token-found.ts';
-import { problemOf, Refused } from './http-problem.ts';
+import { agreed, problemOf, Refused } from './http-problem.ts';
 import type { Desk } from './operations.ts';
 import { acknowledgeAlert, listAlerts } from './operations-alerts.ts';
 
@@ -21,7 +21,7 @@ async function list(visit: Visit): Promise<Told> {
   const { desk, query, config } = visit;
   const open = query.get('show') !== 'all';
   const after = query.get('after');
-  const { alerts, next } = await listAlerts(desk, { open, after, limit: pageSize });
+  const { alerts, next } = agreed(await listAlerts(desk, { open, after, limit: pageSize }));
   const words = await lines(visit, alerts);
   const here = (more: Readonly<Record<string, string>>) =>
     `/alerts?${new URLSearchParams({ ...(open ? {} : { show: 'all' }), ...more })}`;
@@ -43,7 +43,7 @@ async function acknowledge(visit: Visit): Promise<Told> {
 
 /** A few of the open ones for the overview, and how many there are; null: none. @throws StoreFault */
 export async function openAlerts(visit: Visit): Promise<Html | null> {
-  const { alerts, next } = await listAlerts(visit.desk, { open: true, after: null, limit: 3 });
+  const { alerts, next } = agreed(await listAlerts(visit.desk, { open: true, after: null, limit: 3 }));
   if (alerts.length === 0) return null;
   return html`<ul class="alerts">${await lines(visit, alerts)}</ul>
 ${next === null ? '' : html`<p><a href="/alerts">All open alerts</a></p>`}`;

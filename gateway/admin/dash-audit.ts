@@ -8,6 +8,7 @@ import type { DashPage, Html, Told, Visit } from './dash-page.ts';
 import { may } from './dash-page.ts';
 import { type Option, selectField, tags, textField } from './dash-parts.ts';
 import { pinPath } from './dash-pin-path.ts';
+import { agreed } from './http-problem.ts';
 import { type FoundAudit, findAudit } from './operations-audit.ts';
 
 export const auditPages: readonly DashPage[] = [
@@ -64,7 +65,7 @@ async function list(visit: Visit): Promise<Told> {
   const after = visit.query.get('after');
   const { actor, action } = filter;
   const subject = filter.subject === '' ? null : filter.subject;
-  const found = await findAudit(visit.desk, { subject, actor, action, limit: pageSize, after });
+  const found = agreed(await findAudit(visit.desk, { subject, actor, action, limit: pageSize, after }));
   const names = await namesOf(visit, found.entries);
   const isLater = after !== null;
   const body = html`<div class="head"><h1>Audit</h1></div>

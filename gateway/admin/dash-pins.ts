@@ -11,7 +11,7 @@ import { ago, copyButton, hidden, hiddenForm, notice, selectField, textField, ti
 import { pinPath } from './dash-pin-path.ts';
 import { noFlaws } from './dash-token-fields.ts';
 import { wrong } from './dash-token-make.ts';
-import { problemOf, Refused } from './http-problem.ts';
+import { agreed, problemOf, Refused } from './http-problem.ts';
 import { listPins, resetPin, setPin, showPin } from './operations-pin.ts';
 
 export const pinPages: readonly DashPage[] = [
@@ -33,7 +33,7 @@ async function list(visit: Visit): Promise<Told> {
   const after = query.get('after');
   const orNull = (text: string) => (text === '' ? null : text);
   const search = { pin: orNull(filter.pin), subject: orNull(filter.subject), limit: pageSize, after };
-  const { pins, next } = await listPins(desk, search);
+  const { pins, next } = agreed(await listPins(desk, search));
   const canSet = may(visit, 'pins:write') && desk.policy.bundlePins.size > 0;
   const isNarrowed = isFiltered(place) || after !== null;
   const body = html`<div class="head"><h1>Pins</h1>${canSet ? html`<a class="button main" href="/pins/set">Set a pin</a>` : ''}</div>

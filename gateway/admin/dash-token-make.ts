@@ -24,7 +24,7 @@ import {
   type TokenFields,
 } from './dash-token-fields.ts';
 import { found, pathOf } from './dash-token-found.ts';
-import { problemOf, Refused } from './http-problem.ts';
+import { agreed, problemOf, Refused } from './http-problem.ts';
 import { createToken, showToken } from './operations.ts';
 import { findTokens } from './operations-find.ts';
 import { regenerateToken, rotateToken } from './operations-life.ts';
@@ -225,7 +225,7 @@ const endingMax = 20;
 /** Those that work now: whoever takes it for a new text of one token sees the others. @throws StoreFault */
 async function endingList({ desk }: Visit, { type, attributes }: TokenRecord): Promise<Html> {
   const search = { type, attributes, state: 'active', words: '', limit: endingMax, after: null } as const;
-  const { tokens, next } = await findTokens(desk, search);
+  const { tokens, next } = agreed(await findTokens(desk, search));
   if (tokens.length === 0) {
     return html`<p class="hint">${next === null ? 'None of them works now.' : 'They are too many to be looked through here.'}</p>`;
   }

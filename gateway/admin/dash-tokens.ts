@@ -8,6 +8,7 @@ import { ago, badge, notice, selectField, stateWord, textField } from './dash-pa
 import { tokenPage } from './dash-token.ts';
 import { sentence } from './dash-token-fields.ts';
 import { pathOf } from './dash-token-found.ts';
+import { agreed } from './http-problem.ts';
 import { type FoundTokens, findTokens } from './operations-find.ts';
 import { tokenStates, viewOf } from './token-view.ts';
 
@@ -41,7 +42,7 @@ async function list(visit: Visit): Promise<Told> {
   const state = tokenStates.find((one) => one === filter.state) ?? null;
   const type = filter.type === '' ? null : filter.type;
   const search = { type, attributes: attributes.value, state, words: filter.words, limit: pageSize, after };
-  return listPage(visit, filter, await findTokens(visit.desk, search), null);
+  return listPage(visit, filter, agreed(await findTokens(visit.desk, search)), null);
 }
 
 const none: FoundTokens = { tokens: [], next: null, looked: 0 };

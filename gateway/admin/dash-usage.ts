@@ -4,7 +4,7 @@ import { type Bar, barsOf, chart, figures, type Span, spanUpTo, sumOf } from './
 import { type DashPage, type Html, may, type Told, type Visit } from './dash-page.ts';
 import { ago, badge } from './dash-parts.ts';
 import { pathOf } from './dash-token-found.ts';
-import { problemOf, Refused } from './http-problem.ts';
+import { agreed, problemOf, Refused } from './http-problem.ts';
 import { type Desk, listTokens } from './operations.ts';
 import { readUsage, type UsageRequest } from './operations-usage.ts';
 import { viewOf } from './token-view.ts';
@@ -146,7 +146,7 @@ async function unused(visit: Visit): Promise<Told> {
   const { desk, query } = visit;
   const after = query.get('after');
   const filter = { type: null, limit: pageSize, after, unusedForMs: unusedDays * dayMs };
-  const { tokens, next } = await listTokens(desk, filter);
+  const { tokens, next } = agreed(await listTokens(desk, filter));
   const now = desk.now();
   const views = tokens.map((record) => viewOf(record, desk.policy, now));
   const body = html`<p class="trail"><a href="/usage">Usage</a></p>

@@ -42,7 +42,9 @@ const list = route({
   once: null,
   async handle({ desk, query }) {
     const { open: isOpen, limit, after = null } = query;
-    const { alerts, next } = await listAlerts(desk, { open: isOpen === 'true', limit, after });
+    const page = await listAlerts(desk, { open: isOpen === 'true', limit, after });
+    if (!page.ok) return page;
+    const { alerts, next } = page.value;
     return { ok: true, value: { alerts: alerts.map(alertView), next } };
   },
 });

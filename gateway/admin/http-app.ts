@@ -15,7 +15,7 @@ import { readAs, readJson, readQuery } from './http-input.ts';
 import { createMcpDoor, isForMcp, type McpDoor } from './http-mcp.ts';
 import { createOnceGuard, readOnceKey } from './http-once.ts';
 import { openApiDocument } from './http-openapi.ts';
-import { problemOf, problemResponse, Refused } from './http-problem.ts';
+import { agreed, problemResponse, Refused } from './http-problem.ts';
 import type { AdminRoute, Call, View } from './http-route.ts';
 import { adminRoutes, documentPath, findRoute } from './http-routes.ts';
 import { tailsFull } from './http-tail.ts';
@@ -116,15 +116,15 @@ async function serve(
     return { desk: deskOf(parts, config, operator, manner), config, operator, params, query, body, listen };
   };
   if (key === null) {
-    const view = await done(route.handle(callIn(isDry ? 'dry' : 'for_good')));
+    const view = agreed(await route.handle(callIn(isDry ? 'dry' : 'for_good')));
     if (outgoing.headersSent) return RESPONSE_ALREADY_SENT;
     return told(route, isDry ? withoutSecrets(view) : view, path, search);
   }
   const { view, isReplayed } = await parts.once({
     store: parts.tokens.once,
     key,
-    first: () => done(route.handle(callIn(key))),
-    again: (before) => done(replayOf(route, callIn('for_good'), before)),
+    first: async () => agreed(await route.handle(callIn(key))),
+    again: async (before) => agreed(await replayOf(route, callIn('for_good'), before)),
   });
   const response = told(route, view, path, search);
   if (isReplayed) response.headers.set('Idempotent-Replayed', 'true');
@@ -159,13 +159,6 @@ const secretKeys: readonly string[] = ['token', 'trigger_token'];
 function withoutSecrets(view: View): View {
   const shown = Object.entries(view).map(([key, value]) => [key, secretKeys.includes(key) ? null : value]);
   return { ...Object.fromEntries(shown), dry_run: true };
-}
-
-/** @throws Refused */
-async function done(doing: Promise<Checked<View>>): Promise<View> {
-  const checked = await doing;
-  if (checked.ok) return checked.value;
-  throw new Refused(problemOf(checked.complaint));
 }
 
 function told(route: AdminRoute, view: View, path: string, search: string): Response {

@@ -47,7 +47,9 @@ const list = route({
   changes: false,
   once: null,
   async handle({ desk, query: { pin = null, subject = null, limit, after = null } }) {
-    const { pins, next } = await listPins(desk, { pin, subject, limit, after });
+    const page = await listPins(desk, { pin, subject, limit, after });
+    if (!page.ok) return page;
+    const { pins, next } = page.value;
     return { ok: true, value: { pins: pins.map(pinView), next } };
   },
 });
@@ -136,7 +138,9 @@ const audit = route({
   changes: false,
   once: null,
   async handle({ desk, query: { subject = null, limit, after = null } }) {
-    const { entries, next } = await listAudit(desk, { subject, limit, after });
+    const page = await listAudit(desk, { subject, limit, after });
+    if (!page.ok) return page;
+    const { entries, next } = page.value;
     return { ok: true, value: { entries: entries.map(auditView), next } };
   },
 });

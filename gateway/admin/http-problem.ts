@@ -1,6 +1,6 @@
 /** What the admin API says when it says no: RFC 9457 bodies and RFC 6750 challenges, in one place. */
 import { STATUS_CODES } from 'node:http';
-import type { Complaint } from '../../policy/token-input.ts';
+import type { Checked, Complaint } from '../../policy/token-input.ts';
 
 const codes = {
   request_malformed: [400, 'The request is malformed.'],
@@ -80,6 +80,12 @@ export function problemOf({ message, given, hint, path, kind }: Complaint): Prob
     ...(given === null ? {} : { given }),
     ...(path === undefined ? {} : { path }),
   };
+}
+
+/** @throws Refused with the complaint. */
+export function agreed<T>(checked: Checked<T>): T {
+  if (checked.ok) return checked.value;
+  throw new Refused(problemOf(checked.complaint));
 }
 
 /** What kind of complaint a code stands for; undefined: one about how something was written, or none at all. */

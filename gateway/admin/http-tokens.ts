@@ -148,10 +148,12 @@ const list = route({
     const known = type === null ? null : typeNamed(desk.policy, type);
     const named = type === null || pairs.length === 0 ? null : attributesAsked(desk.policy, type, pairs);
     if (named?.ok === false) return named;
-    const page =
+    const listed =
       named === null || type === null
         ? await listTokens(desk, { type, limit, after, unusedForMs })
         : await listTokensOf(desk, { type, attributes: named.value, limit, after, unusedForMs });
+    if (!listed.ok) return listed;
+    const page = listed.value;
     // Tokens may outlive their type; a type that neither has is a slip of the pen.
     if (page.tokens.length === 0 && known?.ok === false) return known;
     return { ok: true, value: { tokens: page.tokens.map((one) => shown(desk, one)), next: page.next } };

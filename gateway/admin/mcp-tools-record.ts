@@ -22,7 +22,9 @@ const listAll = defineTool({
   input: { ...paging, type: v.optional(text('of this type only')) },
   output: { tokens: v.array(tokenSchema), next: nextPage },
   run: async ({ limit, after = null, type = null }, call) => {
-    const page = await call.atDesk('read', (desk) => listTokens(desk, { type, limit, after }));
+    const listed = await call.atDesk('read', (desk) => listTokens(desk, { type, limit, after }));
+    if (listed?.ok === false) return listed;
+    const page = listed?.value;
     const now = call.room.now();
     const tokens = page?.tokens.map((record) => tokenShown(record, call.policy, now)) ?? [];
     // Tokens may outlive their type; a type that neither has is a slip of the pen.
@@ -145,7 +147,9 @@ const listPinned = defineTool({
   },
   output: { pins: v.array(v.object(pinFields)), next: nextPage },
   run: async ({ limit, after = null, pin = null, subject = null }, call) => {
-    const page = await call.atDesk('read', (desk) => listPins(desk, { pin, subject, limit, after }));
+    const listed = await call.atDesk('read', (desk) => listPins(desk, { pin, subject, limit, after }));
+    if (listed?.ok === false) return listed;
+    const page = listed?.value;
     const pins = page?.pins.map(pinView) ?? [];
     const data = { pins, next: page?.next ?? null };
     return { ok: true, value: { say: countOf(pins.length, 'pin', data.next), data } };
@@ -209,7 +213,9 @@ const listChanges = defineTool({
     next: nextPage,
   },
   run: async ({ limit, after = null, subject = null }, call) => {
-    const page = await call.atDesk('read', (desk) => listAudit(desk, { subject, limit, after }));
+    const listed = await call.atDesk('read', (desk) => listAudit(desk, { subject, limit, after }));
+    if (listed?.ok === false) return listed;
+    const page = listed?.value;
     const entries =
       page?.entries.map(({ id, at, actor, action, subject, detail }) => {
         const time = new Date(at).toISOString();
@@ -243,7 +249,9 @@ const listNoticed = defineTool({
     next: nextPage,
   },
   run: async ({ limit, after = null, open }, call) => {
-    const page = await call.atDesk('read', (desk) => listAlerts(desk, { open, limit, after }));
+    const listed = await call.atDesk('read', (desk) => listAlerts(desk, { open, limit, after }));
+    if (listed?.ok === false) return listed;
+    const page = listed?.value;
     const alerts =
       page?.alerts.map((record) => {
         const { attempts: _a, delivered_at: _d, ...view } = alertView(record);

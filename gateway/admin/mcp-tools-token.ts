@@ -133,11 +133,13 @@ function listTool(type: TokenType, params: TypeParams): Tool {
       const attributes = params.read(named);
       if (!attributes.ok) return attributes;
       const filter = { type: type.name, limit, after };
-      const page = await call.atDesk('read', (desk) =>
+      const listed = await call.atDesk('read', (desk) =>
         attributes.value.size === 0
           ? listTokens(desk, filter)
           : listTokensOf(desk, { ...filter, attributes: attributes.value }),
       );
+      if (listed?.ok === false) return listed;
+      const page = listed?.value;
       const now = call.room.now();
       const tokens = page?.tokens.map((record) => tokenShown(record, call.policy, now)) ?? [];
       const data = { tokens, next: page?.next ?? null };

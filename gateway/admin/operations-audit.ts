@@ -1,7 +1,9 @@
 /** Looks through the audit for people: newest first, by subject, actor and action, a page at a time. */
+import { auditCursor } from '../../policy/cursors.ts';
+import type { Checked } from '../../policy/token-input.ts';
 import type { AuditEntry } from '../../store/audit-store.ts';
+import { goesOn } from './cursors.ts';
 import type { Desk } from './operations.ts';
-import { listAudit } from './operations-pin.ts';
 import { type Found, lookThrough } from './search.ts';
 
 export type AuditSearch = {
@@ -18,17 +20,19 @@ export type AuditSearch = {
 export type FoundAudit = Omit<Found<AuditEntry>, 'items'> & { readonly entries: readonly AuditEntry[] };
 
 /** @throws StoreFault */
-export async function findAudit(desk: Desk, search: AuditSearch): Promise<FoundAudit> {
+export async function findAudit(desk: Desk, search: AuditSearch): Promise<Checked<FoundAudit>> {
   const { subject, limit, after, actor, action } = search;
+  const from = goesOn(after, auditCursor);
+  if (!from.ok) return from;
   const { items, ...found } = await lookThrough({
     page: async (from, count) => {
-      const listed = await listAudit(desk, { subject, after: from, limit: count, newestFirst: true });
+      const listed = await desk.audit.list({ subject, after: from, limit: count, newestFirst: true });
       return { items: listed.entries, next: listed.next };
     },
     fits: actor === '' && action === '' ? null : (entry) => fits(entry, search),
     ...{ limit, after },
   });
-  return { entries: items, ...found };
+  return { ok: true, value: { entries: items, ...found } };
 }
 
 function fits(entry: AuditEntry, { actor, action }: AuditSearch): boolean {

@@ -1,5 +1,8 @@
 /** Looks through tokens for people: newest first, by type, attributes, state and words, a page at a time. */
+import { tokenCursor } from '../../policy/cursors.ts';
+import type { Checked } from '../../policy/token-input.ts';
 import type { AttributeValue, TokenRecord } from '../../policy/token-types.ts';
+import { goesOn } from './cursors.ts';
 import type { Desk } from './operations.ts';
 import { type Found, lookThrough } from './search.ts';
 import { stateOf, type TokenState } from './token-view.ts';
@@ -19,11 +22,14 @@ export type TokenSearch = {
 export type FoundTokens = Omit<Found<TokenRecord>, 'items'> & { readonly tokens: readonly TokenRecord[] };
 
 /** @throws StoreFault */
-export async function findTokens(desk: Desk, search: TokenSearch): Promise<FoundTokens> {
+export async function findTokens(desk: Desk, search: TokenSearch): Promise<Checked<FoundTokens>> {
   const { words, limit } = search;
+  const from = goesOn(search.after, tokenCursor);
+  if (!from.ok) return from;
   if (/^tok_[0-9A-Z]{26}$/.test(words)) {
     const record = await desk.tokens.byId(words);
-    return { tokens: record === null ? [] : [record], next: null, looked: 1 };
+    const tokens = record === null ? [] : [record];
+    return { ok: true, value: { tokens, next: null, looked: 1 } };
   }
   const { items, ...found } = await lookThrough({
     page: async (after, count) => {
@@ -33,7 +39,7 @@ export async function findTokens(desk: Desk, search: TokenSearch): Promise<Found
     fits: search.state === null && words === '' ? null : fitsIn(search, desk),
     ...{ limit, after: search.after },
   });
-  return { tokens: items, ...found };
+  return { ok: true, value: { tokens: items, ...found } };
 }
 
 function pageAfter({ tokens }: Desk, search: TokenSearch, after: string | null, limit: number) {

@@ -1,6 +1,7 @@
 /** What operators and `serve` rows do to tokens that are there: judged against the policy, then asked of the store. */
 
 import { adminTypeName } from '../../policy/admin-type.ts';
+import { tokenCursor } from '../../policy/cursors.ts';
 import { quietMs } from '../../policy/retire.ts';
 import { graceMsMax } from '../../policy/serve.ts';
 import {
@@ -19,6 +20,7 @@ import {
 import type { AttributeValue, TokenRecord, TokenType } from '../../policy/token-types.ts';
 import { formatDuration } from '../../policy/units.ts';
 import type { Regenerated, Rotation, TokenChange, TokenPage } from '../../store/token-store.ts';
+import { goesOn } from './cursors.ts';
 import { type Desk, expiryOf, grantable, tokenToChange, unknownToken } from './operations.ts';
 
 type Attributes = ReadonlyMap<string, AttributeValue>;
@@ -203,15 +205,18 @@ export async function listTokensOf(
     /** As of `listTokens`. */
     readonly unusedForMs?: number | null;
   },
-): Promise<TokenPage> {
+): Promise<Checked<TokenPage>> {
   const { type, attributes, limit, after, unusedForMs = null } = filter;
-  return tokens.list({
+  const from = goesOn(after, tokenCursor);
+  if (!from.ok) return from;
+  const page = await tokens.list({
     type,
     attributes,
     limit,
     ...(after === null ? {} : { after }),
     ...(unusedForMs === null ? {} : { unusedSince: now() - unusedForMs }),
   });
+  return { ok: true, value: page };
 }
 
 /** All that `rotateToken` checks before it looks at the token. */

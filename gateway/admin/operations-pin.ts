@@ -1,10 +1,13 @@
 /** What operators do to remembered pins, and the audit they read: judged against the policy, then asked of the stores. */
 import { suggest } from '../../policy/config-problem.ts';
+import { auditCursor } from '../../policy/cursors.ts';
 import { pinSubject, pinValueFlaw } from '../../policy/pin-value.ts';
 import { type Checked, complain, complainOf, labelOf } from '../../policy/token-input.ts';
 import type { Policy } from '../../policy/types.ts';
 import type { AuditFilter, AuditPage } from '../../store/audit-store.ts';
+import { isPinCursor } from '../../store/pin-rows.ts';
 import type { PinFilter, PinKey, PinPage, PinRecord, ReplacedPin } from '../../store/pin-store.ts';
+import { goesOn } from './cursors.ts';
 import type { Desk, ImportReport } from './operations.ts';
 
 export type PinChange = PinKey & {
@@ -13,8 +16,9 @@ export type PinChange = PinKey & {
 };
 
 /** Pins the config no longer has are listed too. @throws StoreFault */
-export async function listPins({ pins }: Desk, filter: PinFilter): Promise<PinPage> {
-  return pins.list(filter);
+export async function listPins({ pins }: Desk, filter: PinFilter): Promise<Checked<PinPage>> {
+  const from = goesOn(filter.after, { test: isPinCursor });
+  return from.ok ? { ok: true, value: await pins.list(filter) } : from;
 }
 
 /** @throws StoreFault */
@@ -129,6 +133,7 @@ function nothingPinned({ pin, subject }: PinKey): Checked<never> {
 }
 
 /** Oldest first, unless the filter says otherwise. @throws StoreFault */
-export async function listAudit({ audit }: Desk, filter: AuditFilter): Promise<AuditPage> {
-  return audit.list(filter);
+export async function listAudit({ audit }: Desk, filter: AuditFilter): Promise<Checked<AuditPage>> {
+  const from = goesOn(filter.after, auditCursor);
+  return from.ok ? { ok: true, value: await audit.list(filter) } : from;
 }

@@ -1,5 +1,6 @@
 /** What operators and `serve` rows do with probes: judged against the policy, asked of the store, then signed. */
 import { suggest } from '../../policy/config-problem.ts';
+import { activationCursor } from '../../policy/cursors.ts';
 import { type ProbeChoice, payloadFields, probeSubjectFlaw } from '../../policy/probe-input.ts';
 import { type Checked, type Complained, complainOf } from '../../policy/token-input.ts';
 import type {
@@ -8,6 +9,7 @@ import type {
   ActivationRecord,
   ProbeKey,
 } from '../../store/probe-store.ts';
+import { goesOn } from './cursors.ts';
 import type { Desk } from './operations.ts';
 
 export type ActivationRequest = ProbeKey & {
@@ -55,7 +57,9 @@ export async function deactivateProbe(
 /** Oldest first. @throws StoreFault */
 export async function listProbes(desk: Desk, filter: ActivationFilter): Promise<Checked<ActivationPage>> {
   const known = keyOf(desk, filter);
-  return known.ok ? { ok: true, value: await desk.probes.list(filter) } : known;
+  if (!known.ok) return known;
+  const from = goesOn(filter.after, activationCursor);
+  return from.ok ? { ok: true, value: await desk.probes.list(filter) } : from;
 }
 
 function keyOf({ policy }: Desk, { type, subject }: ProbeKey): Checked<ProbeKey> {

@@ -63,7 +63,8 @@ async function create(
 
 async function list(desk: Desk, { rule, attributes, page }: TokenServing): Promise<Outcome<Operated>> {
   if (page === null) throw new Error('nobody said which page');
-  const { tokens, next } = await listTokensOf(desk, { type: rule.type.name, attributes, ...page });
+  const filter = { type: rule.type.name, attributes, ...page };
+  const { tokens, next } = expected(await listTokensOf(desk, filter));
   // Operators alone know of canaries.
   const shown = tokens.filter(({ canary }) => canary !== true);
   return done(200, { tokens: shown.map(viewOf), next_cursor: next });

@@ -4,6 +4,7 @@
  */
 
 import { lackingScope, withoutAdminType } from '../../policy/admin-type.ts';
+import { tokenCursor } from '../../policy/cursors.ts';
 import {
   type Checked,
   type Complained,
@@ -33,6 +34,7 @@ import type {
 import type { TokenWrites } from '../../store/token-writing.ts';
 import type { UsageStore } from '../../store/usage-store.ts';
 import type { TriggerSigners } from '../trigger.ts';
+import { goesOn } from './cursors.ts';
 import { readImportRow } from './import-row.ts';
 
 /** What operations do to tokens; on a dry run the changes leave nothing. */
@@ -152,14 +154,17 @@ export async function listTokens(
     /** Only those that were not used for so long, in ms, and are not revoked; null, absent: all. */
     readonly unusedForMs?: number | null;
   },
-): Promise<TokenPage> {
+): Promise<Checked<TokenPage>> {
   const { type, limit, after, unusedForMs = null } = filter;
-  return tokens.list({
+  const from = goesOn(after, tokenCursor);
+  if (!from.ok) return from;
+  const page = await tokens.list({
     limit,
     ...(type === null ? {} : { type }),
     ...(after === null ? {} : { after }),
     ...(unusedForMs === null ? {} : { unusedSince: now() - unusedForMs }),
   });
+  return { ok: true, value: page };
 }
 
 /** @throws StoreFault */
