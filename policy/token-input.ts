@@ -5,6 +5,7 @@
  */
 import { suggest } from './config-problem.ts';
 import { normaliseOrigin } from './origin.ts';
+import { hiddenValue, isSecret } from './secret-attributes.ts';
 import type { AttributeValue, TokenType } from './token-types.ts';
 import { toldName } from './told-name.ts';
 import type { Policy } from './types.ts';
@@ -151,6 +152,10 @@ export function checkAttributes(
       if (!attributeText.test(item)) {
         const hint = 'use 1 to 200 printable ASCII characters, without a space at either end';
         return complainOf(place, `attribute ${name} has a value that no header could carry`, null, hint);
+      }
+      if (item === hiddenValue && isSecret(type, name)) {
+        const message = `${hiddenValue} stands for a value of ${name} that is not shown`;
+        return complainOf(place, message, null, 'give the value itself');
       }
       if (rule.list && item.includes(',')) {
         return complainOf(place, `an item of ${name} holds a comma`, null, 'give each item by itself');

@@ -117,11 +117,12 @@ async function regenerate(rooms: ChangeRooms, regeneration: Regeneration): Promi
 function update(
   rooms: ChangeRooms,
   id: string,
-  { label, origins, expiresAt, attributes, scopes }: TokenChange,
+  { label, origins, expiresAt, attributes, told, scopes }: TokenChange,
   by: string,
 ): Promise<TokenRecord | null> {
   const said = attributes === undefined ? undefined : Object.fromEntries(attributes);
-  const detail = { label, origins, expires_at: expiresAt, attributes: said, scopes };
+  const shown = told ?? (said === undefined ? undefined : Object.keys(said));
+  const detail = { label, origins, expires_at: expiresAt, attributes: shown, scopes };
   return changed(rooms, id, [
     auditUpdate(auditOf(rooms, by, 'token.update', id, detail), id),
     updateToken(id, {

@@ -59,6 +59,8 @@ export type TokenChange = {
   /** null: never. */
   readonly expiresAt?: number | null;
   readonly attributes?: ReadonlyMap<string, AttributeValue>;
+  /** What the audit says of them, without those that are secrets; absent: only their names. */
+  readonly told?: Readonly<Record<string, AttributeValue>>;
   readonly scopes?: readonly string[];
 };
 

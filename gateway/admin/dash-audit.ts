@@ -1,5 +1,7 @@
 /** The page that says who changed what, newest first. */
+
 import { html } from 'hono/html';
+import { detailShown } from '../../policy/secret-attributes.ts';
 import type { TokenRecord } from '../../policy/token-types.ts';
 import { formatDuration } from '../../policy/units.ts';
 import type { AuditAction, AuditEntry } from '../../store/audit-store.ts';
@@ -113,7 +115,7 @@ function row(entry: AuditEntry, names: Names, visit: Visit): Html {
 <td data-label="When" class="line">${atOf(at)}</td>
 <td data-label="By whom">${who(actor, names)}</td>
 <td data-label="To what">${subjectOf(entry, names, visit)}</td>
-<td data-label="More">${detailOf(detail)}</td>
+<td data-label="More">${detailOf(detailShown(detail, visit.desk.policy))}</td>
 </tr>`;
 }
 

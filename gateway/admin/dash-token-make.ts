@@ -1,6 +1,8 @@
 /** Pages that make a token: a new one, the successor of one, and one instead of several. */
+
 import { html } from 'hono/html';
 import { adminTypeName } from '../../policy/admin-type.ts';
+import { attributesShown } from '../../policy/secret-attributes.ts';
 import { type Complaint, ownTypeNamed } from '../../policy/token-input.ts';
 import type { TokenRecord, TokenType } from '../../policy/token-types.ts';
 import { parseDuration } from '../../policy/units.ts';
@@ -245,7 +247,8 @@ async function regeneratePage(
   flaws: Flaws,
   complaint: Complaint | null,
 ): Promise<Shown> {
-  const whose = [...record.attributes].map(([name, value]) => `${name}=${[value].flat().join(',')}`);
+  const attributes = attributesShown(record.attributes, visit.desk.policy.types.get(record.type));
+  const whose = Object.entries(attributes).map(([name, value]) => `${name}=${[value].flat().join(',')}`);
   const body = html`<div class="narrow">
 <h1>Regenerate “${record.label}”</h1>
 ${wrong(flaws, complaint)}

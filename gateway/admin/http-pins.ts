@@ -141,7 +141,7 @@ const audit = route({
     const page = await listAudit(desk, { subject, limit, after });
     if (!page.ok) return page;
     const { entries, next } = page.value;
-    return { ok: true, value: { entries: entries.map(auditView), next } };
+    return { ok: true, value: { entries: entries.map((one) => auditView(one, desk.policy)), next } };
   },
 });
 

@@ -1,16 +1,18 @@
 /** The tools that read what is kept, whatever the token types are called; and the one that lets a pin go. */
 import * as v from 'valibot';
 import { alertView } from '../../policy/alert-view.ts';
+import { detailShown } from '../../policy/secret-attributes.ts';
 import { complain, labelOf, typeNamed } from '../../policy/token-input.ts';
 import type { TokenRecord } from '../../policy/token-types.ts';
 import type { PinRecord } from '../../store/pin-store.ts';
 import { changed, countOf, noDatabase, proposed } from './mcp-changed.ts';
-import { detailShown, tokenFields, tokenSchema, tokenShown } from './mcp-token-view.ts';
+import { tokenFields, tokenSchema } from './mcp-token-view.ts';
 import { type Call, commandOf, defineTool, nextPage, paging, type Tool, text, whole } from './mcp-tool.ts';
 import { listTokens, showToken } from './operations.ts';
 import { listAlerts } from './operations-alerts.ts';
 import { listAudit, listPins, resetPin, showPin } from './operations-pin.ts';
 import { readUsage } from './operations-usage.ts';
+import { viewOf } from './token-view.ts';
 import { usageView } from './usage-view.ts';
 
 const listAll = defineTool({
@@ -26,7 +28,7 @@ const listAll = defineTool({
     if (listed?.ok === false) return listed;
     const page = listed?.value;
     const now = call.room.now();
-    const tokens = page?.tokens.map((record) => tokenShown(record, call.policy, now)) ?? [];
+    const tokens = page?.tokens.map((record) => viewOf(record, call.policy, now)) ?? [];
     // Tokens may outlive their type; a type that neither has is a slip of the pen.
     const known = tokens.length > 0 || type === null ? null : typeNamed(call.policy, type);
     if (known?.ok === false) return known;
@@ -48,7 +50,7 @@ const showOne = defineTool({
   run: async ({ tokenId: id }, call) => {
     const record = await recordOf(call, id);
     if (record === null) return unknown;
-    const view = tokenShown(record, call.policy, call.room.now());
+    const view = viewOf(record, call.policy, call.room.now());
     return { ok: true, value: { say: `${view.id} is ${view.state}`, data: view } };
   },
 });
@@ -113,7 +115,7 @@ const usage = defineTool({
     if (used?.ok !== true) return unknown;
     const view = usageView(used.value, by);
     const now = call.room.now();
-    const { state, created_at, expires_at, retire_at, last_used_at } = tokenShown(record, call.policy, now);
+    const { state, created_at, expires_at, retire_at, last_used_at } = viewOf(record, call.policy, now);
     const since = now - (record.lastUsedAt ?? record.createdAt);
     const data = {
       ...{ id, state, last_used_at, created_at, expires_at, retire_at },

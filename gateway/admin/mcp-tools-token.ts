@@ -6,7 +6,7 @@ import type { TokenRecord, TokenType } from '../../policy/token-types.ts';
 import { changed, countOf, keptFields, noDatabase, proposed, whereKept } from './mcp-changed.ts';
 import { keeping, notKept } from './mcp-secret.ts';
 import { attributeWords, belongsTo, paramsOf, type TypeParams } from './mcp-token-params.ts';
-import { tokenSchema, tokenShown } from './mcp-token-view.ts';
+import { tokenSchema } from './mcp-token-view.ts';
 import {
   type Answer,
   type Call,
@@ -28,6 +28,7 @@ import {
   type TokenRequest,
 } from './operations.ts';
 import { checkOverlap, listTokensOf, rotateToken } from './operations-life.ts';
+import { viewOf } from './token-view.ts';
 
 const yearsS = 100 * 365 * 86_400;
 
@@ -114,7 +115,7 @@ async function makeToken(request: TokenRequest, call: Call): Promise<Answer> {
   });
   if (!made.ok) return made;
   const { kept, rest } = made.value;
-  const token = tokenShown(rest, call.policy, call.room.now());
+  const token = viewOf(rest, call.policy, call.room.now());
   const data = { applied: true, command: null, ...kept, token, would_have: null };
   return { ok: true, value: { say: `made ${rest.id}; ${whereKept(kept)}`, data } };
 }
@@ -141,7 +142,7 @@ function listTool(type: TokenType, params: TypeParams): Tool {
       if (listed?.ok === false) return listed;
       const page = listed?.value;
       const now = call.room.now();
-      const tokens = page?.tokens.map((record) => tokenShown(record, call.policy, now)) ?? [];
+      const tokens = page?.tokens.map((record) => viewOf(record, call.policy, now)) ?? [];
       const data = { tokens, next: page?.next ?? null };
       return { ok: true, value: { say: countOf(tokens.length, 'token', data.next), data } };
     },
@@ -167,7 +168,7 @@ function revokeTool(type: TokenType, params: TypeParams): Tool {
       const now = call.room.now();
       if (!call.applies) {
         const words = ['token', 'revoke', tokenId, ...(reason === null ? [] : ['--reason', reason])];
-        const token = tokenShown(found.value, call.policy, now);
+        const token = viewOf(found.value, call.policy, now);
         const data = { applied: false, command: commandOf(call, ...words), token };
         const is = found.value.revokedAt === null ? 'would be revoked' : 'is revoked already, and stays so';
         return proposed(`${tokenId} ${is}`, data);
@@ -175,7 +176,7 @@ function revokeTool(type: TokenType, params: TypeParams): Tool {
       const revoked = await call.atDesk('change', (desk) => revokeToken(desk, tokenId, reason));
       if (revoked === null) return noDatabase;
       if (!revoked.ok) return revoked;
-      const token = tokenShown(revoked.value, call.policy, now);
+      const token = viewOf(revoked.value, call.policy, now);
       const data = { applied: true, command: null, token };
       return { ok: true, value: { say: `${token.id} is revoked since ${token.revoked_at}`, data } };
     },
@@ -231,7 +232,7 @@ function proposeRotation(
   { overlapSeconds, whenQuiet }: RotateRequest,
   call: Call,
 ): Answer {
-  const replaces = tokenShown(record, call.policy, call.room.now());
+  const replaces = viewOf(record, call.policy, call.room.now());
   const { id, rotated_to: successor, state } = replaces;
   if (successor !== null) {
     return complain('this token has a successor already', null, `rotate that one: ${successor}`);
@@ -261,8 +262,8 @@ async function replaceToken(
   if (!made.ok) return made;
   const { kept, rest } = made.value;
   const now = call.room.now();
-  const token = tokenShown(rest.created.record, call.policy, now);
-  const replaces = tokenShown(rest.before, call.policy, now);
+  const token = viewOf(rest.created.record, call.policy, now);
+  const replaces = viewOf(rest.before, call.policy, now);
   const data = { applied: true, command: null, ...kept, token, replaces };
   return { ok: true, value: { say: `made ${token.id} in place of ${id}; ${whereKept(kept)}`, data } };
 }

@@ -1,4 +1,6 @@
 /** What is pinned, and who changed what, as the outside sees it. */
+import { detailShown } from '../../policy/secret-attributes.ts';
+import type { Policy } from '../../policy/types.ts';
 import type { AuditEntry } from '../../store/audit-store.ts';
 import type { PinKey, PinRecord, ReplacedPin } from '../../store/pin-store.ts';
 
@@ -23,6 +25,7 @@ export function resetPinView({ pin, subject }: PinKey, { before }: ReplacedPin) 
   return { pin, subject, value: null, before: before?.value ?? null };
 }
 
-export function auditView({ id, at, actor, action, subject, detail }: AuditEntry) {
-  return { id, at: new Date(at).toISOString(), actor, action, subject, detail };
+export function auditView({ id, at, actor, action, subject, detail }: AuditEntry, policy: Policy) {
+  const time = new Date(at).toISOString();
+  return { id, at: time, actor, action, subject, detail: detailShown(detail, policy) };
 }

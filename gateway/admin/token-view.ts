@@ -1,5 +1,6 @@
 /** A token record as the outside sees it: snake_case, times in RFC 3339 UTC. Never a secret: a record has none. */
 import { effectiveScopes } from '../../policy/scopes.ts';
+import { attributesShown } from '../../policy/secret-attributes.ts';
 import type { AttributeValue, TokenRecord, TokenType } from '../../policy/token-types.ts';
 import type { Policy } from '../../policy/types.ts';
 import { isUnused } from '../../policy/unused.ts';
@@ -16,6 +17,7 @@ export type TokenView = {
   readonly state: TokenState;
   /** What the token may do under this config. */
   readonly scopes: readonly string[];
+  /** Those that are secrets are hidden. */
   readonly attributes: Readonly<Record<string, AttributeValue>>;
   readonly origins: readonly string[];
   readonly external_id: string | null;
@@ -46,7 +48,7 @@ export function viewOf(record: TokenRecord, policy: Policy, now: number): TokenV
     preview: record.preview,
     state: stateOf(record, type, now),
     scopes: type === undefined ? record.scopes : effectiveScopes(record, type),
-    attributes: Object.fromEntries(record.attributes),
+    attributes: attributesShown(record.attributes, type),
     origins: record.origins,
     external_id: record.externalId,
     created_at: new Date(record.createdAt).toISOString(),

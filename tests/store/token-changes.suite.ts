@@ -77,6 +77,16 @@ export function describeTokenChanges(name: string, createDatabase: CreateDatabas
       ]);
     });
 
+    test('the audit says of attributes what it is told to, and else only that they changed', async () => {
+      const { store } = await fresh();
+      const { record } = await store.create(made('p'));
+      const attributes = new Map([['project', 'SECRET']]);
+      await store.update(record.id, { attributes }, 'op');
+      await store.update(record.id, { attributes, told: { project: '(hidden)' } }, 'op');
+      const details = (await auditOf(store, record.id)).slice(1).map(({ detail }) => detail);
+      expect(details).toEqual([{ attributes: ['project'] }, { attributes: { project: '(hidden)' } }]);
+    });
+
     test('a disabled token is disabled until it is enabled; doing it twice changes nothing', async () => {
       const { store, open } = await fresh();
       const other = await open();

@@ -1,0 +1,144 @@
+/** An attribute that a csrf rule reads is as good as the token: no face shows it, and no audit row holds it. */
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { attributesShown, detailShown, hiddenValue } from '../../policy/secret-attributes.ts';
+import { adminConfig } from '../fixtures/admin.ts';
+import { type DashFixture, startDash } from '../fixtures/dash.ts';
+import { createTestDatabase, type TestDatabase } from '../fixtures/postgres.ts';
+import { mcpConfig } from './mcp-desk.ts';
+import { Terminal } from './terminal.ts';
+
+const secret = 'NOBODYSBUSINESS';
+const other = 'NOBODYSEITHER';
+const page =
+  '  page: { scopes: [events:write], sources: [cookie:sid], csrf: { header: X-CSRF, equals: token.attribute.csrf }, attributes: { user_id: required, csrf: required } }\n';
+const yaml = adminConfig
+  .replace('token_types:\n', `token_types:\n${page}`)
+  .replace('legacy: events:write }', 'legacy: events:write, page: events:write }');
+
+describe.each(['SQLite', 'PostgreSQL'] as const)('on %s', (kind) => {
+  let dash: DashFixture;
+  let database: TestDatabase | null = null;
+  let id = '';
+  const body = { type: 'page', label: 'a page', attributes: { user_id: 'u1', csrf: secret } };
+  beforeAll(async () => {
+    database = kind === 'PostgreSQL' ? await createTestDatabase() : null;
+    const store = database === null ? '' : `\nstore: { url: "${database.url}" }`;
+    dash = await startDash(`admin: { address: 127.0.0.1:0 }${store}`, yaml);
+    id = (await dash.ask('POST /v1/tokens', { body })).json.id;
+  });
+  afterAll(async () => {
+    await dash.gateway.stop();
+    await database?.drop();
+  });
+
+  test('no answer of the admin API has it', async () => {
+    const attributes = { user_id: 'u2', csrf: other };
+    const texts = [
+      await dash.ask('POST /v1/tokens', { body }),
+      await dash.ask('POST /v1/tokens?dry_run=true', { body }),
+      await dash.ask(`PATCH /v1/tokens/${id}`, { body: { attributes } }),
+      await dash.ask(`GET /v1/tokens/${id}`),
+      await dash.ask('GET /v1/tokens?type=page'),
+      await dash.ask(`GET /v1/tokens?type=page&attribute=csrf=${other}`),
+      await dash.ask(`POST /v1/tokens/${id}/rotate`, { body: {} }),
+      await dash.ask('POST /v1/tokens/regenerate', { body: { type: 'page', attributes } }),
+      await dash.ask('GET /v1/audit'),
+    ];
+    for (const { status, text } of texts) {
+      expect([status < 300, text.includes(secret), text.includes(other)]).toEqual([true, false, false]);
+    }
+    const { entries } = (await dash.ask(`GET /v1/audit?subject=${id}`)).json;
+    const update = entries.find(({ action }: { action: string }) => action === 'token.update');
+    expect(update.detail).toEqual({ attributes: { user_id: 'u2', csrf: hiddenValue } });
+  });
+
+  test('no row of the audit holds it, and the token has it all the same', async () => {
+    const { audit, byId } = dash.gateway.running.tokens;
+    const { entries } = await audit.list({ subject: null, after: null, limit: 1000 });
+    expect(entries.map(({ action }) => action)).toContain('token.update');
+    expect(JSON.stringify(entries)).not.toMatch(/NOBODYS/);
+    const record = await byId.call(dash.gateway.running.tokens, id);
+    expect(record?.attributes.get('csrf')).toBe(other);
+  });
+
+  test('no page of the dashboard shows it', async () => {
+    const { cookie } = await dash.signIn();
+    for (const path of [
+      `/tokens/${id}`,
+      '/tokens',
+      `/tokens/${id}/edit`,
+      `/tokens/${id}/regenerate`,
+      '/audit',
+    ]) {
+      const { status, text } = await dash.dash(`GET ${path}`, { cookie });
+      expect([path, status, /NOBODYS/.test(text)]).toEqual([path, 200, false]);
+    }
+  });
+
+  test('what stands in its place is never taken for it', async () => {
+    const { json: shown } = await dash.ask(`GET /v1/tokens/${id}`);
+    expect(shown.attributes.csrf).toBe(hiddenValue);
+    const tries = [
+      await dash.ask(`PATCH /v1/tokens/${id}`, { body: { attributes: shown.attributes } }),
+      await dash.ask('POST /v1/tokens', { body: { type: 'page', attributes: shown.attributes } }),
+      await dash.ask('POST /v1/tokens/regenerate', { body: { type: 'page', attributes: shown.attributes } }),
+    ];
+    for (const { status, json } of tries) expect([status, json.path]).toEqual([400, 'attributes.csrf']);
+  });
+
+  test('a row that an older version wrote is shown without it, and stays', async () => {
+    const detail = { attributes: { user_id: 'u3', csrf: secret } };
+    const { audit } = dash.gateway.running.tokens;
+    await audit.record({ actor: 'cli', action: 'token.update', subject: 'tok_old', detail });
+    const { text, json } = await dash.ask('GET /v1/audit?subject=tok_old');
+    expect(text).not.toContain(secret);
+    expect(json.entries[0].detail).toEqual({ attributes: { user_id: 'u3', csrf: hiddenValue } });
+    const kept = await audit.list({ subject: 'tok_old', after: null, limit: 1 });
+    expect(kept.entries[0]?.detail).toEqual(detail);
+  });
+});
+
+test('the command line shows it neither', async () => {
+  const terminal = new Terminal(mcpConfig);
+  const words = (csrf: string) => ['--attribute', 'user_id=u1', '--attribute', `csrf=${csrf}`];
+  const made = await terminal.run('token', 'create', '--type', 'page', ...words(secret), '--json');
+  const { id } = JSON.parse(made.stdout);
+  const told = [made];
+  told.push(await terminal.run('token', 'update', id, ...words(other)));
+  for (const line of [
+    `token show ${id}`,
+    'token list',
+    'token list --json',
+    'audit list',
+    'audit list --json',
+  ]) {
+    told.push(await terminal.run(...line.split(' ')));
+  }
+  for (const { code, stdout, stderr } of told) {
+    expect([code, /NOBODYS/.test(stdout + stderr)]).toEqual([0, false]);
+  }
+});
+
+test('whatever the names and values are, a secret is never among what is shown', () => {
+  const name = fc.constantFrom('csrf', 'user_id', 'team', '__proto__', 'toString');
+  const values = fc.dictionary(name, fc.oneof(fc.string(), fc.array(fc.string())));
+  fc.assert(
+    fc.property(values, fc.option(name, { nil: null }), (attributes, csrf) => {
+      const type = csrf === null ? {} : { csrf: { header: 'x-csrf', attribute: csrf } };
+      const given = new Map(Object.entries(attributes));
+      // biome-ignore lint/suspicious/noExplicitAny: nothing else of a type is looked at.
+      const shown = new Map(Object.entries(attributesShown(given, type as any)));
+      // biome-ignore lint/suspicious/noExplicitAny: nothing else of a policy is looked at.
+      const policy = { types: new Map([['t', type]]) } as any;
+      const detail = detailShown({ attributes: Object.fromEntries(given) }, policy);
+      const told = new Map(Object.entries(detail.attributes as object));
+      for (const [key, value] of given) {
+        expect(shown.get(key)).toEqual(key === csrf ? hiddenValue : value);
+        expect(told.get(key)).toEqual(key === csrf ? hiddenValue : value);
+      }
+      const lost = attributesShown(given, undefined);
+      expect(Object.values(lost).every((value) => value === hiddenValue)).toBe(true);
+    }),
+  );
+});
