@@ -20,10 +20,10 @@ export type Complaint = {
   readonly path?: string;
   /**
    * Where it is not about how something was written. `unknown`: nothing of that name is there; `conflict`: what is there
-   * does not allow it; `full`: there is no room; `forbidden`: whoever asks may not; `unsaid`: it could be several, and
+   * does not allow it; `stale`: it is not what whoever asks has seen; `full`: there is no room; `forbidden`: whoever asks may not; `unsaid`: it could be several, and
    * was not said. Absent: it is.
    */
-  readonly kind?: 'unknown' | 'conflict' | 'full' | 'forbidden' | 'unsaid';
+  readonly kind?: 'unknown' | 'conflict' | 'stale' | 'full' | 'forbidden' | 'unsaid';
 };
 
 export type Complained = { readonly ok: false; readonly complaint: Complaint };

@@ -2,6 +2,7 @@
 import type { AttributeValue, TokenRecord, TokenType } from '../policy/token-types.ts';
 import type { AuditRow, AuditRows } from './audit-rows.ts';
 import type { AuditAction } from './audit-store.ts';
+import { insertAudit } from './audit-writes.ts';
 import type { MadeToken } from './new-token.ts';
 import { askRetirement } from './retirements.ts';
 import { type Change, ifChanged } from './schema.ts';
@@ -10,7 +11,6 @@ import {
   auditDisabled,
   auditRegenerated,
   auditRotated,
-  auditUpdate,
   endReplaced,
   insertRegenerated,
   insertSuccessor,
@@ -21,6 +21,7 @@ import {
 } from './token-life.ts';
 import { type RecordRow, recordOf } from './token-rows.ts';
 import type {
+  ChangedSince,
   NewToken,
   Regenerated,
   Regeneration,
@@ -114,29 +115,36 @@ async function regenerate(rooms: ChangeRooms, regeneration: Regeneration): Promi
   return { created: { record, plaintext }, replaced: replaced?.rows.map(({ id }) => String(id)) ?? [] };
 }
 
-function update(
+/** First what is changed: where that is nothing, neither the audit nor the attributes say otherwise. */
+async function update(
   rooms: ChangeRooms,
   id: string,
-  { label, origins, expiresAt, attributes, told, scopes }: TokenChange,
+  { label, origins, expiresAt, attributes, told, scopes, ifVersions }: TokenChange,
   by: string,
-): Promise<TokenRecord | null> {
+): Promise<TokenRecord | ChangedSince | null> {
   const said = attributes === undefined ? undefined : Object.fromEntries(attributes);
   const shown = told ?? (said === undefined ? undefined : Object.keys(said));
   const detail = { label, origins, expires_at: expiresAt, attributes: shown, scopes };
-  return changed(rooms, id, [
-    auditUpdate(auditOf(rooms, by, 'token.update', id, detail), id),
-    updateToken(id, {
-      ...(label === undefined ? {} : { label }),
-      ...(origins === undefined ? {} : { origins: JSON.stringify(origins) }),
-      ...(expiresAt === undefined ? {} : { expires_at: expiresAt }),
-      ...(said === undefined ? {} : { attributes: JSON.stringify(said) }),
-      ...(scopes === undefined ? {} : { scopes: JSON.stringify(scopes) }),
-    }),
+  const set = {
+    ...(label === undefined ? {} : { label }),
+    ...(origins === undefined ? {} : { origins: JSON.stringify(origins) }),
+    ...(expiresAt === undefined ? {} : { expires_at: expiresAt }),
+    ...(said === undefined ? {} : { attributes: JSON.stringify(said) }),
+    ...(scopes === undefined ? {} : { scopes: JSON.stringify(scopes) }),
+  };
+  const results = await rooms.write([
+    updateToken(id, set, ifVersions),
+    ifChanged(insertAudit(auditOf(rooms, by, 'token.update', id, detail))),
     ...(attributes === undefined ? [] : replaceAttributes(id, attributes)),
+    selectRecord(id),
   ]);
+  const row = results.at(-1)?.rows[0] as RecordRow | undefined;
+  if (row === undefined) return null;
+  const isLeft = results[0]?.changes === 0 && row.revoked_at === null;
+  return isLeft ? 'changed_since' : recordOf(row);
 }
 
-/** Left out where the token is revoked, and so was not changed. */
+/** Left out where the token was not changed. */
 function replaceAttributes(id: string, attributes: ReadonlyMap<string, AttributeValue>): readonly Change[] {
   const row = { id, attributes: JSON.stringify(Object.fromEntries(attributes)) };
   return [clearAttributes(id), ...fillAttributes([row])].map(ifChanged);

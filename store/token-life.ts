@@ -119,18 +119,23 @@ export function auditRotated(row: AuditRow, successor: string): Change {
   return insertAuditIf(row, exists(successor));
 }
 
-/** Changes nothing of a revoked token. */
-export function updateToken(id: string, set: Partial<TokensTable>): Change {
-  return builder
+/** Changes nothing of a revoked token, or of one that has another version. @param versions undefined: whatever it has. */
+export function updateToken(
+  id: string,
+  set: Partial<TokensTable>,
+  versions: readonly number[] | undefined,
+): Change {
+  const change = builder
     .updateTable('tokens')
     .set((row) => ({ ...set, version: row('version', '+', 1) }))
     .where('id', '=', id)
     .where('revoked_at', 'is', null);
+  return versions === undefined ? change : change.where(isOneOf(versions));
 }
 
-/** Stands before `updateToken` in the batch, for then it can be seen whether there is anything to change. */
-export function auditUpdate(row: AuditRow, id: string): Change {
-  return insertAuditIf(row, changeable(id, sql<boolean>`true`));
+/** None of none. */
+function isOneOf(versions: readonly number[]): RawBuilder<boolean> {
+  return sql<boolean>`version in (${sql.join([-1, ...versions])})`;
 }
 
 /** null: it may be used again. Changes nothing of a token that is so already, or revoked. */

@@ -62,7 +62,12 @@ export type TokenChange = {
   /** What the audit says of them, without those that are secrets; absent: only their names. */
   readonly told?: Readonly<Record<string, AttributeValue>>;
   readonly scopes?: readonly string[];
+  /** Only if its version is one of these when it is written; absent: whatever it is. */
+  readonly ifVersions?: readonly number[];
 };
+
+/** It was changed by somebody else, and stays so. */
+export type ChangedSince = 'changed_since';
 
 export type Rotation =
   | { readonly kind: 'rotated'; readonly created: CreatedToken; readonly before: TokenRecord }
@@ -214,7 +219,7 @@ export interface TokenStore {
   regenerate(regeneration: Regeneration): Promise<Regenerated>;
 
   /** As durable as a revoke. A revoked token stays as it is. null: no such id. */
-  update(id: string, change: TokenChange, by: string): Promise<TokenRecord | null>;
+  update(id: string, change: TokenChange, by: string): Promise<TokenRecord | ChangedSince | null>;
 
   /** Refused from now on, until it is enabled. As durable as a revoke; a revoked token stays as it is. null: no such id. */
   disable(id: string, by: string): Promise<TokenRecord | null>;

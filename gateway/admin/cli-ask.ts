@@ -79,6 +79,7 @@ async function askStore<View>(
   const said = {
     config,
     operator: null,
+    ifVersions: null,
     listen: () => {
       throw new Error('nothing is decided beside a store');
     },

@@ -195,7 +195,10 @@ async function edit(visit: Visit): Promise<Told> {
   }
   if (flaws.size > 0) return editPage(visit, record, fields, flaws, null);
   if (isAsItIs && asked.expiresInMs === undefined) return { goTo: pathOf(record) };
-  const changed = await updateToken(visit.desk, record.id, { ...change, ...asked });
+  const asks = { ...change, ...asked, ifVersions: [record.version] };
+  const changed = await updateToken(visit.desk, record.id, asks);
+  // Somebody was faster by a moment: it is judged again, by what the token is now.
+  if (!changed.ok && changed.complaint.kind === 'stale') return edit(visit);
   if (!changed.ok) return editPage(visit, record, fields, noFlaws, changed.complaint);
   return { goTo: `${pathOf(record)}?done=changed` };
 }

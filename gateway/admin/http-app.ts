@@ -12,6 +12,7 @@ import { type DeskParts, deskOf, type Manner } from './http-desk.ts';
 import { type FaultTellers, problemFrom } from './http-fault.ts';
 import { fieldsNamed, reachedAt, strangerFlaw } from './http-guard.ts';
 import { readAs, readJson, readQuery } from './http-input.ts';
+import { readIfMatch, tagOf } from './http-match.ts';
 import { createMcpDoor, isForMcp, type McpDoor } from './http-mcp.ts';
 import { createOnceGuard, readOnceKey } from './http-once.ts';
 import { openApiDocument } from './http-openapi.ts';
@@ -107,13 +108,15 @@ async function serve(
   const query = readAs(route.query, asked);
   const body = route.body === null ? null : readAs(route.body, await readJson(request));
   const key = isDry ? null : readOnceKey(rawHeaders, route, operator.record.id, [method, path, body]);
+  const ifVersions = readIfMatch(rawHeaders, route);
   const callIn = (manner: Manner): Call<unknown, unknown> => {
     const config = parts.config();
     const listen = (filter: TailFilter): void => {
       if (!parts.tailReaders.admit({ tokenId: operator.record.id }, filter, outgoing))
         throw new Refused(tailsFull);
     };
-    return { desk: deskOf(parts, config, operator, manner), config, operator, params, query, body, listen };
+    const desk = deskOf(parts, config, operator, manner);
+    return { desk, config, operator, params, query, body, ifVersions, listen };
   };
   if (key === null) {
     const view = agreed(await route.handle(callIn(isDry ? 'dry' : 'for_good')));
@@ -163,6 +166,7 @@ function withoutSecrets(view: View): View {
 
 function told(route: AdminRoute, view: View, path: string, search: string): Response {
   const response = json(route.status, JSON.stringify(view));
+  if (route.versioned === true) response.headers.set('ETag', tagOf(view.version));
   if (typeof view.next === 'string') {
     const next = new URLSearchParams(search);
     next.set('after', view.next);

@@ -27,6 +27,19 @@ const onceParameter = {
   schema: { type: 'string', minLength: 1, maxLength: 255 },
 };
 
+const matchParameter = {
+  name: 'If-Match',
+  in: 'header',
+  description:
+    'The ETag of an answer: it is changed only if it still has it, else 412. Left out: whatever it has.',
+  schema: { type: 'string' },
+};
+
+const tagHeader = {
+  description: 'The version of what is written in it, for If-Match; when it was last used is no part of it.',
+  schema: { type: 'string' },
+};
+
 export function openApiDocument(routes: readonly AdminRoute[]): Json {
   const paths: Record<string, Record<string, Json>> = {};
   for (const route of routes) {
@@ -55,7 +68,7 @@ export function openApiDocument(routes: readonly AdminRoute[]): Json {
 }
 
 function operationOf(route: AdminRoute): Json {
-  const { name, summary, scope, body, status, answer, media = 'application/json' } = route;
+  const { name, summary, scope, body, status, answer, versioned, media = 'application/json' } = route;
   const needed = scope === null ? 'Any admin token.' : `Needs the scope ${scope}.`;
   const isList = 'entries' in answer && 'next' in (answer.entries as object);
   return {
@@ -68,6 +81,7 @@ function operationOf(route: AdminRoute): Json {
       [status]: {
         description: status === 201 ? 'Made.' : 'Done.',
         ...(isList ? { headers: { Link: linkHeader } } : {}),
+        ...(versioned === true ? { headers: { ETag: tagHeader } } : {}),
         content: { [media]: { schema: schemaOf(answer, 'output') } },
       },
       default: { $ref: '#/components/responses/Problem' },
@@ -80,7 +94,7 @@ const linkHeader = {
   schema: { type: 'string' },
 };
 
-function parametersOf({ path, query, changes, once }: AdminRoute): readonly Json[] {
+function parametersOf({ path, query, changes, once, versioned }: AdminRoute): readonly Json[] {
   const inPath = [...path.matchAll(/\{([a-z_]+)\}/g)].map(([, name]) => {
     return { name, in: 'path', required: true, schema: { type: 'string' } };
   });
@@ -100,6 +114,7 @@ function parametersOf({ path, query, changes, once }: AdminRoute): readonly Json
     ...inQuery,
     ...(changes ? [dryRunParameter] : []),
     ...(once === null ? [] : [onceParameter]),
+    ...(changes && versioned === true ? [matchParameter] : []),
   ];
 }
 

@@ -19,6 +19,7 @@ const codes = {
   state_conflict: [409, 'What is there does not allow it.'],
   activations_full: [409, 'As many as may be active are active already.'],
   idempotency_key_in_use: [409, 'A request with this Idempotency-Key is under way.'],
+  precondition_failed: [412, 'It is not what it was.'],
   body_too_large: [413, 'The body is larger than 64 KiB.'],
   body_encoding: [415, 'The body must be application/json, without a content coding.'],
   idempotency_key_reused: [422, 'This Idempotency-Key was used for another request.'],
@@ -96,6 +97,7 @@ export function kindOfCode(code: string): Complaint['kind'] {
 const kinds = {
   unknown: 'record_not_found',
   conflict: 'state_conflict',
+  stale: 'precondition_failed',
   full: 'activations_full',
   forbidden: 'scope_missing',
   unsaid: 'type_unsaid',

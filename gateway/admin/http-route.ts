@@ -20,6 +20,8 @@ export type Call<Query, Body> = {
   readonly params: Readonly<Record<string, string>>;
   readonly query: Query;
   readonly body: Body;
+  /** Versions of which what is changed must have one, by If-Match; null: whatever it has. */
+  readonly ifVersions: readonly number[] | null;
   /** Answers with the live tail, for as long as it is read. @throws Refused where as many read it as may. */
   readonly listen: (filter: TailFilter) => void;
 };
@@ -43,6 +45,8 @@ type Shape<Query extends v.GenericSchema, Body extends v.GenericSchema> = {
   readonly answer: v.GenericSchema;
   /** Of events, `answer` is the data of each. Absent: one JSON object. */
   readonly media?: 'text/event-stream';
+  /** Whether the answer has an ETag, its `version`; where it changes something, it takes If-Match. Absent: no. */
+  readonly versioned?: true;
   /** Whether it takes `dry_run`. */
   readonly changes: boolean;
   /** Whether it takes an Idempotency-Key, and what a request that repeats one is answered. */

@@ -1,7 +1,7 @@
 /** The routes about tokens. */
 import * as v from 'valibot';
 import { wording } from '../../policy/config-fields.ts';
-import { type Checked, complain, complainOf, typeNamed } from '../../policy/token-input.ts';
+import { type Checked, complain, complainOf, ofField, typeNamed } from '../../policy/token-input.ts';
 import type { TokenRecord } from '../../policy/token-types.ts';
 import { attributesAsked, attributesOf, attributesOfToken } from './http-attributes.ts';
 import {
@@ -170,6 +170,7 @@ const show = route({
   body: null,
   status: 200,
   answer: tokenSchema,
+  versioned: true,
   changes: false,
   once: null,
   handle: async (call) => changed(call, await showToken(call.desk, call.params.id ?? '')),
@@ -191,6 +192,7 @@ const update = route({
   }),
   status: 200,
   answer: changedSchema,
+  versioned: true,
   changes: true,
   once: null,
   async handle(call) {
@@ -204,8 +206,11 @@ const update = route({
       ...(scopes === undefined ? {} : { scopes }),
       ...(expiresInMs === undefined ? {} : { expiresInMs }),
       ...(attributes === undefined ? {} : { attributes: attributes.value }),
+      ...(call.ifVersions === null ? {} : { ifVersions: call.ifVersions }),
     };
-    return changed(call, await updateToken(call.desk, call.params.id ?? '', request));
+    const updated = await updateToken(call.desk, call.params.id ?? '', request);
+    const isStale = !updated.ok && updated.complaint.kind === 'stale';
+    return changed(call, isStale ? ofField('If-Match', updated) : updated);
   },
 });
 

@@ -124,7 +124,16 @@ export type ChangeRequest = {
   readonly attributes?: Attributes;
   /** All of them; only where the type lets choose. */
   readonly scopes?: readonly string[];
+  /** Versions that whoever asks has seen: it is changed only if it still has one of them. Absent: whatever it has. */
+  readonly ifVersions?: readonly number[];
 };
+
+const changedSince = complain(
+  'this token is not what it was, and nothing was changed',
+  null,
+  'look at it as it is now, and write your change again',
+  'stale',
+);
 
 /** Attributes are given whole: what is left out of them is gone. @throws StoreFault */
 export async function updateToken(
@@ -136,7 +145,10 @@ export async function updateToken(
   if (!record.ok) return record;
   const change = changeOf(desk, record.value, request);
   if (!change.ok) return change;
-  return unlessRevoked(await desk.tokens.update(id, change.value, desk.by));
+  const { ifVersions } = request;
+  const guarded = ifVersions === undefined ? change.value : { ...change.value, ifVersions };
+  const updated = await desk.tokens.update(id, guarded, desk.by);
+  return updated === 'changed_since' ? changedSince : unlessRevoked(updated);
 }
 
 function changeOf(desk: Desk, { type: name }: TokenRecord, request: ChangeRequest): Checked<TokenChange> {

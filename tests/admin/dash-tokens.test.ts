@@ -209,6 +209,29 @@ test('a form that was opened before somebody else changed the token puts nothing
   expect((await dash.ask(`GET /v1/tokens/${id}`)).json).toMatchObject({ label: 'renamed', version: 3 });
 });
 
+test('of two saves at the same moment one is made, and the other is shown it; of two clicks, both are', async () => {
+  for (const labels of [
+    ['mine', 'yours'],
+    ['same', 'same'],
+  ]) {
+    const { id } = await dash.gateway.mint('user', { scopes: ['events:read'] });
+    const opened = { ...(await editOf(id)), scope: 'events:read', origins: '' };
+    const saves = labels.map((label) =>
+      dash.dash(`POST /tokens/${id}/edit`, { cookie, form: { ...opened, label } }),
+    );
+    const answers = await Promise.all(saves);
+    const isSame = labels[0] === labels[1];
+    expect(answers.map(({ status }) => status).toSorted()).toEqual(isSame ? [303, 303] : [303, 400]);
+    const { json } = await dash.ask(`GET /v1/tokens/${id}`);
+    const made = answers.findIndex(({ status }) => status === 303);
+    expect(json).toMatchObject({ label: labels[made], version: 2 });
+    for (const { text } of answers.filter(({ status }) => status === 400)) {
+      expect(text).toMatch(/not what it was when you opened this form/);
+      expect(text).toContain(`value="${labels[made]}"`);
+    }
+  }
+});
+
 test('scopes can be changed later, where the type lets choose, on every face', async () => {
   const { id } = await dash.gateway.mint('user', { scopes: ['events:read'] });
   const form = { ...(await editOf(id)), label: 'user', scope: 'events:write', origins: '' };

@@ -103,6 +103,8 @@ describe('what is answered is what the document says', () => {
     await check('GET /v1/tokens/{id}', { id });
     await check('GET /v1/tokens/{id}', { id: 'tok_none' });
     await check('PATCH /v1/tokens/{id}', { id }, { body: { expires_in: null, label: 'y' } });
+    const stale = { body: { label: 'z' }, headers: { 'If-Match': '"1"' } };
+    expect((await check('PATCH /v1/tokens/{id}', { id }, stale)).status).toBe(412);
     await check('POST /v1/tokens/{id}/disable', { id });
     await check('POST /v1/tokens/{id}/enable', { id });
     await check('POST /v1/tokens/{id}/rotate', { id }, { body: { overlap: '1h' } });

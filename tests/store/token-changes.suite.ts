@@ -87,6 +87,48 @@ export function describeTokenChanges(name: string, createDatabase: CreateDatabas
       expect(details).toEqual([{ attributes: ['project'] }, { attributes: { project: '(hidden)' } }]);
     });
 
+    test('of changes to what several have seen, one is made; the others leave nothing, nor a word in the audit', async () => {
+      const { store, open } = await fresh();
+      const other = await open();
+      const { record } = await store.create(made('p'));
+      const saves = Array.from({ length: 12 }, (_, n) => {
+        const attributes = new Map([['project', `p${n}`]]);
+        const change = { label: `n${n}`, attributes, ifVersions: [record.version] };
+        return (n % 2 === 0 ? store : other).update(record.id, change, `op${n}`);
+      });
+      const [winner, ...more] = (await Promise.all(saves)).flatMap((one, n) =>
+        one === 'changed_since' ? [] : [{ n, one }],
+      );
+      expect(more).toEqual([]);
+      const expected = { label: `n${winner?.n}`, version: 2, attributes: of(`p${winner?.n}`) };
+      expect(winner?.one).toMatchObject(expected);
+      expect(await store.byId(record.id)).toMatchObject(expected);
+      for (const [n] of saves.entries()) {
+        const { tokens } = await store.list({ attributes: of(`p${n}`), limit: 9 });
+        expect(tokens.length).toBe(n === winner?.n ? 1 : 0);
+      }
+      const actors = (await auditOf(store, record.id)).slice(1).map(({ actor }) => actor);
+      expect(actors).toEqual([`op${winner?.n}`]);
+    });
+
+    test('a change asks for one of several versions, or for none that there is', async () => {
+      const { store } = await fresh();
+      const { record } = await store.create(made('p'));
+      const save = (ifVersions: readonly number[]) =>
+        store.update(record.id, { label: 'new', ifVersions }, 'op');
+      expect(await save([])).toBe('changed_since');
+      expect(await save([2, 3])).toBe('changed_since');
+      expect(await save([3, 1])).toMatchObject({ version: 2 });
+      expect(await store.update('tok_none', { label: 'new', ifVersions: [1] }, 'op')).toBeNull();
+      const revoked = await store.revoke(record.id, 'op', null);
+      expect(await save([9])).toEqual(revoked);
+      expect((await auditOf(store, record.id)).map(({ action }) => action)).toEqual([
+        'token.create',
+        'token.update',
+        'token.revoke',
+      ]);
+    });
+
     test('a disabled token is disabled until it is enabled; doing it twice changes nothing', async () => {
       const { store, open } = await fresh();
       const other = await open();
