@@ -81,7 +81,7 @@ export async function openAdmin(
     refusals: refusals.byCode,
   };
   const tries = createFailureBudget(signInTries);
-  const parts = { gatekeeper, tokens, now, config, hosts, mcp, tailReaders, fault, bug };
+  const parts = { gatekeeper, tokens, now, config, hosts, mcp, tailReaders, reloading, fault, bug };
   const server = adminServer({ ...parts, tries, gate: gateUrl, watch });
   await listenOn(server, admin);
   const isNew = file !== null && (await writeBootstrapToken(file, tokens, now(), warn));

@@ -20,6 +20,7 @@ export const adminScopes = [
   'alerts:read',
   'alerts:write',
   'config:read',
+  'config:write',
   'usage:read',
   'tail:read',
   'sessions:write',

@@ -19,6 +19,8 @@ export type AuditAction =
   /** Somebody signed in to the dashboard. */
   | 'session.open'
   | 'session.end'
+  /** Somebody had the gateway take its config anew; it did, or refused it. */
+  | 'config.reload'
   /** Nobody did anything: something was noticed. */
   | 'alert.raised'
   | 'alert.acknowledge'
@@ -45,7 +47,7 @@ export type AuditEvent = {
   readonly action: AuditAction;
   /**
    * What it was done to: a token's or an activation's id, `type=NAME` for an import, whose pin it is, `tokens` for a purge or
-   * an export of them, `audit` for the audit itself.
+   * an export of them, `config`, `audit` for the audit itself.
    */
   readonly subject: string;
   readonly detail: Readonly<Record<string, unknown>>;

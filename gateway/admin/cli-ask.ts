@@ -83,6 +83,9 @@ async function askStore<View>(
     listen: () => {
       throw new Error('nothing is decided beside a store');
     },
+    reload: () => {
+      throw new Error('nothing runs beside a store');
+    },
     params,
     query: readAs(route.query, query),
     body: route.body === null ? null : readAs(route.body, body),

@@ -28,13 +28,10 @@ async function check({ config: file, json, defaults }: Options, shell: Shell): P
   if (defaults && ok) {
     printDefaults(file, shell);
   } else if (json) {
-    printJson(shell, { ok, problems: problems.map(shape), warnings: warnings.map(shape) });
+    printJson(shell, { ok, problems: problems.map(problemShape), warnings: warnings.map(problemShape) });
   } else {
-    for (const problem of problems) shell.out(`${paint(shell, 'red', formatProblem(problem))}\n`);
-    for (const warning of warnings) {
-      shell.out(`${paint(shell, 'yellow', `${formatProblem(warning)} (warning)`)}\n`);
-    }
-    shell.out(`${ok && loading.ok ? summary(loading.config) : count(problems.length, 'problem')}\n`);
+    printProblems(shell, problems, warnings);
+    shell.out(`${ok && loading.ok ? summary(loading.config) : counted(problems.length, 'problem')}\n`);
   }
   if (!ok) shell.exit(exitCodes.config);
 }
@@ -46,20 +43,31 @@ function printDefaults(file: string, shell: Shell): void {
 }
 
 /** The contract has no `file`: there is one, and the caller named it. */
-function shape({ path, line, column, message, hint }: Problem): Omit<Problem, 'file'> {
+export function problemShape({ path, line, column, message, hint }: Problem): Omit<Problem, 'file'> {
   return { path, line, column, message, hint };
+}
+
+export function printProblems(
+  shell: Shell,
+  problems: readonly Problem[],
+  warnings: readonly Problem[],
+): void {
+  for (const problem of problems) shell.out(`${paint(shell, 'red', formatProblem(problem))}\n`);
+  for (const warning of warnings) {
+    shell.out(`${paint(shell, 'yellow', `${formatProblem(warning)} (warning)`)}\n`);
+  }
 }
 
 function summary({ file, policy, fixtures, warnings }: LoadedConfig): string {
   const parts = [
-    count(policy.routes.length, 'row'),
-    count(policy.types.size, 'token type'),
-    `${count(fixtures.length, 'fixture')} passed`,
-    count(warnings.length, 'warning'),
+    counted(policy.routes.length, 'row'),
+    counted(policy.types.size, 'token type'),
+    `${counted(fixtures.length, 'fixture')} passed`,
+    counted(warnings.length, 'warning'),
   ];
   return `${file}: ok (${parts.join(', ')})`;
 }
 
-function count(number: number, noun: string): string {
+export function counted(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

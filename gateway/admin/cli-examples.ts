@@ -8,6 +8,7 @@ const examples: Readonly<Record<string, string>> = {
   matrix: 'matrix --config gateway.config.yaml --check docs/matrix.md',
   diff: 'diff gateway.config.yaml next.config.yaml --strict',
   explain: 'explain GET /items --as service:items:read',
+  reload: 'reload --url http://127.0.0.1:8081',
   'token create':
     'token create --type service --scope items:read --attribute tenant=acme --label "build server"',
   'token list': 'token list --type service --attribute tenant=acme',

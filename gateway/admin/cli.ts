@@ -19,6 +19,7 @@ import { addMcp } from './cli-mcp.ts';
 import { addOperator } from './cli-operator.ts';
 import { addPin } from './cli-pin.ts';
 import { addProbe } from './cli-probe.ts';
+import { addReload } from './cli-reload.ts';
 import { addScan } from './cli-scan.ts';
 import { addServe } from './cli-serve.ts';
 import {
@@ -72,6 +73,7 @@ function commands(shell: Shell): Command {
   addMatrix(program, shell);
   addDiff(program, shell);
   addExplain(program, shell);
+  addReload(program, shell);
   addToken(program, shell);
   addPin(program, shell);
   addProbe(program, shell);

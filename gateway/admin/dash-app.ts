@@ -262,6 +262,7 @@ function visitOf(
     here: reachedAt(rawHeaders, room.hosts),
     listen: (filter, scope) => listen(asked, filter, scope, room),
     watch: room.watch,
+    reload: (isDry) => (note) => room.reloading.ask({ isDry, note }),
   };
 }
 

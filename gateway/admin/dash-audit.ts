@@ -35,6 +35,7 @@ const actionWords: Readonly<Record<AuditAction, string>> = {
   'token.observe_failed': 'Tokens may be out of date',
   'alert.raised': 'Alert raised',
   'alert.acknowledge': 'Alert acknowledged',
+  'config.reload': 'Config reloaded, or refused',
   'audit.begin': 'Chain of the audit begun',
   'audit.purge': 'Audit purged',
   'session.open': 'Signed in',
@@ -54,6 +55,7 @@ const kindWords: Readonly<Record<string, string>> = {
   probe: 'Everything of probes',
   session: 'Everything of sessions',
   alert: 'Everything of alerts',
+  config: 'Everything of the config',
   audit: 'Everything of the audit itself',
 };
 

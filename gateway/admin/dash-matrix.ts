@@ -6,7 +6,8 @@ import { isFiltered } from './dash-list.ts';
 import { cellSentence, explainPath } from './dash-matrix-case.ts';
 import { legend } from './dash-matrix-legend.ts';
 import type { DashPage, Html, Told, Visit } from './dash-page.ts';
-import { selectField, textField } from './dash-parts.ts';
+import { may } from './dash-page.ts';
+import { notice, selectField, textField } from './dash-parts.ts';
 import { type Matrix, type MatrixRow, matrixOf } from './matrix.ts';
 import { bodyText } from './matrix-table.ts';
 
@@ -19,7 +20,8 @@ type Filter = { readonly words: string; readonly api: string; readonly type: str
 
 type Line = { readonly row: MatrixRow; readonly route: Route };
 
-async function show({ config, query }: Visit): Promise<Told> {
+async function show(visit: Visit): Promise<Told> {
+  const { config, query } = visit;
   const { policy } = config;
   const said = (name: string) => (query.get(name) ?? '').trim();
   const filter = { words: said('words'), api: said('api'), type: said('type') };
@@ -28,7 +30,12 @@ async function show({ config, query }: Visit): Promise<Told> {
   const types = [...policy.types.values()].filter(({ name }) => filter.type === '' || name === filter.type);
   const isNarrowed = isFiltered({ path: '/matrix', filter });
   const count = `${lines.length}${isNarrowed ? ` of ${matrix.rows.length}` : ''} ${matrix.rows.length === 1 ? 'row' : 'rows'}`;
-  const body = html`<div class="head"><h1>Matrix</h1><p class="hint">${count}</p></div>
+  const body = html`<div class="head"><h1>Matrix</h1><p class="hint">${count}</p>${
+    may(visit, 'config:write')
+      ? html`<a class="button plain" href="/config/reload">Reload the config</a>`
+      : ''
+  }</div>
+${query.get('done') === 'reloaded' ? notice('good', 'The config was reloaded, and is in force.') : ''}
 <p class="lead">Who may do what, as the config in force has it. What is not here is refused. A cell says which scopes it takes; follow it to try a request.</p>
 ${filterForm(matrix, filter, isNarrowed)}
 ${lines.length === 0 ? html`<p class="empty">No row is like that.</p>` : table(lines, { types, policy, common: commonRules(matrix.rows) })}

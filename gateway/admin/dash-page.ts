@@ -9,6 +9,7 @@ import type { SessionRecord, SessionStore } from '../../store/session-store.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { GateWatch } from './dash-watch.ts';
 import type { Desk } from './operations.ts';
+import type { Reload } from './operations-reload.ts';
 import type { TailFilter } from './tail-filter.ts';
 
 /** Whatever goes into it that is text is escaped. */
@@ -65,6 +66,8 @@ export type Visit = {
   /** Answers with the live tail, for as long as the session stands and has the scope. @throws Refused */
   readonly listen: (filter: TailFilter, scope: AdminScope) => Response;
   readonly watch: GateWatch;
+  /** Dry, it is only judged. */
+  readonly reload: (isDry: boolean) => Reload;
 };
 
 export type Shown = { readonly title: string; readonly body: Html; readonly status?: number };

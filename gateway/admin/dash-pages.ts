@@ -7,6 +7,7 @@ import { livePages } from './dash-live.ts';
 import { matrixPages } from './dash-matrix.ts';
 import type { DashPage } from './dash-page.ts';
 import { pinPages } from './dash-pins.ts';
+import { reloadPages } from './dash-reload.ts';
 import { sessionPages } from './dash-sessions.ts';
 import { tokenChangePages } from './dash-token-change.ts';
 import { tokenMakePages } from './dash-token-make.ts';
@@ -24,6 +25,7 @@ const pages: readonly DashPage[] = [
   ...livePages,
   ...alertPages,
   ...matrixPages,
+  ...reloadPages,
   ...explainPages,
   ...pinPages,
   ...auditPages,

@@ -107,6 +107,7 @@ const adminSentences: Readonly<Record<AdminScope, string>> = {
   'usage:read': 'How often tokens were used, and where last',
   'tail:read': 'Every decision as it is made',
   'config:read': 'The matrix, and explain',
+  'config:write': 'Have the gateway reload its config',
   'sessions:write': 'See and end sessions of others',
 };
 

@@ -6,6 +6,7 @@ import { Hono } from 'hono';
 import type { Checked } from '../../policy/token-input.ts';
 import type { OnceDone } from '../../store/once.ts';
 import type { LoadedConfig } from '../config/load.ts';
+import type { Reloading } from '../reload.ts';
 import { createDashboard, type DashParts } from './dash-app.ts';
 import { authenticate, demandScope, type Gatekeeper } from './http-auth.ts';
 import { type DeskParts, deskOf, type Manner } from './http-desk.ts';
@@ -20,6 +21,7 @@ import { agreed, problemResponse, Refused } from './http-problem.ts';
 import type { AdminRoute, Call, View } from './http-route.ts';
 import { adminRoutes, documentPath, findRoute } from './http-routes.ts';
 import { tailsFull } from './http-tail.ts';
+import type { Reload } from './operations-reload.ts';
 import type { TailFilter } from './tail-filter.ts';
 import type { TailReaders } from './tail-readers.ts';
 
@@ -34,6 +36,7 @@ export type AdminParts = DeskParts &
     /** Whether programs that speak MCP are answered. */
     readonly mcp: boolean;
     readonly tailReaders: TailReaders;
+    readonly reloading: Pick<Reloading, 'ask'>;
   };
 
 type Room = Omit<AdminParts, 'mcp'> & {
@@ -115,8 +118,9 @@ async function serve(
       if (!parts.tailReaders.admit({ tokenId: operator.record.id }, filter, outgoing))
         throw new Refused(tailsFull);
     };
+    const reload: Reload = (note) => parts.reloading.ask({ isDry: manner === 'dry', note });
     const desk = deskOf(parts, config, operator, manner);
-    return { desk, config, operator, params, query, body, ifVersions, listen };
+    return { desk, config, operator, params, query, body, ifVersions, listen, reload };
   };
   if (key === null) {
     const view = agreed(await route.handle(callIn(isDry ? 'dry' : 'for_good')));

@@ -3,6 +3,7 @@ import { toJsonSchema } from '@valibot/to-json-schema';
 import type * as v from 'valibot';
 import { adminTypeName } from '../../policy/admin-type.ts';
 import { problemCodes, statusOfProblem } from './http-problem.ts';
+import { problemView } from './http-reload.ts';
 import type { AdminRoute } from './http-route.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -151,6 +152,11 @@ const problemSchema = {
     },
     given: { type: 'string', description: 'What was written, to whoever sends Prefer: given.' },
     hint: { type: 'string', description: 'What to do instead.' },
+    problems: {
+      type: 'array',
+      description: 'Everything that is wrong with a config, of code config_refused.',
+      items: schemaOf(problemView, 'output'),
+    },
   },
   additionalProperties: false,
 } as const;

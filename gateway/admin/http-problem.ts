@@ -1,6 +1,7 @@
 /** What the admin API says when it says no: RFC 9457 bodies and RFC 6750 challenges, in one place. */
 import { STATUS_CODES } from 'node:http';
 import type { Checked, Complaint } from '../../policy/token-input.ts';
+import type { Problem as ConfigProblem } from '../config/problems.ts';
 
 const codes = {
   request_malformed: [400, 'The request is malformed.'],
@@ -22,6 +23,7 @@ const codes = {
   precondition_failed: [412, 'It is not what it was.'],
   body_too_large: [413, 'The body is larger than 64 KiB.'],
   body_encoding: [415, 'The body must be application/json, without a content coding.'],
+  config_refused: [422, 'The config was refused, and the one before stays in force.'],
   idempotency_key_reused: [422, 'This Idempotency-Key was used for another request.'],
   too_many_failures: [429, 'Too many bad tokens from this address.'],
   internal_error: [500, 'Something went wrong here.'],
@@ -61,6 +63,8 @@ export type Problem = {
   /** The scope that is lacking, for the challenge. */
   readonly scope?: string;
   readonly retryAfterMs?: number;
+  /** Everything that is wrong with a config. */
+  readonly problems?: readonly ConfigProblem[];
 };
 
 /** Ends a request with a problem, from wherever it is noticed. */
@@ -109,7 +113,7 @@ export function statusOfProblem(code: ProblemCode): number {
 
 /** @param repeats whether to say again what was written. */
 export function problemResponse(problem: Problem, requestId: string, repeats = false): Response {
-  const { code, given, hint, path, allow } = problem;
+  const { code, given, hint, path, allow, problems } = problem;
   const [status, words] = allCodes[code];
   const body = {
     type: 'about:blank',
@@ -121,6 +125,7 @@ export function problemResponse(problem: Problem, requestId: string, repeats = f
     ...(path === undefined ? {} : { path }),
     ...(given === undefined || !repeats ? {} : { given }),
     ...(hint === undefined ? {} : { hint }),
+    ...(problems === undefined ? {} : { problems }),
   };
   const headers = new Headers({ 'Content-Type': 'application/problem+json' });
   const challenge = challengeOf(problem);

@@ -6,6 +6,7 @@ import type { OnceDone } from '../../store/once.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { Operator } from './http-auth.ts';
 import type { Desk } from './operations.ts';
+import type { Reload } from './operations-reload.ts';
 import type { TailFilter } from './tail-filter.ts';
 
 /** A JSON object, as both faces show it. */
@@ -24,6 +25,7 @@ export type Call<Query, Body> = {
   readonly ifVersions: readonly number[] | null;
   /** Answers with the live tail, for as long as it is read. @throws Refused where as many read it as may. */
   readonly listen: (filter: TailFilter) => void;
+  readonly reload: Reload;
 };
 
 export type AdminMethod = 'GET' | 'POST' | 'PUT' | 'PATCH';

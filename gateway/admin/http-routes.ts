@@ -4,6 +4,7 @@ import { alertRoutes } from './http-alerts.ts';
 import { configRoutes } from './http-config.ts';
 import { pinRoutes } from './http-pins.ts';
 import { probeRoutes } from './http-probes.ts';
+import { reloadRoutes } from './http-reload.ts';
 import { type AdminRoute, matchPath, segmentsOf } from './http-route.ts';
 import { tailRoutes } from './http-tail.ts';
 import { tokenRoutes } from './http-tokens.ts';
@@ -19,6 +20,7 @@ export const adminRoutes: readonly AdminRoute[] = [
   ...probeRoutes,
   ...alertRoutes,
   ...configRoutes,
+  ...reloadRoutes,
   ...usageRoutes,
   ...tailRoutes,
   ...upkeepRoutes,

@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import { type Checked, complain, ofField } from '../../policy/token-input.ts';
 import { howToLogIn } from './cli-place.ts';
-import { CommandFailed, exitCodes } from './cli-shell.ts';
+import { CommandFailed, ConfigFailed, exitCodes } from './cli-shell.ts';
 import { kindOfCode, type ProblemCode } from './http-problem.ts';
 import type { AdminRoute, View } from './http-route.ts';
 import type { Api, ApiAnswer, NoAnswer } from './remote.ts';
@@ -13,13 +13,22 @@ const problemSchema = v.object({
   path: v.optional(v.string()),
   given: v.optional(v.string()),
   hint: v.optional(v.string()),
+  problems: v.optional(
+    v.array(
+      v.object({
+        ...{ file: v.string(), path: v.string(), line: v.number(), column: v.number() },
+        ...{ message: v.string(), hint: v.string() },
+      }),
+    ),
+  ),
 });
 
-/** @returns null: it is a yes. @throws CommandFailed where it is not about what was asked, but about who asked, or where. */
+/** @returns null: it is a yes. @throws ConfigFailed where the gateway's config was refused; CommandFailed where it is not about what was asked, but about who asked, or where. */
 export function refusedIn(answer: ApiAnswer, api: Api): Checked<never> | null {
   const problem = problemIn(answer);
   if (problem === null) return null;
-  const { code, detail, path, given = null, hint } = problem;
+  const { code, detail, path, given = null, hint, problems } = problem;
+  if (problems !== undefined) throw new ConfigFailed(problems);
   const kind = kindOfCode(code);
   if (hint !== undefined) {
     const complaint = complain(detail, given, hint, kind);

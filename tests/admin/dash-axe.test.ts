@@ -138,6 +138,7 @@ describe.skipIf(chromiumPath === null)('every page', () => {
     ['matrix', () => '/matrix'],
     ['matrix-one', () => '/matrix?type=user&words=projects'],
     ['matrix-none', () => '/matrix?words=nowhere'],
+    ['reload', () => '/config/reload'],
     ['explain', () => '/explain'],
     ['explain-forward', () => '/explain?method=POST&path=/events&as=project&attribute=project%3Dprj_a'],
     ['explain-refuse', () => '/explain?path=/events&as=user&origin=https%3A%2F%2Fapp.example'],

@@ -2,7 +2,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adminRoutes } from '../../gateway/admin/http-routes.ts';
 import { eventsOf } from '../../gateway/admin/tail-client.ts';
-import { type AdminAnswer, type AdminFixture, type Asking, startAdmin } from '../fixtures/admin.ts';
+import {
+  type AdminAnswer,
+  type AdminFixture,
+  type Asking,
+  adminConfig,
+  startAdmin,
+} from '../fixtures/admin.ts';
 import { type JsonSchema, schemaFlaws } from '../support/json-schema.ts';
 
 type Operation = {
@@ -160,6 +166,11 @@ describe('and so it is', () => {
     await check('POST /v1/audit/purge', {}, { body: { before: '1h' } });
     await check('POST /v1/tokens/purge', {});
     await check('GET /v1/config/matrix', {});
+    await check('POST /v1/config/reload', {});
+    await check('POST /v1/config/reload', {}, { body: { file: 'x' } });
+    admin.gateway.rewrite('apis: {}');
+    expect((await check('POST /v1/config/reload', {})).json.problems.length).toBe(1);
+    admin.gateway.rewrite(adminConfig);
     const body = { method: 'POST', path: '/events', as: 'project', attributes: { project: 'p' } };
     expect((await check('POST /v1/config/explain', {}, { body })).json.outcome).toBe('forward');
     const more = {

@@ -1,0 +1,19 @@
+/** The gateway takes its config anew: whole, or not at all. Who had it do so is in the audit before it is done. */
+import type { Reloaded, ReloadManner } from '../reload.ts';
+import type { Desk } from './operations.ts';
+
+/** Of the gateway that runs; on a dry run `note` is not told. @throws what `note` rejects with; then nothing was changed. */
+export type Reload = (note: ReloadManner['note']) => Promise<Reloaded>;
+
+/** A refused one is in the audit too. @throws StoreFault: what cannot be kept in the audit is not done. */
+export function reloadConfig({ audit, by }: Pick<Desk, 'audit' | 'by'>, reload: Reload): Promise<Reloaded> {
+  return reload((outcome) =>
+    audit.record({ actor: by, action: 'config.reload', subject: 'config', detail: detailOf(outcome) }),
+  );
+}
+
+function detailOf(outcome: Reloaded): Readonly<Record<string, unknown>> {
+  const { before } = outcome;
+  if (!outcome.ok) return { outcome: 'refused', kept: before, problems: outcome.problems.length };
+  return { outcome: 'taken', version: outcome.version, before };
+}
