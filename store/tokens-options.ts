@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import type { VerifierOptions } from './bcrypt-verifier.ts';
 import type { Companions } from './companions.ts';
 import type { Peppers } from './token-digests.ts';
+import type { TokenStore } from './token-store.ts';
 import type { TokenWrites } from './token-writing.ts';
 
 /** Something an operator should know; `detail` holds ids and type names, never a token. */
@@ -34,6 +35,8 @@ export type TokensOptions = {
 /** The same changes, done and undone in a transaction of their own: they answer what would be, and leave nothing. */
 export type DryStore = {
   readonly tokens: TokenWrites;
+  /** An import of its own: it knows what it would have brought in before. */
+  readonly startImport: () => TokenStore['import'];
   readonly pins: Companions['pins'];
   readonly probes: Companions['probes'];
   readonly audit: Companions['audit'];

@@ -16,21 +16,13 @@ import { createKeyedDigest, digestOf } from './secret.ts';
 import { selectPage } from './token-attributes.ts';
 import { type Ask, type Form, isBcrypt, isPlain, recognise, TokenDigests } from './token-digests.ts';
 import { keptTokens } from './token-export.ts';
-import { importRow } from './token-import.ts';
-import { writeImported } from './token-importing.ts';
+import { createImport, createImportTrial } from './token-importing.ts';
 import { createTokenLearning, type TokenLearning } from './token-learning.ts';
 import { createOnce } from './token-once.ts';
 import { createMarkCheck } from './token-purge.ts';
 import type { TokenReads } from './token-reads.ts';
 import { type RecordRow, recordIfOf, recordOf } from './token-rows.ts';
-import type {
-  ExportFilter,
-  ImportedToken,
-  KeptToken,
-  ListFilter,
-  TokenPage,
-  TokenStore,
-} from './token-store.ts';
+import type { ExportFilter, KeptToken, ListFilter, TokenPage, TokenStore } from './token-store.ts';
 import { sternestOf } from './token-twins.ts';
 import { markUsed, replaceDigest, writeDigest } from './token-writes.ts';
 import { createTokenWrites, type TokenWrites } from './token-writing.ts';
@@ -71,11 +63,11 @@ export class Tokens implements OpenTokens {
   readonly disable: TokenWrites['disable'];
   readonly enable: TokenWrites['enable'];
   readonly purge: TokenWrites['purge'];
+  readonly import: TokenStore['import'];
   readonly dry: DryStore;
   readonly once: OnceStore;
   readonly learn: TokenLearning['learn'];
   readonly endAll: TokenLearning['endAll'];
-  readonly #now: () => number;
   readonly #alert: (alert: StoreAlert) => void;
   readonly #database: TokensDatabase;
   readonly #reads: TokenReads;
@@ -96,7 +88,6 @@ export class Tokens implements OpenTokens {
   #closed: Promise<void> | null = null;
 
   constructor(options: TokensOptions, database: TokensDatabase) {
-    this.#now = options.now;
     this.#alert = options.onAlert ?? (() => {});
     this.#database = database;
     this.#reads = database.reads;
@@ -135,7 +126,10 @@ export class Tokens implements OpenTokens {
     } = createTokenWrites(writing));
     const { write: rehearse, pins, probes, audit, alerts } = dry;
     const tokens = createTokenWrites({ ...writing, write: rehearse, writeAlone: rehearse });
-    this.dry = { tokens, pins, probes, audit, alerts };
+    const importing = { now: options.now, nextId: this.#nextId, auditRow, digests: this.#digests };
+    this.import = createImport(importing, write);
+    const startImport = () => createImportTrial(importing, rehearse);
+    this.dry = { tokens, startImport, pins, probes, audit, alerts };
     this.once = createOnce(writing, reads);
     const wasPurged = createMarkCheck(reads);
     ({ learn: this.learn, endAll: this.endAll } = createTokenLearning({
@@ -279,12 +273,6 @@ export class Tokens implements OpenTokens {
       const tokens = rows.slice(0, limit).map(recordOf);
       return { tokens, next: rows.length > limit ? (tokens.at(-1)?.id ?? null) : null };
     });
-  }
-
-  async import(rows: readonly ImportedToken[]): Promise<{ imported: number; skipped: number }> {
-    const made = rows.map((row) => importRow(row, this.#nextId(), this.#now(), this.#digests));
-    const imported = await writeImported(made, this.#database);
-    return { imported, skipped: rows.length - imported };
   }
 
   kept(filter: ExportFilter): AsyncIterable<readonly KeptToken[]> {

@@ -62,7 +62,7 @@ function dryTokens(tokens: OpenTokens): DeskTokens {
     byId: (id) => tokens.byId(id),
     list: (filter) => tokens.list(filter),
     kept: (filter) => tokens.kept(filter),
-    import: () => Promise.reject(new Error('an import has no dry run')),
+    import: tokens.dry.startImport(),
     ...tokens.dry.tokens,
   };
 }

@@ -24,7 +24,7 @@ export function deskOf(
 ): Desk {
   const { pins, probes, audit, alerts } = manner === 'dry' ? tokens.dry : tokens;
   return {
-    tokens: deskTokens(tokens, writesOf(tokens, manner)),
+    tokens: deskTokens(tokens, manner),
     pins,
     probes,
     audit,
@@ -45,13 +45,13 @@ function writesOf(tokens: OpenTokens, manner: Manner): TokenWrites {
   return manner === 'for_good' ? plain : { ...plain, ...tokens.once.writes(manner) };
 }
 
-function deskTokens(tokens: OpenTokens, writes: TokenWrites): DeskTokens {
+function deskTokens(tokens: OpenTokens, manner: Manner): DeskTokens {
   return {
     find: (plaintext, types) => tokens.find(plaintext, types),
     byId: (id) => tokens.byId(id),
     list: (filter) => tokens.list(filter),
     kept: (filter) => tokens.kept(filter),
-    import: (rows) => tokens.import(rows),
-    ...writes,
+    import: (rows) => (manner === 'dry' ? tokens.dry.startImport() : tokens.import)(rows),
+    ...writesOf(tokens, manner),
   };
 }

@@ -74,6 +74,8 @@ const importedAtOnce = 100;
 export async function importPins(desk: Desk, lines: AsyncIterable<string>): Promise<ImportReport> {
   const report = { imported: 0, skipped: 0, problems: [] as { line: number; message: string }[] };
   let read: PinRow[] = [];
+  /** After the first of them something is pinned there, whatever it was. */
+  const seen = new Set<string>();
   const settle = async () => {
     const pinned = await Promise.all(read.map(({ key, value }) => desk.pins.pinFirst(key, value, desk.by)));
     for (const { isFirst } of pinned) report[isFirst ? 'imported' : 'skipped']++;
@@ -84,7 +86,8 @@ export async function importPins(desk: Desk, lines: AsyncIterable<string>): Prom
     line++;
     if (text.trim() === '') continue;
     const row = readPinRow(desk.policy, text);
-    if (row.ok) read.push(row.value);
+    if (row.ok && isAgain(row.value, seen)) report.skipped++;
+    else if (row.ok) read.push(row.value);
     else report.problems.push({ line, message: `${row.complaint.message}; ${row.complaint.hint}` });
     if (read.length === importedAtOnce) await settle();
   }
@@ -93,6 +96,13 @@ export async function importPins(desk: Desk, lines: AsyncIterable<string>): Prom
 }
 
 type PinRow = { readonly key: PinKey; readonly value: string };
+
+function isAgain({ key: { pin, subject } }: PinRow, seen: Set<string>): boolean {
+  const key = `${pin} ${subject}`;
+  const isThere = seen.has(key);
+  seen.add(key);
+  return isThere;
+}
 
 function readPinRow(policy: Policy, text: string): Checked<PinRow> {
   const hint = 'write {"pin":"app","subject":"project=prj_a","value":"com.example.app"}';

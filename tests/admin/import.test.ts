@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import bcrypt from 'bcryptjs';
 import { describe, expect, test } from 'vitest';
 import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
@@ -65,6 +66,28 @@ describe('postern token import', () => {
       { imported: 1201, skipped: 0, problems: [] },
       { imported: 0, skipped: 1201, problems: [] },
     ]);
+  });
+
+  test('says on a dry run what it would come to, and changes nothing: neither rows nor the audit, nor is a database made', async () => {
+    const terminal = new Terminal();
+    const rows = Array.from({ length: 1201 }, (_, i) => ({ type: 'user', sha256: digest(`t${i % 1190}`) }));
+    const file = terminal.write('rows.jsonl', `${lines(rows)}{"type":"gone"}\n`);
+    const line = ['token', 'import', '--file', file];
+    const told = await terminal.run(...line, '--dry-run');
+    expect([told.code, told.stdout]).toEqual([
+      1,
+      '1190 would be imported, 11 would be skipped, 1 would be refused\n',
+    ]);
+    expect(told.stderr).toMatch(/^\.\/rows\.jsonl:1202: unknown token type; [^\n]+\n$/);
+    expect(existsSync(terminal.path('data'))).toBe(false);
+    const first = terminal.write('first.jsonl', lines(rows.slice(0, 700)));
+    await terminal.run('token', 'import', '--file', first);
+    const before = await terminal.json('audit', 'list');
+    const dry = await terminal.json(...line, '--dry-run');
+    expect(dry).toMatchObject({ imported: 490, skipped: 711, dry_run: true });
+    expect(await terminal.json('audit', 'list')).toEqual(before);
+    const { dry_run: _, ...report } = dry;
+    expect(await terminal.json(...line)).toEqual(report);
   });
 
   const hash = `$2b$04$${'a'.repeat(53)}`;

@@ -174,9 +174,11 @@ describe('postern audit list', () => {
       '[]',
     ];
     const file = terminal.write('pins.jsonl', rows.join('\n'));
+    const dry = await terminal.run('pin', 'import', '--file', file, '--dry-run', '--json');
     const first = await terminal.run('pin', 'import', '--file', file, '--json');
-    expect(first.code).toBe(1);
+    expect([dry.code, first.code]).toEqual([1, 1]);
     const report = JSON.parse(first.stdout);
+    expect(JSON.parse(dry.stdout)).toEqual({ ...report, dry_run: true });
     expect(report).toMatchObject({ imported: 1, skipped: 1 });
     expect(report.problems.map(({ line }: { line: number }) => line)).toEqual([4, 5, 6, 7, 8, 9, 10]);
     expect((await terminal.json('pin', 'show', 'app', 'project=prj_a')).value).toBe('com.example.a');

@@ -1,6 +1,7 @@
 /** What every TokenStore must do, whatever database is under it. */
 import { createHash } from 'node:crypto';
 import { hashSync } from 'bcryptjs';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { describeTokenAudit } from './audit.suite.ts';
 import { type CreateDatabase, freshStore } from './token-database.ts';
@@ -232,6 +233,40 @@ export function describeTokenStore(name: string, createDatabase: CreateDatabase)
       const rows = [...digests, hashed];
       expect(await store.import(rows)).toEqual({ imported: 1_202, skipped: 0 });
       expect(await store.import(rows)).toEqual({ imported: 0, skipped: 1_202 });
+    });
+
+    test('on trial it says what it would come to, over all its chunks, and leaves nothing', async () => {
+      const { store } = await fresh();
+      const few = fc.integer({ min: 0, max: 7 });
+      const row = fc.record({ secret: few, externalId: fc.option(few), isHashed: fc.boolean() });
+      const chunks = fc.array(fc.array(row, { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 4 });
+      const left = async () => (await store.audit.list({ subject: null, after: null, limit: 1000 })).entries;
+      let runs = 0;
+      const outcome = fc.asyncProperty(fc.integer({ min: 0, max: 3 }), chunks, async (there, made) => {
+        const run = ++runs;
+        const hashes = Array.from({ length: 8 }, (_, n) => hashSync(`prj_abcdefgh${run}-${n}`, 4));
+        const parts = made.map((part) =>
+          part.map(({ secret, externalId, isHashed }) =>
+            importedToken(
+              isHashed ? PROJECT : USER,
+              isHashed
+                ? { bcrypt: hashes[secret] ?? '', lookup: 'prj_abcdefgh' }
+                : { sha256: sha256(`usr_${run}-${secret}`) },
+              { externalId: externalId === null ? null : `${run}-${externalId}` },
+            ),
+          ),
+        );
+        for (const part of parts.slice(parts.length - there)) await store.import(part.slice(0, 2));
+        const before = await left();
+        const told: unknown[] = [];
+        const trial = store.dry.startImport();
+        for (const part of parts) told.push(await trial(part));
+        expect(await left()).toEqual(before);
+        const came: unknown[] = [];
+        for (const part of parts) came.push(await store.import(part));
+        expect(told).toEqual(came);
+      });
+      await fc.assert(outcome, { numRuns: 15 });
     });
 
     test('an external id is unique within its type only', async () => {
