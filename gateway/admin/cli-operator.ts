@@ -1,5 +1,7 @@
 /** `postern operator hash`: what the config keeps of an operator's password. Reads it from the terminal or stdin, never from argv. */
+import { existsSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import { makeSecretFile } from '../secret-file.ts';
 import { CommandFailed, exitCodes, type Shell } from './cli-shell.ts';
 import { hashPassword } from './passwords.ts';
 
@@ -14,10 +16,17 @@ export function addOperator(program: Command, shell: Shell): void {
   operator
     .command('hash')
     .description('read a password from the terminal or stdin, and print its hash for admin.operators')
-    .action(() => printHash(shell));
+    .option('--out <file>', 'write the hash into a new file that this user alone can read')
+    .action((options: { readonly out?: string }) => makeHash(options, shell));
 }
 
-async function printHash(shell: Shell): Promise<void> {
+async function makeHash({ out: file }: { readonly out?: string }, shell: Shell): Promise<void> {
+  if (file !== undefined && existsSync(file)) {
+    throw new CommandFailed(
+      exitCodes.refused,
+      `${file} is there already; name a new file, or remove it first`,
+    );
+  }
   const { askSecret = null } = shell.terminal ?? {};
   const password =
     askSecret === null ? await lineOf(shell.stdin?.() ?? []) : await askTwice(askSecret, shell);
@@ -27,7 +36,24 @@ async function printHash(shell: Shell): Promise<void> {
       `a password takes ${lengthMin} characters or more; several words do well`,
     );
   }
-  shell.out(`${await hashPassword(password)}\n`);
+  const text = `${await hashPassword(password)}\n`;
+  if (file === undefined) return shell.out(text);
+  writeHash(file, text);
+  shell.out(`${file}: made, for this user alone\n`);
+}
+
+/** @throws CommandFailed where it cannot be made. */
+function writeHash(file: string, text: string): void {
+  try {
+    makeSecretFile(file, text);
+    // Where somebody else was faster, that file stays as it is.
+    if (readFileSync(file, 'utf8') !== text) throw new Error('another was made');
+  } catch {
+    throw new CommandFailed(
+      exitCodes.refused,
+      `cannot make ${file}; name a file in a folder that this user may write to`,
+    );
+  }
 }
 
 async function askTwice(ask: (question: string) => Promise<string>, shell: Shell): Promise<string> {

@@ -1,4 +1,5 @@
 /** Operators' passwords: hashed by a command, checked off the event loop, and never told. */
+import { readFileSync, statSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { askSecret } from '../../gateway/admin/ask-secret.ts';
@@ -6,16 +7,21 @@ import { run } from '../../gateway/admin/cli.ts';
 import { createPasswordCheck, createTurns, hashPassword } from '../../gateway/admin/passwords.ts';
 import { type OperatorSettings, phcText } from '../../gateway/config/operators.ts';
 import { password, passwordHash } from '../fixtures/dash.ts';
+import { Terminal } from './terminal.ts';
 
 async function* piped(text: string) {
   yield Buffer.from(text);
 }
 
-async function told(stdin: AsyncIterable<Buffer>, answers: readonly string[] | null = null) {
+async function told(
+  stdin: AsyncIterable<Buffer>,
+  answers: readonly string[] | null = null,
+  more: readonly string[] = [],
+) {
   let [out, err] = ['', ''];
   const left = [...(answers ?? [])];
   const terminal = { out: true, err: true, ask: null, askSecret: async () => left.shift() ?? '' };
-  const code = await run(['operator', 'hash'], {
+  const code = await run(['operator', 'hash', ...more], {
     env: {},
     out: (text) => {
       out += text;
@@ -46,6 +52,22 @@ describe('postern operator hash', () => {
       const again = new Map([['ada', { ...ada, passwordHash: out.trim() }]]);
       expect(await createPasswordCheck().check(again, 'ada', password)).toMatchObject({ name: 'ada' });
     }
+  });
+
+  test('makes a file of it that this user alone can read, and writes over none', async () => {
+    const folder = new Terminal('');
+    const file = folder.path('ada.hash');
+    const { code, out, err } = await told(piped(`${password}\n`), null, ['--out', file]);
+    expect([code, out, err]).toEqual([0, `${file}: made, for this user alone\n`, '']);
+    const made = readFileSync(file, 'utf8');
+    expect([made.trim()]).toEqual([expect.stringMatching(phcText)]);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const again = await told(piped(`${password}\n`), null, ['--out', file]);
+    expect([again.code, again.out]).toEqual([1, '']);
+    expect(again.err).toMatch(/^error: .* is there already; /);
+    expect(readFileSync(file, 'utf8')).toBe(made);
+    const nowhere = await told(piped(`${password}\n`), null, ['--out', `${file}/x`]);
+    expect([nowhere.code, nowhere.out]).toEqual([1, '']);
   });
 
   test('refuses what is short, long, several lines, or not the same twice, and repeats none of it', async () => {
