@@ -30,7 +30,7 @@ export type Cut = {
   readonly query: string | null;
 };
 
-const tokenBytes = /^[A-Za-z0-9._~+/=|-]{16,512}$/;
+export const tokenBytes = /^[A-Za-z0-9._~+/=|-]{16,512}$/;
 
 /** Reads the first non-empty source in the row's order; the others are ignored (and cut). */
 export function readCredential(

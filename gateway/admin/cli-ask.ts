@@ -75,6 +75,7 @@ async function askStore<View>(
   shell: Shell,
 ): Promise<Checked<unknown>> {
   const { readAs } = await import('./http-input.ts');
+  const { unlimited } = await import('./http-guesses.ts');
   const config = configOf(file, shell, need);
   const said = {
     config,
@@ -86,6 +87,7 @@ async function askStore<View>(
     reload: () => {
       throw new Error('nothing runs beside a store');
     },
+    guesses: unlimited,
     params,
     query: readAs(route.query, query),
     body: route.body === null ? null : readAs(route.body, body),

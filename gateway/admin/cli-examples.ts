@@ -21,7 +21,7 @@ const examples: Readonly<Record<string, string>> = {
   'token enable': 'token enable tok_01JZ2QW7M4',
   'token purge': 'token purge --before 180d --dry-run',
   'token export': 'token export --type service > tokens.jsonl',
-  'token import': 'token import --file rows.jsonl',
+  'token import': 'token import --file rows.jsonl --dry-run',
   'pin list': 'pin list --subject project=prj_a',
   'pin show': 'pin show app project=prj_a',
   'pin set': 'pin set app project=prj_a com.example.app',

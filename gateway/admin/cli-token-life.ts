@@ -2,7 +2,8 @@
 import type { Command } from 'commander';
 import { ask, lasting } from './cli-ask.ts';
 import { atPlace, type PlaceOptions } from './cli-place.ts';
-import { allowed, collect, duration, named, printJson, type Shell } from './cli-shell.ts';
+import { allowed, collect, duration, printJson, type Shell } from './cli-shell.ts';
+import { idOf, idWords, tokenId, tokenIdOrText } from './cli-token-id.ts';
 import { unknownToken } from './operations.ts';
 import type { SecretView, TokenView } from './token-view.ts';
 
@@ -43,7 +44,7 @@ export function addTokenLife(token: Command, shell: Shell): void {
   for (const [name, description] of ends) {
     atPlace(token.command(name))
       .description(description)
-      .argument('<id>', 'its id, tok_…', named)
+      .argument('<id>', idWords, tokenIdOrText)
       .option('--json', 'print the record')
       .action((id: string, options: Common) => change(id, `${name}Token`, {}, options, shell, `${name}d`));
   }
@@ -52,7 +53,7 @@ export function addTokenLife(token: Command, shell: Shell): void {
 function addRotate(token: Command, shell: Shell): void {
   atPlace(token.command('rotate'))
     .description('make a successor; the token itself works until its overlap is over')
-    .argument('<id>', 'its id, tok_…', named)
+    .argument('<id>', 'its id, tok_…', tokenId)
     .option('--overlap <duration>', 'how long it still works (24h); 0s: not at all', duration, dayMs)
     .option('--retire-when-quiet', 'it ends before, once its successor is in use and it was not for 25 hours')
     .option('--json', 'print the new token, its record, and what it replaces')
@@ -74,7 +75,7 @@ function addRegenerate(token: Command, shell: Shell): void {
 function addUpdate(token: Command, shell: Shell): void {
   atPlace(token.command('update'))
     .description('change what is written; what is left out stays')
-    .argument('<id>', 'its id, tok_…', named)
+    .argument('<id>', 'its id, tok_…', tokenId)
     .option('--label <text>', 'what people know it by')
     .option('--origin <origin>', 'where it may be used from (several): the whole list', collectMore)
     .option('--no-origins', 'it may be used from anywhere')
@@ -132,13 +133,14 @@ async function update(id: string, options: UpdateOptions, shell: Shell): Promise
 }
 
 async function change(
-  id: string,
+  said: string,
   name: string,
   body: Readonly<Record<string, unknown>>,
   options: Common,
   shell: Shell,
   done: string,
 ): Promise<void> {
+  const id = await idOf(said, options, shell);
   const asking = { name, params: { id }, body, access: 'change', nothing: unknownToken } as const;
   const view = allowed(await ask<TokenView>(options, asking, shell));
   if (options.json) return printJson(shell, view);

@@ -16,12 +16,12 @@ import {
   formatTable,
   isJson,
   type JsonOptions,
-  named,
   paint,
   printJson,
   type Shell,
   tableOption,
 } from './cli-shell.ts';
+import { idOf, idWords, tokenIdOrText } from './cli-token-id.ts';
 import { addTokenLife } from './cli-token-life.ts';
 import { addTokenPurge } from './cli-upkeep.ts';
 import { attributesOf } from './http-attributes.ts';
@@ -84,13 +84,13 @@ export function addToken(program: Command, shell: Shell): void {
     .action((options: ListOptions) => list(options, shell));
   atPlace(token.command('show'))
     .description('all that is known of one token')
-    .argument('<id>', 'its id, tok_…', named)
+    .argument('<id>', idWords, tokenIdOrText)
     .option('--json', 'print the record')
     .addOption(tableOption())
     .action((id: string, options: Common) => show(id, options, shell));
   atPlace(token.command('revoke'))
     .description('end a token: no request that comes after gets through')
-    .argument('<id>', 'its id, tok_…', named)
+    .argument('<id>', idWords, tokenIdOrText)
     .option('--reason <text>', 'why, for the record')
     .option('--json', 'print the record')
     .action((id: string, options: Common & { reason?: string }) => revoke(id, options, shell));
@@ -159,7 +159,8 @@ function toMinute(time: string): string {
   return time.replace(/^(.{10})T(.{5}).*Z$/, '$1 $2Z');
 }
 
-async function show(id: string, options: Common, shell: Shell): Promise<void> {
+async function show(said: string, options: Common, shell: Shell): Promise<void> {
+  const id = await idOf(said, options, shell);
   const asking = { name: 'showToken', params: { id }, access: 'read', nothing: unknownToken } as const;
   const view = allowed(await ask<TokenView>(options, asking, shell));
   if (isJson(options, shell)) return printJson(shell, view);
@@ -175,8 +176,9 @@ function inWords(value: TokenView[keyof TokenView]): string {
   return pairs.join(' ') || '-';
 }
 
-async function revoke(id: string, options: Common & { reason?: string }, shell: Shell): Promise<void> {
+async function revoke(said: string, options: Common & { reason?: string }, shell: Shell): Promise<void> {
   const { reason } = options;
+  const id = await idOf(said, options, shell);
   const asking = {
     name: 'revokeToken',
     params: { id },

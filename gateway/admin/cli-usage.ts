@@ -11,13 +11,13 @@ import {
   formatTable,
   isJson,
   type JsonOptions,
-  named,
   paint,
   printJson,
   type Shell,
   tableOption,
   visible,
 } from './cli-shell.ts';
+import { tokenId } from './cli-token-id.ts';
 import { unknownToken } from './operations.ts';
 import type { UsageView } from './usage-view.ts';
 
@@ -33,7 +33,7 @@ const dayMs = 86_400_000;
 export function addUsage(program: Command, shell: Shell): void {
   atPlace(program.command('usage'))
     .description('how often tokens were used; of one token also where last')
-    .argument('[id]', 'of this token only, tok_…', named)
+    .argument('[id]', 'of this token only, tok_…', tokenId)
     .option('--since <duration>', 'how far back, up to 400d', duration, dayMs)
     .addOption(
       new Option('--by <what>', 'what to tell apart').choices(['time', 'route', 'token']).default('time'),

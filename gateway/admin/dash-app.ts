@@ -6,6 +6,7 @@ import { html } from 'hono/html';
 import type { AdminScope } from '../../policy/admin-type.ts';
 import { parseHost } from '../../policy/path.ts';
 import type { FailureBudget } from '../../store/failure-budget.ts';
+import type { LoadedConfig } from '../config/load.ts';
 import { openAlertCount } from './dash-alerts.ts';
 import { readForm } from './dash-form.ts';
 import { framed, type Seat } from './dash-frame.ts';
@@ -28,8 +29,10 @@ import { demandScope } from './http-auth.ts';
 import { deskOf } from './http-desk.ts';
 import { problemFrom } from './http-fault.ts';
 import { fieldsNamed, reachedAt, strangerFlaw } from './http-guard.ts';
+import { guessesOf } from './http-guesses.ts';
 import { type Problem, problemWords, Refused } from './http-problem.ts';
 import { tailsFull } from './http-tail.ts';
+import { readsLikeToken } from './operations-token-text.ts';
 import { createPasswordCheck } from './passwords.ts';
 import type { TailFilter } from './tail-filter.ts';
 
@@ -99,7 +102,7 @@ async function answer(request: Request, ends: Ends, room: Room): Promise<Respons
   const { operators } = room.config();
   const { secret } = asked;
   const who = secret === null ? null : await whoIsSignedIn(secret, { tokens, operators, now: now() });
-  if (who === null) return signedOut(method, path, query);
+  if (who === null) return signedOut(method, path, withoutTokens(query, room.config().policy));
   const seat = seatOf(who, path, room);
   try {
     const form = method === 'GET' ? new URLSearchParams() : await readForm(request);
@@ -166,6 +169,11 @@ function signedOut(method: 'GET' | 'POST', path: string, query: URLSearchParams)
     back.set('to', isSent || query.size === 0 ? path : `${path}?${query}`);
   }
   return seeOther(back.size === 0 ? '/sign-in' : `/sign-in?${back}`);
+}
+
+/** Nobody's text is taken along: not into an address, nor onto a page. */
+function withoutTokens(query: URLSearchParams, policy: LoadedConfig['policy']): URLSearchParams {
+  return new URLSearchParams([...query].filter(([, value]) => !readsLikeToken(value.trim(), policy)));
 }
 
 function signInShown({ query }: Asked, room: Room): Promise<Response> {
@@ -263,6 +271,7 @@ function visitOf(
     listen: (filter, scope) => listen(asked, filter, scope, room),
     watch: room.watch,
     reload: (isDry) => (note) => room.reloading.ask({ isDry, note }),
+    guesses: guessesOf(room.gatekeeper.failures, operator.by),
   };
 }
 

@@ -8,6 +8,7 @@ import type { RetirementStore } from '../../store/retirement-store.ts';
 import type { SessionRecord, SessionStore } from '../../store/session-store.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { GateWatch } from './dash-watch.ts';
+import type { Guesses } from './http-guesses.ts';
 import type { Desk } from './operations.ts';
 import type { Reload } from './operations-reload.ts';
 import type { TailFilter } from './tail-filter.ts';
@@ -68,6 +69,8 @@ export type Visit = {
   readonly watch: GateWatch;
   /** Dry, it is only judged. */
   readonly reload: (isDry: boolean) => Reload;
+  /** Of whoever is signed in. */
+  readonly guesses: Guesses;
 };
 
 export type Shown = { readonly title: string; readonly body: Html; readonly status?: number };

@@ -2,18 +2,22 @@
 import { html } from 'hono/html';
 import { attributesOfPairs, type Complaint, typeNamed } from '../../policy/token-input.ts';
 import type { AttributeValue, TokenRecord } from '../../policy/token-types.ts';
+import { pathTo } from './dash-list.ts';
 import type { DashPage, Html, Shown, Told, Visit } from './dash-page.ts';
 import { may } from './dash-page.ts';
-import { ago, badge, notice, selectField, stateWord, textField } from './dash-parts.ts';
+import { ago, badge, hiddenForm, notice, selectField, stateWord, textField } from './dash-parts.ts';
 import { tokenPage } from './dash-token.ts';
 import { sentence } from './dash-token-fields.ts';
 import { pathOf } from './dash-token-found.ts';
+import { guessed } from './http-guesses.ts';
 import { agreed } from './http-problem.ts';
 import { type FoundTokens, findTokens } from './operations-find.ts';
+import { couldBeBare, findTokenByText, readsLikeToken } from './operations-token-text.ts';
 import { tokenStates, viewOf } from './token-view.ts';
 
 export const tokenPages: readonly DashPage[] = [
   { method: 'GET', path: '/tokens', scope: 'tokens:read', handle: list },
+  { method: 'POST', path: '/tokens/find', scope: 'tokens:read', handle: find },
   { method: 'GET', path: '/tokens/{id}', scope: 'tokens:read', handle: tokenPage },
 ];
 
@@ -27,15 +31,32 @@ type Filter = {
   readonly attribute: string;
 };
 
+function filterOf(said: URLSearchParams): Filter {
+  const of = (name: keyof Filter) => (said.get(name) ?? '').trim();
+  return { words: of('words'), type: of('type'), state: of('state'), attribute: of('attribute') };
+}
+
+const nowhere: Filter = { words: '', type: '', state: '', attribute: '' };
+
+/** Whoever pastes a token is led to it, by its id; other words stand in the address, where a list is found again. */
+async function find(visit: Visit): Promise<Told> {
+  const { desk, form, guesses } = visit;
+  const filter = filterOf(form);
+  const isToken = readsLikeToken(filter.words, desk.policy);
+  // Words that only may be one are words still, once too many were none.
+  if (isToken || (guesses.waitMs() === null && couldBeBare(filter.words, desk.policy))) {
+    const record = await guessed(guesses, () => findTokenByText(desk, filter.words));
+    if (record.ok) return { goTo: pathOf(record.value) };
+    if (isToken) return { ...listPage(visit, nowhere, none, record.complaint), status: 404 };
+  }
+  return { goTo: pathTo('/tokens', filter) };
+}
+
 async function list(visit: Visit): Promise<Told> {
-  const { query } = visit;
-  const said = (name: string) => (query.get(name) ?? '').trim();
-  const filter = {
-    words: said('words'),
-    type: said('type'),
-    state: said('state'),
-    attribute: said('attribute'),
-  };
+  const { query, desk } = visit;
+  const filter = filterOf(query);
+  const kept = Object.entries(filter).filter(([, value]) => !readsLikeToken(value, desk.policy));
+  if (kept.length < Object.keys(filter).length) return { goTo: pathTo('/tokens', Object.fromEntries(kept)) };
   const after = query.get('after');
   const attributes = attributesOf(visit, filter);
   if (!attributes.ok) return listPage(visit, filter, none, attributes.complaint);
@@ -74,19 +95,20 @@ function listPage(
   const body = html`<div class="head"><h1>Tokens</h1>${
     may(visit, 'tokens:write') ? html`<a class="button main" href="/tokens/new">New token</a>` : ''
   }</div>
-${filterForm(visit, filter, isFiltered)}
+${filterForm(visit, filter, isFiltered || complaint !== null)}
 ${complaint === null ? '' : notice('bad', html`<p>${sentence(complaint)}</p>`)}
-${tokens.length === 0 ? empty(isFiltered || isLater, next !== null, looked) : table(tokens, visit)}
+${complaint !== null ? '' : tokens.length === 0 ? empty(isFiltered || isLater, next !== null, looked) : table(tokens, visit)}
 ${pager(filter, next, isLater)}`;
   return { title: 'Tokens', body, ...(complaint === null ? {} : { status: 400 }) };
 }
 
-function filterForm({ desk }: Visit, filter: Filter, isFiltered: boolean): Html {
+function filterForm({ desk, formToken }: Visit, filter: Filter, isFiltered: boolean): Html {
   const types = [...desk.policy.types.keys()];
   const all = { value: '', label: 'Any' };
   return html`<details class="filter"${isFiltered ? html` open` : ''}><summary>Find</summary>
-<form method="get" action="/tokens" role="search">
-${textField({ name: 'words', label: 'Label or id', hint: null, flaw: null, value: filter.words })}
+<form method="post" action="/tokens/find" role="search">
+${hiddenForm(formToken)}
+${textField({ name: 'words', label: 'Label, id or token', hint: null, flaw: null, value: filter.words })}
 ${selectField({ name: 'type', label: 'Type', hint: null, flaw: null, value: filter.type, options: [all, ...types.map((one) => ({ value: one, label: one }))] })}
 ${selectField({ name: 'state', label: 'State', hint: null, flaw: null, value: filter.state, options: [all, ...tokenStates.map((one) => ({ value: one, label: stateWord(one) }))] })}
 ${textField({ name: 'attribute', label: 'Attribute (name=value)', hint: null, flaw: null, value: filter.attribute })}

@@ -12,6 +12,7 @@ import { authenticate, demandScope, type Gatekeeper } from './http-auth.ts';
 import { type DeskParts, deskOf, type Manner } from './http-desk.ts';
 import { type FaultTellers, problemFrom } from './http-fault.ts';
 import { fieldsNamed, reachedAt, strangerFlaw } from './http-guard.ts';
+import { guessesOf } from './http-guesses.ts';
 import { readAs, readJson, readQuery } from './http-input.ts';
 import { readIfMatch, tagOf } from './http-match.ts';
 import { createMcpDoor, isForMcp, type McpDoor } from './http-mcp.ts';
@@ -120,7 +121,8 @@ async function serve(
     };
     const reload: Reload = (note) => parts.reloading.ask({ isDry: manner === 'dry', note });
     const desk = deskOf(parts, config, operator, manner);
-    return { desk, config, operator, params, query, body, ifVersions, listen, reload };
+    const guesses = guessesOf(parts.gatekeeper.failures, operator.by);
+    return { desk, config, operator, params, query, body, ifVersions, listen, reload, guesses };
   };
   if (key === null) {
     const view = agreed(await route.handle(callIn(isDry ? 'dry' : 'for_good')));

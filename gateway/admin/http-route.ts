@@ -5,6 +5,7 @@ import type { Checked } from '../../policy/token-input.ts';
 import type { OnceDone } from '../../store/once.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { Operator } from './http-auth.ts';
+import type { Guesses } from './http-guesses.ts';
 import type { Desk } from './operations.ts';
 import type { Reload } from './operations-reload.ts';
 import type { TailFilter } from './tail-filter.ts';
@@ -26,6 +27,8 @@ export type Call<Query, Body> = {
   /** Answers with the live tail, for as long as it is read. @throws Refused where as many read it as may. */
   readonly listen: (filter: TailFilter) => void;
   readonly reload: Reload;
+  /** Of whoever asks. */
+  readonly guesses: Guesses;
 };
 
 export type AdminMethod = 'GET' | 'POST' | 'PUT' | 'PATCH';

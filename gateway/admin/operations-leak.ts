@@ -1,14 +1,13 @@
 /** What is done about tokens that somebody found in public: the operators' own operations, each audited, each told. */
-import { adminPrefix, adminType, withAdminType } from '../../policy/admin-type.ts';
+import { withAdminType } from '../../policy/admin-type.ts';
 import { type LeakRule, leakSteps } from '../../policy/leak-response.ts';
-import type { TokenRecord, TokenType } from '../../policy/token-types.ts';
-import type { Policy } from '../../policy/types.ts';
+import type { TokenRecord } from '../../policy/token-types.ts';
 import type { NewAlert } from '../../store/alert-store.ts';
 import type { AuditStore } from '../../store/audit-store.ts';
-import { couldBe } from '../credential.ts';
 import type { AnswerLeaks, LeakedToken } from '../leak-door.ts';
 import { type Desk, revokeToken } from './operations.ts';
 import { disableToken } from './operations-life.ts';
+import { recordOfText } from './operations-token-text.ts';
 
 /** Who does it, in the record and the audit. */
 export const leakActor = 'leak-report';
@@ -30,7 +29,7 @@ export function answerLeaks(rooms: LeakRooms): AnswerLeaks {
     const ours: boolean[] = [];
     const reported = new Set(tokens.map(({ plaintext }) => plaintext));
     for (const token of tokens) {
-      const record = await recordOf(desk, everything, token.plaintext);
+      const record = await recordOfText(desk, token.plaintext);
       ours.push(record !== null);
       if (record === null) continue;
       const shown = token.places.slice(0, placesShown).map((place) => withoutTokens(place, token, reported));
@@ -38,15 +37,6 @@ export function answerLeaks(rooms: LeakRooms): AnswerLeaks {
     }
     return ours;
   };
-}
-
-/** As a request's credential would be sorted; the operators' own tokens beside them. */
-async function recordOf({ tokens }: Desk, policy: Policy, plaintext: string): Promise<TokenRecord | null> {
-  const types: TokenType[] = plaintext.startsWith(adminPrefix) ? [adminType] : [];
-  for (const type of policy.types.values()) {
-    if (type.verify === undefined && couldBe(plaintext, type, policy)) types.push(type);
-  }
-  return types.length === 0 ? null : tokens.find(plaintext, types);
 }
 
 /** First what ends it, then what tells of it: a report that broke off in between is finished by the next. */

@@ -45,6 +45,7 @@ const unplayed: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'command line by --url': {},
   'admin API': {
     ...{ listPins: twin, usage: twin },
+    findToken: 'whoever has its text in hand is a person: see token-text.test.ts',
     reloadConfig: "it is about the gateway, and no program's to do: see reload.test.ts",
     ...{ whoami: 'it does nothing', tail: 'what it says of a gateway is no answer: see tail.test.ts' },
   },

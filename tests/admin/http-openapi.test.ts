@@ -108,6 +108,10 @@ describe('what is answered is what the document says', () => {
     await check('GET /v1/tokens', {}, { query: '?limit=x' });
     await check('GET /v1/tokens/{id}', { id });
     await check('GET /v1/tokens/{id}', { id: 'tok_none' });
+    const { token } = await admin.gateway.mint('user');
+    await check('POST /v1/tokens/find', {}, { body: { token } });
+    await check('POST /v1/tokens/find', {}, { body: { token: `${token}x` } });
+    await check('POST /v1/tokens/find', {}, { body: {} });
     await check('PATCH /v1/tokens/{id}', { id }, { body: { expires_in: null, label: 'y' } });
     const stale = { body: { label: 'z' }, headers: { 'If-Match': '"1"' } };
     expect((await check('PATCH /v1/tokens/{id}', { id }, stale)).status).toBe(412);
