@@ -126,17 +126,14 @@ export class Tokens implements OpenTokens {
     } = createTokenWrites(writing));
     const { write: rehearse, pins, probes, audit, alerts } = dry;
     const tokens = createTokenWrites({ ...writing, write: rehearse, writeAlone: rehearse });
-    const importing = { now: options.now, nextId: this.#nextId, auditRow, digests: this.#digests };
-    this.import = createImport(importing, write);
-    const startImport = () => createImportTrial(importing, rehearse);
+    const bringing = { now: options.now, nextId: this.#nextId, auditRow, digests: this.#digests };
+    this.import = createImport(bringing, write);
+    const startImport = () => createImportTrial(bringing, rehearse);
     this.dry = { tokens, startImport, pins, probes, audit, alerts };
     this.once = createOnce(writing, reads);
     const wasPurged = createMarkCheck(reads);
     ({ learn: this.learn, endAll: this.endAll } = createTokenLearning({
-      now: options.now,
-      nextId: this.#nextId,
-      auditRow,
-      digests: this.#digests,
+      ...bringing,
       find: (plaintext, types) => this.#find(plaintext, this.#keyOf(plaintext, types), types),
       wasPurged,
       write,

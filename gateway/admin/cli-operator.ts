@@ -1,7 +1,6 @@
 /** `postern operator hash`: what the config keeps of an operator's password. Reads it from the terminal or stdin, never from argv. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { makeSecretFile } from '../secret-file.ts';
 import { CommandFailed, exitCodes, type Shell } from './cli-shell.ts';
 import { hashPassword } from './passwords.ts';
 
@@ -42,17 +41,13 @@ async function makeHash({ out: file }: { readonly out?: string }, shell: Shell):
   shell.out(`${file}: made, for this user alone\n`);
 }
 
-/** @throws CommandFailed where it cannot be made. */
+/** Over nothing that is there, whoever made it in between. @throws CommandFailed where it cannot be made. */
 function writeHash(file: string, text: string): void {
   try {
-    makeSecretFile(file, text);
-    // Where somebody else was faster, that file stays as it is.
-    if (readFileSync(file, 'utf8') !== text) throw new Error('another was made');
+    writeFileSync(file, text, { flag: 'wx', mode: 0o600 });
   } catch {
-    throw new CommandFailed(
-      exitCodes.refused,
-      `cannot make ${file}; name a file in a folder that this user may write to`,
-    );
+    const hint = 'name a file that is not there, in a folder that this user may write to';
+    throw new CommandFailed(exitCodes.refused, `cannot make ${file}; ${hint}`);
   }
 }
 

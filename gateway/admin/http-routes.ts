@@ -7,6 +7,7 @@ import { probeRoutes } from './http-probes.ts';
 import { reloadRoutes } from './http-reload.ts';
 import { type AdminRoute, matchPath, segmentsOf } from './http-route.ts';
 import { tailRoutes } from './http-tail.ts';
+import { tokenTextRoutes } from './http-token-text.ts';
 import { tokenRoutes } from './http-tokens.ts';
 import { upkeepRoutes } from './http-upkeep.ts';
 import { usageRoutes } from './http-usage.ts';
@@ -16,6 +17,7 @@ export const documentPath = '/v1/openapi.json';
 
 export const adminRoutes: readonly AdminRoute[] = [
   ...tokenRoutes,
+  ...tokenTextRoutes,
   ...pinRoutes,
   ...probeRoutes,
   ...alertRoutes,

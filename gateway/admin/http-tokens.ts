@@ -17,7 +17,6 @@ import {
   time,
   timeOrNever,
 } from './http-fields.ts';
-import { guessed } from './http-guesses.ts';
 import { type Call, route, type View } from './http-route.ts';
 import { createToken, type Desk, listTokens, revokeToken, showToken } from './operations.ts';
 import {
@@ -29,7 +28,6 @@ import {
   rotateToken,
   updateToken,
 } from './operations-life.ts';
-import { findTokenByText } from './operations-token-text.ts';
 import { secretView, tokenStates, viewOf } from './token-view.ts';
 
 const tokenEntries = {
@@ -176,22 +174,6 @@ const show = route({
   changes: false,
   once: null,
   handle: async (call) => changed(call, await showToken(call.desk, call.params.id ?? '')),
-});
-
-const find = route({
-  method: 'POST',
-  path: '/v1/tokens/find',
-  name: 'findToken',
-  summary: 'The token that has this text, dead or alive; the text is kept nowhere.',
-  scope: 'tokens:read',
-  query: nothingSaid,
-  body: v.object({ token: said('The whole text of a token.') }),
-  status: 200,
-  answer: tokenSchema,
-  changes: false,
-  once: null,
-  handle: async ({ desk, guesses, body: { token } }) =>
-    changed({ desk }, await guessed(guesses, () => findTokenByText(desk, token))),
 });
 
 const update = route({
@@ -350,15 +332,4 @@ const whoami = route({
       : { ok: true, value: shown(desk, operator.record) },
 });
 
-export const tokenRoutes = [
-  whoami,
-  create,
-  list,
-  find,
-  show,
-  update,
-  rotate,
-  regenerate,
-  ...switches,
-  revoke,
-];
+export const tokenRoutes = [whoami, create, list, show, update, rotate, regenerate, ...switches, revoke];

@@ -286,7 +286,7 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
     const query = new URLSearchParams({ words: evil, type: evil, state: evil, attribute: evil, done: evil });
     await page.goto(`${dash.url}/tokens?${query}`);
     expect(await page.locator('main img, main script').count()).toBe(0);
-    expect(await page.getByLabel('Label or id').inputValue()).toBe(evil);
+    expect(await page.getByLabel('Label, id or token').inputValue()).toBe(evil);
     expect(said.filter((line) => !line.includes('400'))).toEqual([]);
     await page.close();
   });
