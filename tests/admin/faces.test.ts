@@ -91,7 +91,7 @@ test(`${scenarios.length} scenarios end alike by every face, and the table of wh
       .soft([...left].sort(), `${face.name} offers more`)
       .toEqual(Object.keys(unplayed[face.name] ?? {}).sort());
   }
-}, 60_000);
+}, 120_000);
 
 test('on PostgreSQL they end as they do on SQLite', async () => {
   const database = await createTestDatabase();
@@ -100,4 +100,4 @@ test('on PostgreSQL they end as they do on SQLite', async () => {
   const face = (await facesOf(theatre)).find(({ name }) => name === 'admin API');
   if (face === undefined) throw new Error('no such face');
   await playAll(theatre, face, expected);
-}, 60_000);
+}, 120_000);
