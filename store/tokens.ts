@@ -182,31 +182,35 @@ export class Tokens implements OpenTokens {
     return lastUsedAt === null || lastUsedAt <= (record.lastUsedAt ?? 0) ? record : { ...record, lastUsedAt };
   }
 
+  /** What its digest finds goes before whatever this process has compared: another process knows nothing of that. */
   #find(plaintext: string, key: string, types: readonly TokenType[]): Eventually<TokenRecord | null> {
-    const known = types.some(isBcrypt) ? this.#verified.get(key) : undefined;
-    if (known === undefined) return this.#findAnew(plaintext, key, types);
-    this.#spared += 1;
-    return andThen(
-      typeof known === 'string' ? this.#reads.byId(known) : sternestOf(this.#reads, known),
-      (row) => {
-        const record = row === undefined ? null : recordIfOf(types, row);
-        return record ?? this.#findAnew(plaintext, key, types);
-      },
-    );
-  }
-
-  #findAnew(plaintext: string, key: string, types: readonly TokenType[]): Eventually<TokenRecord | null> {
     const hasBcrypt = types.some(isBcrypt);
     const row = types.every(isPlain)
       ? this.#rowOfDigest(hasBcrypt ? digestOf(plaintext) : key, types)
       : this.#firstAnswer(this.#digests.asksFor(plaintext, types));
     return andThen(row, (found) => {
       if (found !== null) return this.#remember(key, found.id, found);
-      if (!hasBcrypt) return null;
-      return andThen(this.#lookup.match({ plaintext, key, types }), (ids) =>
-        ids.length === 0 ? null : this.#afterComparison(key, ids),
-      );
+      return hasBcrypt ? this.#findCompared(plaintext, key, types) : null;
     });
+  }
+
+  #findCompared(plaintext: string, key: string, types: readonly TokenType[]): Eventually<TokenRecord | null> {
+    const known = this.#verified.get(key);
+    if (known === undefined) return this.#compare(plaintext, key, types);
+    this.#spared += 1;
+    return andThen(
+      typeof known === 'string' ? this.#reads.byId(known) : sternestOf(this.#reads, known),
+      (row) => {
+        const record = row === undefined ? null : recordIfOf(types, row);
+        return record ?? this.#compare(plaintext, key, types);
+      },
+    );
+  }
+
+  #compare(plaintext: string, key: string, types: readonly TokenType[]): Eventually<TokenRecord | null> {
+    return andThen(this.#lookup.match({ plaintext, key, types }), (ids) =>
+      ids.length === 0 ? null : this.#afterComparison(key, ids),
+    );
   }
 
   /** Of a canary nothing is remembered: it must not be told from a token that nobody knows. */
