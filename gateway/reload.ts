@@ -28,7 +28,7 @@ export type Reloaded = { readonly file: string; readonly before: string } & (
 export type ReloadManner = {
   /** Only judged: nothing is taken, kept or logged, and nobody is told before. */
   readonly isDry: boolean;
-  /** Told before anything changes. Where it rejects, nothing does. */
+  /** Told before anything changes. Where it rejects, nothing does, but a signing key that was missing is there. */
   readonly note: (outcome: Reloaded) => Promise<void>;
 };
 

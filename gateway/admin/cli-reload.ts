@@ -4,7 +4,15 @@ import type { Problem } from '../config/problems.ts';
 import { askGateway } from './cli-ask.ts';
 import { counted, printProblems, problemShape } from './cli-check.ts';
 import { apiOf, type PlaceOptions, withUrl } from './cli-place.ts';
-import { allowed, CommandFailed, ConfigFailed, exitCodes, printJson, type Shell } from './cli-shell.ts';
+import {
+  allowed,
+  CommandFailed,
+  ConfigFailed,
+  exitCodes,
+  printJson,
+  type Shell,
+  visible,
+} from './cli-shell.ts';
 
 type Options = PlaceOptions & { readonly dryRun?: true; readonly json?: true };
 
@@ -42,7 +50,7 @@ async function reload(options: Options, shell: Shell): Promise<void> {
     }
     printProblems(shell, [], warnings);
     const change = version === before ? `, as before (${version})` : ` (${before} -> ${version})`;
-    shell.out(`${file} ${words[0]} in force${change}\n`);
+    shell.out(`${visible(file)} ${words[0]} in force${visible(change)}\n`);
   } catch (error) {
     if (!(error instanceof ConfigFailed)) throw error;
     const { problems } = error;

@@ -32,7 +32,7 @@ import { fieldsNamed, reachedAt, strangerFlaw } from './http-guard.ts';
 import { guessesOf } from './http-guesses.ts';
 import { type Problem, problemWords, Refused } from './http-problem.ts';
 import { tailsFull } from './http-tail.ts';
-import { readsLikeToken } from './operations-token-text.ts';
+import { tokenIn } from './operations-token-text.ts';
 import { createPasswordCheck } from './passwords.ts';
 import type { TailFilter } from './tail-filter.ts';
 
@@ -173,7 +173,7 @@ function signedOut(method: 'GET' | 'POST', path: string, query: URLSearchParams)
 
 /** Nobody's text is taken along: not into an address, nor onto a page. */
 function withoutTokens(query: URLSearchParams, policy: LoadedConfig['policy']): URLSearchParams {
-  return new URLSearchParams([...query].filter(([, value]) => !readsLikeToken(value.trim(), policy)));
+  return new URLSearchParams([...query].filter(([, value]) => tokenIn(value, policy) === null));
 }
 
 function signInShown({ query }: Asked, room: Room): Promise<Response> {

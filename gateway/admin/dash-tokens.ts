@@ -1,6 +1,6 @@
 /** Pages that show tokens: the list, and all that is known of one. */
 import { html } from 'hono/html';
-import { attributesOfPairs, type Complaint, typeNamed } from '../../policy/token-input.ts';
+import { attributesOfPairs, type Checked, type Complaint, typeNamed } from '../../policy/token-input.ts';
 import type { AttributeValue, TokenRecord } from '../../policy/token-types.ts';
 import { pathTo } from './dash-list.ts';
 import type { DashPage, Html, Shown, Told, Visit } from './dash-page.ts';
@@ -12,7 +12,7 @@ import { pathOf } from './dash-token-found.ts';
 import { guessed } from './http-guesses.ts';
 import { agreed } from './http-problem.ts';
 import { type FoundTokens, findTokens } from './operations-find.ts';
-import { couldBeBare, findTokenByText, readsLikeToken } from './operations-token-text.ts';
+import { couldBeBare, findTokenByText, tokenIn } from './operations-token-text.ts';
 import { tokenStates, viewOf } from './token-view.ts';
 
 export const tokenPages: readonly DashPage[] = [
@@ -42,28 +42,40 @@ const nowhere: Filter = { words: '', type: '', state: '', attribute: '' };
 async function find(visit: Visit): Promise<Told> {
   const { desk, form, guesses } = visit;
   const filter = filterOf(form);
-  const isToken = readsLikeToken(filter.words, desk.policy);
-  // Words that only may be one are words still, once too many were none.
-  if (isToken || (guesses.waitMs() === null && couldBeBare(filter.words, desk.policy))) {
+  const token = tokenIn(filter.words, desk.policy);
+  if (token !== null) {
+    const record = await guessed(guesses, () => findTokenByText(desk, token));
+    if (record.ok) return { goTo: pathOf(record.value) };
+    return { ...listPage(visit, nowhere, none, record.complaint), status: 404 };
+  }
+  if (!couldBeBare(filter.words, desk.policy)) return { goTo: pathTo('/tokens', filter) };
+  // Words that only may be a token are words still, once too many were none; but they get into no address.
+  if (guesses.waitMs() === null) {
     const record = await guessed(guesses, () => findTokenByText(desk, filter.words));
     if (record.ok) return { goTo: pathOf(record.value) };
-    if (isToken) return { ...listPage(visit, nowhere, none, record.complaint), status: 404 };
   }
-  return { goTo: pathTo('/tokens', filter) };
+  const page = await found(visit, filter, null);
+  return page.ok
+    ? listPage(visit, filter, { ...page.value, next: null }, null)
+    : listPage(visit, filter, none, page.complaint);
 }
 
 async function list(visit: Visit): Promise<Told> {
   const { query, desk } = visit;
   const filter = filterOf(query);
-  const kept = Object.entries(filter).filter(([, value]) => !readsLikeToken(value, desk.policy));
+  const kept = Object.entries(filter).filter(([, value]) => tokenIn(value, desk.policy) === null);
   if (kept.length < Object.keys(filter).length) return { goTo: pathTo('/tokens', Object.fromEntries(kept)) };
-  const after = query.get('after');
+  const page = await found(visit, filter, query.get('after'));
+  return page.ok ? listPage(visit, filter, page.value, null) : listPage(visit, filter, none, page.complaint);
+}
+
+async function found(visit: Visit, filter: Filter, after: string | null): Promise<Checked<FoundTokens>> {
   const attributes = attributesOf(visit, filter);
-  if (!attributes.ok) return listPage(visit, filter, none, attributes.complaint);
+  if (!attributes.ok) return attributes;
   const state = tokenStates.find((one) => one === filter.state) ?? null;
   const type = filter.type === '' ? null : filter.type;
   const search = { type, attributes: attributes.value, state, words: filter.words, limit: pageSize, after };
-  return listPage(visit, filter, agreed(await findTokens(visit.desk, search)), null);
+  return { ok: true, value: agreed(await findTokens(visit.desk, search)) };
 }
 
 const none: FoundTokens = { tokens: [], next: null, looked: 0 };

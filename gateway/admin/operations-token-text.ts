@@ -41,6 +41,20 @@ export function readsLikeToken(
   return hasPiped && splitIdPipe(text) !== null;
 }
 
+const tokenStart = /^[A-Za-z0-9._~+/=|-]{16,512}/;
+
+/** What in a text reads like a token: all of it, or what stands in quotes, behind `Bearer`, a name or an address; null: nothing. */
+export function tokenIn(text: string, policy: Pick<Policy, 'prefixes' | 'types'>): string | null {
+  if (readsLikeToken(text, policy)) return text;
+  for (const start of [adminPrefix, ...policy.prefixes.map(({ prefix }) => prefix)]) {
+    for (let at = text.indexOf(start); at >= 0; at = text.indexOf(start, at + 1)) {
+      const token = tokenStart.exec(text.slice(at, at + 512))?.[0];
+      if (token !== undefined) return token;
+    }
+  }
+  return text.split(/[^A-Za-z0-9._~+/|-]+/).find((piece) => readsLikeToken(piece, policy)) ?? null;
+}
+
 /** Whether it could be a token of a type without a prefix, which much else looks like too. */
 export function couldBeBare(text: string, policy: Policy): boolean {
   return [...policy.types.values()].some((type) => type.prefix === '' && couldBe(text, type, policy));

@@ -1,8 +1,9 @@
 /** What the admin API answered, in the words of a terminal: a view, a complaint, or one line that says what to do. */
 import * as v from 'valibot';
 import { type Checked, complain, ofField } from '../../policy/token-input.ts';
+import type { Problem } from '../config/problems.ts';
 import { howToLogIn } from './cli-place.ts';
-import { CommandFailed, ConfigFailed, exitCodes } from './cli-shell.ts';
+import { CommandFailed, ConfigFailed, exitCodes, visible } from './cli-shell.ts';
 import { kindOfCode, type ProblemCode } from './http-problem.ts';
 import type { AdminRoute, View } from './http-route.ts';
 import type { Api, ApiAnswer, NoAnswer } from './remote.ts';
@@ -28,7 +29,7 @@ export function refusedIn(answer: ApiAnswer, api: Api): Checked<never> | null {
   const problem = problemIn(answer);
   if (problem === null) return null;
   const { code, detail, path, given = null, hint, problems } = problem;
-  if (problems !== undefined) throw new ConfigFailed(problems);
+  if (problems !== undefined) throw new ConfigFailed(problems.map(shown));
   const kind = kindOfCode(code);
   if (hint !== undefined) {
     const complaint = complain(detail, given, hint, kind);
@@ -143,4 +144,12 @@ function jsonOf(text: string): unknown {
 
 function refused(message: string): CommandFailed {
   return new CommandFailed(exitCodes.refused, message);
+}
+
+/** Another's words, as a terminal may have them. */
+function shown(problem: Problem): Problem {
+  const [file, path, message, hint] = [problem.file, problem.path, problem.message, problem.hint].map(
+    visible,
+  );
+  return { ...problem, file: file ?? '', path: path ?? '', message: message ?? '', hint: hint ?? '' };
 }

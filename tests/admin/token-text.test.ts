@@ -156,7 +156,13 @@ describe('the command line', () => {
     'a token in place of an id is not asked for nor repeated by token %s: it says how',
     async (verb) => {
       const { token } = await project();
-      for (const text of [token, secret('svc', 'd'), `17|${'e'.repeat(40)}`]) {
+      for (const text of [
+        token,
+        `Bearer ${token}`,
+        secret('tok', 'c'),
+        secret('svc', 'd'),
+        `17|${'e'.repeat(40)}`,
+      ]) {
         const { code, out, err } = await piped(null, 'token', verb, text);
         expect([code, out]).toEqual([2, '']);
         expect(err).toMatch(/^error: that is no id, and may be a token: [^\n]*token revoke -\n$/);
@@ -205,9 +211,30 @@ describe('the dashboard', () => {
     expect((await find('build server', { type: 'user' })).location).toBe(
       '/tokens?words=build+server&type=user',
     );
-    expect((await find('a-build-server-of-ours')).location).toBe('/tokens?words=a-build-server-of-ours');
     expect((await find('')).location).toBe('/tokens');
   });
+
+  test('looks for words that only may be a token without an address that has them', async () => {
+    const { find } = await open();
+    for (const words of ['a-build-server-of-ours', 'g'.repeat(40)]) {
+      const { status, location, text } = await find(words);
+      expect([words, status, location]).toEqual([words, 200, null]);
+      expect(text).toContain(`value="${words}"`);
+      expect(text).not.toMatch(/href="[^"]*words=/);
+    }
+  });
+
+  test.each(['"T"', "'T',", 'Bearer T', 'Authorization: Bearer T', 'TOKEN=T', 'https://x.example/T?a=b'])(
+    'finds a token in %s, and puts it in no address',
+    async (around) => {
+      const { cookie, find } = await open();
+      const { id, token } = await dash.gateway.mint('project', { attributes: { project: 'prj_a' } });
+      const words = around.replace('T', token).replace(`${token}OKEN=T`, `TOKEN=${token}`);
+      expect((await find(words)).location).toBe(`/tokens/${id}`);
+      const seen = await dash.dash(`GET /tokens?${new URLSearchParams({ words })}`, { cookie });
+      expect([seen.status, seen.location, seen.text]).toEqual([303, '/tokens', '']);
+    },
+  );
 
   test('takes a token out of an address that has one, before and after the sign-in', async () => {
     const { cookie } = await open();
