@@ -1,6 +1,6 @@
 /** Pages that show tokens: the list, and all that is known of one. */
 import { html } from 'hono/html';
-import { attributesOfPairs, type Checked, type Complaint, typeNamed } from '../../policy/token-input.ts';
+import { type Checked, type Complaint, typeNamed } from '../../policy/token-input.ts';
 import type { AttributeValue, TokenRecord } from '../../policy/token-types.ts';
 import { pathTo } from './dash-list.ts';
 import type { DashPage, Html, Shown, Told, Visit } from './dash-page.ts';
@@ -9,6 +9,7 @@ import { ago, badge, hiddenForm, notice, selectField, stateWord, textField } fro
 import { tokenPage } from './dash-token.ts';
 import { sentence } from './dash-token-fields.ts';
 import { pathOf } from './dash-token-found.ts';
+import { attributesSought } from './http-attributes.ts';
 import { guessed } from './http-guesses.ts';
 import { agreed } from './http-problem.ts';
 import { type FoundTokens, findTokens } from './operations-find.ts';
@@ -93,7 +94,7 @@ function attributesOf({ desk }: Visit, { type, attribute }: Filter) {
     return { ok: false, complaint } as const;
   }
   const known = typeNamed(desk.policy, type);
-  return known.ok ? attributesOfPairs(known.value, [attribute]) : known;
+  return known.ok ? attributesSought(known.value, [attribute]) : known;
 }
 
 function listPage(

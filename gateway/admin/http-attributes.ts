@@ -1,6 +1,8 @@
 /** Attributes as they are sent: a map, or `name=value` words as a terminal has them. */
-import { attributesOfPairs, type Checked, ofField, typeNamed } from '../../policy/token-input.ts';
-import type { AttributeValue } from '../../policy/token-types.ts';
+
+import { isSecret } from '../../policy/secret-attributes.ts';
+import { attributesOfPairs, type Checked, complain, ofField, typeNamed } from '../../policy/token-input.ts';
+import type { AttributeValue, TokenType } from '../../policy/token-types.ts';
 import type { Policy } from '../../policy/types.ts';
 import { type Desk, unknownToken } from './operations.ts';
 
@@ -17,7 +19,14 @@ export function attributesOf(policy: Policy, type: string, said: Said): Checked<
 /** Those of a query: the parameter `attribute`, as often as there are words. */
 export function attributesAsked(policy: Policy, type: string, words: readonly string[]): Checked<Attributes> {
   const known = typeNamed(policy, type);
-  return known.ok ? ofField('attribute', attributesOfPairs(known.value, words)) : known;
+  return known.ok ? ofField('attribute', attributesSought(known.value, words)) : known;
+}
+
+/** By which tokens are looked for: not by a secret, which whoever guesses would be told so by what is found. */
+export function attributesSought(type: TokenType, words: readonly string[]): Checked<Attributes> {
+  const read = attributesOfPairs(type, words);
+  if (!read.ok || ![...read.value.keys()].some((name) => isSecret(type, name))) return read;
+  return complain('no token is found by what is a secret', null, 'name another attribute');
 }
 
 /** As `attributesOf`, by the type of a token that is there. @throws StoreFault */

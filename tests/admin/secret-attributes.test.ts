@@ -40,7 +40,6 @@ describe.each(['SQLite', 'PostgreSQL'] as const)('on %s', (kind) => {
       await dash.ask(`PATCH /v1/tokens/${id}`, { body: { attributes } }),
       await dash.ask(`GET /v1/tokens/${id}`),
       await dash.ask('GET /v1/tokens?type=page'),
-      await dash.ask(`GET /v1/tokens?type=page&attribute=csrf=${other}`),
       await dash.ask(`POST /v1/tokens/${id}/rotate`, { body: {} }),
       await dash.ask('POST /v1/tokens/regenerate', { body: { type: 'page', attributes } }),
       await dash.ask('GET /v1/audit'),
@@ -51,6 +50,21 @@ describe.each(['SQLite', 'PostgreSQL'] as const)('on %s', (kind) => {
     const { entries } = (await dash.ask(`GET /v1/audit?subject=${id}`)).json;
     const update = entries.find(({ action }: { action: string }) => action === 'token.update');
     expect(update.detail).toEqual({ attributes: { user_id: 'u2', csrf: hiddenValue } });
+  });
+
+  test('nobody finds a token by it, right or wrong', async () => {
+    const { cookie } = await dash.signIn();
+    for (const guess of [secret, other, 'nothing']) {
+      const { status, json, text } = await dash.ask(`GET /v1/tokens?type=page&attribute=csrf=${guess}`);
+      expect([status, json.code, json.path, text.includes(guess)]).toEqual([
+        400,
+        'payload_invalid',
+        'attribute',
+        false,
+      ]);
+      const page = await dash.dash(`GET /tokens?type=page&attribute=csrf%3D${guess}`, { cookie });
+      expect([page.status, page.text.includes('a page')]).toEqual([400, false]);
+    }
   });
 
   test('no row of the audit holds it, and the token has it all the same', async () => {
