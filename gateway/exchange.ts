@@ -103,10 +103,11 @@ export async function exchange(arrived: Visit, gate: Gate): Promise<void> {
 
 function roomsOf(site: Site, gate: Gate, visit: Visit, hold: Hold, footing: Footing): Rooms {
   const { tokens, limiter, pins, now } = gate;
+  const readByThen = visit.req.socket.bytesRead;
   const body: Rooms['body'] = (route, { bytesMax }) => {
     const idleMs = route.serve === null ? upstreamOf(route, site).settings.idleMs : servedIdleMs;
     hold.buffer = new BodyBuffer(gate.bodies);
-    return readHeld(hold.buffer, visit, footing.token, { bytesMax, idleMs }, gate);
+    return readHeld(hold.buffer, visit, footing.token, { bytesMax, idleMs, readByThen }, gate);
   };
   const { triggerKeys } = site.config;
   return { policy: site.policy, tokens, limiter, failures: site.failures, body, pins, triggerKeys, now };

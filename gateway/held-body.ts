@@ -5,8 +5,8 @@ import type { Outcome } from '../policy/types.ts';
 import { type BodyBuffer, CallerLeft } from './body-buffer.ts';
 import type { Gate, Visit } from './gate.ts';
 
-/** How long a body may be, and stand still. */
-type Bounds = { readonly bytesMax: number; readonly idleMs: number };
+/** How long a body may be, and stand still. `readByThen`: what its connection had brought before its token was judged. */
+type Bounds = { readonly bytesMax: number; readonly idleMs: number; readonly readByThen: number };
 
 /**
  * Reads on while the token stands, and asks once more when all has come: one that died meanwhile gets nothing through.
@@ -18,18 +18,15 @@ export async function readHeld(
   buffer: BodyBuffer,
   visit: Visit,
   token: TokenRecord | null,
-  { bytesMax, idleMs }: Bounds,
+  { bytesMax, idleMs, readByThen }: Bounds,
   { vigil, tokens, site, now }: Pick<Gate, 'vigil' | 'tokens' | 'site' | 'now'>,
 ): Promise<Outcome<Uint8Array>> {
-  // It is all there already: nobody is waited for.
-  if (token === null || visit.req.complete) return buffer.read(visit, bytesMax, idleMs);
+  if (token === null) return buffer.read(visit, bytesMax, idleMs);
   const watch = vigil.begin(token.id, visit.res);
-  const { socket } = visit.req;
-  const { bytesRead } = socket;
   try {
     const arrived = await buffer.read(visit, bytesMax, idleMs);
     // It came along with its head: the token was judged after all of it.
-    if (!arrived.ok || socket.bytesRead === bytesRead) return arrived;
+    if (!arrived.ok || visit.req.socket.bytesRead === readByThen) return arrived;
     const [record] = await tokens.byIds([token.id]);
     const lost = lostStanding(site().policy, record, now());
     return lost === null ? arrived : { ok: false, denial: lost };

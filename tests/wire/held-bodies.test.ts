@@ -1,5 +1,7 @@
 /** What changes while a body is on its way, and what would be judged but not sent on. */
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { explain } from '../../gateway/explain.ts';
 import { ask, problemOf, readAnswers, requestBytes } from '../fixtures/answers.ts';
@@ -75,6 +77,34 @@ test('a token that is revoked while its body comes gets nothing through, and pin
   expect(
     (await gateway.running.tokens.pins.list({ pin: 'app', subject: null, after: null, limit: 9 })).pins,
   ).toEqual([]);
+});
+
+test('a token that is revoked while it was still being looked up, and its body came, gets nothing through', async () => {
+  const { id, token } = await gateway.mint('project', { attributes: { project: 'slow' } });
+  const { tokens } = gateway.running;
+  const [asked, told] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  // As a database far away: what it read is on its way for long.
+  const finding = vi.spyOn(tokens, 'find').mockImplementationOnce((plaintext, types) => {
+    finding.mockRestore();
+    const found = tokens.find(plaintext, types);
+    asked.resolve();
+    return told.promise.then(() => found);
+  });
+  const socket = connect({ port: gateway.port, host: '127.0.0.1' });
+  let text = '';
+  socket.on('data', (chunk: Buffer) => {
+    text += chunk.toString('latin1');
+  });
+  const closed = once(socket, 'close');
+  socket.write(headOf('POST /app', token, `Content-Length: ${body.length}`));
+  await asked.promise;
+  socket.write(body);
+  await sleep(50);
+  await tokens.revoke(id, 'test', null);
+  told.resolve();
+  await closed;
+  expect(readAnswers(text).map(({ status }) => status)).toEqual([401]);
+  expect(upstream.seen).toEqual([]);
 });
 
 test('an upload that is held is cut within a second of a revoke, and lets go of what it held', async () => {
