@@ -147,9 +147,12 @@ function refused(message: string): CommandFailed {
 }
 
 /** Another's words, as a terminal may have them. */
-function shown(problem: Problem): Problem {
-  const [file, path, message, hint] = [problem.file, problem.path, problem.message, problem.hint].map(
-    visible,
-  );
-  return { ...problem, file: file ?? '', path: path ?? '', message: message ?? '', hint: hint ?? '' };
+function shown({ file, path, message, hint, ...where }: Problem): Problem {
+  return {
+    ...where,
+    file: visible(file),
+    path: visible(path),
+    message: visible(message),
+    hint: visible(hint),
+  };
 }
