@@ -17,6 +17,7 @@ import type { Gate, Visit } from './gate.ts';
 import { expectsMore, fieldValues, type Head, headOf } from './head.ts';
 import { type RefusalCode, refusalAnswer } from './refusals.ts';
 import { readArrival, wordingHost } from './request.ts';
+import { aheadMax, isAhead, takeInTurn } from './turns.ts';
 import { admitUpgrade, grantsUpgrade } from './upgrade.ts';
 
 /** What the door has found out about a request, on its way through Hono. */
@@ -44,6 +45,12 @@ export function createFrontDoor(gate: Gate, door: Door): Server {
   });
   const admitHead = (req: Judged, res: ServerResponse, awaitsContinue: boolean): void => {
     if (hasEnded(req.socket)) return;
+    if (isAhead(res)) {
+      if (takeInTurn(req.socket, res, () => admitHead(req, res, awaitsContinue))) return;
+      const reason = `${aheadMax} requests wait on this connection already`;
+      accountDoor(gate, 'overloaded', 0, randomUUID(), headOf(req), reason);
+      return;
+    }
     noteConnection(res, req.socket);
     const head = headOf(req);
     // Reset before we got here: a request without an address is nobody's.
@@ -174,7 +181,7 @@ function accountDoor(
     tokenType: null,
     address: head.peer,
     durationMs: 0,
-    aborted: false,
+    aborted: status === 0,
   };
   gate.account(account, null, undefined);
 }
