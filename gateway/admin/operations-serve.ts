@@ -1,7 +1,8 @@
 /** What `serve` rows do and answer: the operators' own operations, under what the row has fixed. */
 import { denied } from '../../policy/denial.ts';
+import { attributesShown } from '../../policy/secret-attributes.ts';
 import type { Serving, TokenServing } from '../../policy/serve-types.ts';
-import type { AttributeValue, TokenRecord } from '../../policy/token-types.ts';
+import type { AttributeValue, TokenRecord, TokenType } from '../../policy/token-types.ts';
 import type { Outcome } from '../../policy/types.ts';
 import type { CreatedToken } from '../../store/token-store.ts';
 import type { Operate, Operated } from '../serve.ts';
@@ -56,7 +57,8 @@ async function create(
       expiresInMs: lifeMs,
     }),
   );
-  const view = viewOf(made.record);
+  // Whoever makes a token is told all that it takes to use it; later, nobody is.
+  const view = viewWith(made.record, Object.fromEntries(made.record.attributes));
   const { plaintext } = made;
   return done(201, { ...view, plaintext, token: { ...view, plaintext } });
 }
@@ -67,13 +69,13 @@ async function list(desk: Desk, { rule, attributes, page }: TokenServing): Promi
   const { tokens, next } = expected(await listTokensOf(desk, filter));
   // Operators alone know of canaries.
   const shown = tokens.filter(({ canary }) => canary !== true);
-  return done(200, { tokens: shown.map(viewOf), next_cursor: next });
+  return done(200, { tokens: shown.map((record) => viewOf(record, rule.type)), next_cursor: next });
 }
 
 async function revoke(desk: Desk, serving: TokenServing): Promise<Outcome<Operated>> {
   const record = await recordOf(desk, serving);
   if (record === null) return notFound;
-  const view = viewOf(expected(await revokeToken(desk, record.id, null)));
+  const view = viewOf(expected(await revokeToken(desk, record.id, null)), serving.rule.type);
   return done(200, { ...view, token: view });
 }
 
@@ -85,7 +87,7 @@ async function regenerate(
   const { created, replaced } = expected(
     await regenerateToken(desk, { type: name, attributes, scopes, label: name, graceMs }),
   );
-  return done(200, { ...withSecret(created), replaced });
+  return done(200, { ...withSecret(created, rule.type), replaced });
 }
 
 async function rotate(desk: Desk, serving: TokenServing): Promise<Outcome<Operated>> {
@@ -95,7 +97,8 @@ async function rotate(desk: Desk, serving: TokenServing): Promise<Outcome<Operat
   // It has a successor, or is not alive: there is no such token to rotate.
   if (!rotated.ok) return notFound;
   const { created, before } = rotated.value;
-  return done(200, { ...withSecret(created), rotated: viewOf(before) });
+  const { type } = serving.rule;
+  return done(200, { ...withSecret(created, type), rotated: viewOf(before, type) });
 }
 
 /** null: no token of the row's type and attributes has the id, and whether another one has it is nobody's business. */
@@ -130,17 +133,23 @@ function textOf(value: AttributeValue | undefined): string {
 const notFound = denied('record_not_found', 'no token of this type and these attributes has the id');
 
 /** `token` is the plaintext itself here: what clients of a regenerate look for. */
-function withSecret({ record, plaintext }: CreatedToken): Readonly<Record<string, unknown>> {
-  return { ...viewOf(record), token: plaintext };
+function withSecret({ record, plaintext }: CreatedToken, type: TokenType): Readonly<Record<string, unknown>> {
+  return { ...viewOf(record, type), token: plaintext };
+}
+
+/** Attributes that are secrets are hidden. */
+function viewOf(record: TokenRecord, type: TokenType): Readonly<Record<string, unknown>> {
+  return viewWith(record, attributesShown(record.attributes, type));
 }
 
 /**
  * A record as products' clients know it: both names where there are two in use, and its attributes beside the rest as
- * well (an attribute `project_id` is the `project_id` of the answer). Never a secret: a record has none.
+ * well (an attribute `project_id` is the `project_id` of the answer). Never its own secret: a record has none.
  */
-function viewOf(record: TokenRecord): Readonly<Record<string, unknown>> {
-  const { id, type, label, preview, scopes, origins } = record;
-  const attributes = Object.fromEntries(record.attributes);
+function viewWith(
+  { id, type, label, preview, scopes, origins, ...record }: TokenRecord,
+  attributes: Readonly<Record<string, AttributeValue>>,
+): Readonly<Record<string, unknown>> {
   return {
     ...attributes,
     token_id: id,
