@@ -26,17 +26,30 @@ export function attributesShown(
   return Object.fromEntries(shown);
 }
 
-/** What the audit says of a change, without such attributes of any type: rows may be older than this rule. */
+/**
+ * What the audit is told where attributes are set or asked for. The mark beside them says that no value of a secret was written: by the
+ * config of a later day nobody could tell.
+ */
+export function attributesTold(
+  attributes: ReadonlyMap<string, AttributeValue>,
+  type: TokenType | undefined,
+): { readonly attributes: Told; readonly without_secrets: true } {
+  return { attributes: attributesShown(attributes, type), without_secrets: true };
+}
+
+/**
+ * What the audit says of a change, without its mark. Rows from before the mark may hold a secret of a type that the config has no more, or has
+ * otherwise, so no value of theirs is shown; of others, none that is a secret of any type by now.
+ */
 export function detailShown(
   detail: Readonly<Record<string, unknown>>,
   { types }: Policy,
 ): Readonly<Record<string, unknown>> {
-  const { attributes } = detail;
+  const { without_secrets: isMarked, ...rest } = detail;
+  const { attributes } = rest;
   if (typeof attributes !== 'object' || attributes === null || Array.isArray(attributes)) return detail;
-  const isOfAny = (name: string) => [...types.values()].some((type) => isSecret(type, name));
-  const shown = Object.entries(attributes).map(([name, value]) => [
-    name,
-    isOfAny(name) ? hiddenValue : value,
-  ]);
-  return { ...detail, attributes: Object.fromEntries(shown) };
+  const isOpen = (name: string) =>
+    isMarked === true && ![...types.values()].some((type) => isSecret(type, name));
+  const shown = Object.entries(attributes).map(([name, value]) => [name, isOpen(name) ? value : hiddenValue]);
+  return { ...rest, attributes: Object.fromEntries(shown) };
 }

@@ -123,8 +123,8 @@ async function update(
   by: string,
 ): Promise<TokenRecord | ChangedSince | null> {
   const said = attributes === undefined ? undefined : Object.fromEntries(attributes);
-  const shown = told ?? (said === undefined ? undefined : Object.keys(said));
-  const detail = { label, origins, expires_at: expiresAt, attributes: shown, scopes };
+  const shown = told ?? (said === undefined ? {} : { attributes: Object.keys(said) });
+  const detail = { label, origins, expires_at: expiresAt, ...shown, scopes };
   const set = {
     ...(label === undefined ? {} : { label }),
     ...(origins === undefined ? {} : { origins: JSON.stringify(origins) }),

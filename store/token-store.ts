@@ -59,8 +59,8 @@ export type TokenChange = {
   /** null: never. */
   readonly expiresAt?: number | null;
   readonly attributes?: ReadonlyMap<string, AttributeValue>;
-  /** What the audit says of them, without those that are secrets; absent: only their names. */
-  readonly told?: Readonly<Record<string, AttributeValue>>;
+  /** What the audit says of them, which has no secret in it; absent: only their names. */
+  readonly told?: Readonly<Record<string, unknown>>;
   readonly scopes?: readonly string[];
   /** Only if its version is one of these when it is written; absent: whatever it is. */
   readonly ifVersions?: readonly number[];

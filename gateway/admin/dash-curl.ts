@@ -1,5 +1,6 @@
 /** A line for a terminal that uses a token, to see it work: at a row it may call, by the plainest way there is. */
 import { effectiveScopes, holds } from '../../policy/scopes.ts';
+import { attributesShown, hiddenValue } from '../../policy/secret-attributes.ts';
 import type { AttributeValue, Source, TokenRecord, TokenType } from '../../policy/token-types.ts';
 import type { Method, Policy, Route, Segment } from '../../policy/types.ts';
 
@@ -7,20 +8,35 @@ export type CurlLine = {
   /** The row's id. */
   readonly row: string;
   readonly line: string;
+  /** The attribute whose value stands in the line as hidden, for it is a secret; null: the line is whole. */
+  readonly lacks: string | null;
 };
 
 /** A DELETE that is pasted does what it says, so there is none of it. */
 const order: readonly Method[] = ['GET', 'POST', 'PUT', 'PATCH'];
 
-/** null: no row takes it that a line could show. @param gate `http://127.0.0.1:8080` */
-export function curlFor(policy: Policy, record: TokenRecord, token: string, gate: string): CurlLine | null {
+export type CurlAsking = {
+  readonly record: TokenRecord;
+  /** Its text. */
+  readonly token: string;
+  /** `http://127.0.0.1:8080` */
+  readonly gate: string;
+  /** Whether whoever reads it knows the secrets among its attributes: who gave it those does. */
+  readonly knowsSecrets: boolean;
+};
+
+/** null: no row takes it that a line could show. */
+export function curlFor(policy: Policy, asking: CurlAsking): CurlLine | null {
+  const { record, knowsSecrets } = asking;
   const type = policy.types.get(record.type);
   if (type === undefined) return null;
   const scopes = effectiveScopes(record, type);
+  const told = new Map(Object.entries(attributesShown(record.attributes, type)));
+  const attributes = knowsSecrets ? record.attributes : told;
   const lines = policy.routes
     .filter((route) => isOpen(route, record.type, scopes))
     .sort((one, other) => plainness(one) - plainness(other))
-    .map((route) => lineFor(route, type, record, token, gate));
+    .map((route) => lineFor(route, type, { ...asking, record: { ...record, attributes } }));
   return lines.find((line) => line !== null) ?? null;
 }
 
@@ -36,13 +52,8 @@ function plainness({ method, paths, bind, bundlePins }: Route): number {
   return order.indexOf(method) * 100 + bundlePins.length * 50 + params * 4 - bind.length;
 }
 
-function lineFor(
-  route: Route,
-  type: TokenType,
-  record: TokenRecord,
-  token: string,
-  gate: string,
-): CurlLine | null {
+function lineFor(route: Route, type: TokenType, asking: CurlAsking): CurlLine | null {
+  const { record, token, gate, knowsSecrets } = asking;
   const path = pathFor(route, record.attributes);
   const source = route.sources.find((one) => type.sources.some((other) => isSame(one, other)));
   if (path === null || source === undefined) return null;
@@ -65,7 +76,9 @@ function lineFor(
     ...(isRead ? [] : [`-H ${quoted('Content-Type: application/json')}`, `-d '{}'`]),
     quoted(`${gate}${path}${query}`),
   ];
-  return { row: route.id, line: parts.join(' ') };
+  const line = parts.join(' ');
+  const isWhole = knowsSecrets || type.csrf === undefined || !line.includes(hiddenValue);
+  return { row: route.id, line, lacks: isWhole ? null : type.csrf.attribute };
 }
 
 function isSame(one: Source, other: Source): boolean {

@@ -1,6 +1,7 @@
 /** The page after a token was made: its text, this once, and how to see it work. */
 import { html } from 'hono/html';
 import { adminTypeName } from '../../policy/admin-type.ts';
+import { hiddenValue } from '../../policy/secret-attributes.ts';
 import { type CurlLine, curlFor, quoted } from './dash-curl.ts';
 import type { Html, Made, Shown, Visit } from './dash-page.ts';
 import { copyButton, notice } from './dash-parts.ts';
@@ -25,9 +26,11 @@ function gone(): Html {
   );
 }
 
-function secret({ record }: Made, plaintext: string, visit: Visit): Html {
+function secret({ record, isNew }: Made, plaintext: string, visit: Visit): Html {
   const line =
-    record.type === adminTypeName ? adminLine(plaintext, visit) : gateLine(plaintext, record, visit);
+    record.type === adminTypeName
+      ? adminLine(plaintext, visit)
+      : gateLine(plaintext, record, isNew === true, visit);
   return html`<section class="secret" aria-label="The new token">
 ${notice('good', html`<p><strong>Copy it now.</strong> It is shown this once, and kept nowhere.</p>`)}
 <div class="copyable"><code id="made" class="whole">${plaintext}</code>${copyButton('made', 'the token')}</div>
@@ -35,18 +38,24 @@ ${notice('good', html`<p><strong>Copy it now.</strong> It is shown this once, an
 ${line === null ? html`<p class="hint">No row of the config takes it yet.</p>` : tryIt(line)}`;
 }
 
-function gateLine(plaintext: string, record: Made['record'], { config, gate }: Visit): CurlLine | null {
-  return curlFor(config.policy, record, plaintext, gate);
+/** @param knowsSecrets a new token's maker gave it its attributes; those of a successor are another's. */
+function gateLine(
+  plaintext: string,
+  record: Made['record'],
+  knowsSecrets: boolean,
+  { config, gate }: Visit,
+): CurlLine | null {
+  return curlFor(config.policy, { record, token: plaintext, gate, knowsSecrets });
 }
 
 function adminLine(plaintext: string, { here }: Visit): CurlLine {
   const line = `curl -i -H ${quoted(`Authorization: Bearer ${plaintext}`)} ${quoted(`${here}/v1/whoami`)}`;
-  return { row: 'GET /v1/whoami', line };
+  return { row: 'GET /v1/whoami', line, lacks: null };
 }
 
-function tryIt({ row, line }: CurlLine): Html {
+function tryIt({ row, line, lacks }: CurlLine): Html {
   return html`<section aria-labelledby="try"><h2 id="try">See it work</h2>
-<p class="hint">Asks ${row}. Behind a proxy, write your own address in its place.</p>
+<p class="hint">Asks ${row}. Behind a proxy, write your own address in its place.${lacks === null ? '' : html` Write the value of <code>${lacks}</code> in place of <code>${hiddenValue}</code>: it is a secret, and whoever holds the token has it.`}</p>
 <div class="copyable"><code id="curl" class="whole">${line}</code>${copyButton('curl', 'the curl line')}</div>
 </section>`;
 }

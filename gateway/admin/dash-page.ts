@@ -35,6 +35,8 @@ export type Made = {
   readonly before: TokenRecord | null;
   /** Of a regenerate: the ids of those it stands instead of. */
   readonly replaced: readonly string[];
+  /** Whoever made it said what its attributes are. Absent: they are those of a token before. */
+  readonly isNew?: true;
 };
 
 export type Making = {

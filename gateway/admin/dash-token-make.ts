@@ -126,7 +126,8 @@ async function create(visit: Visit): Promise<Told> {
     request: [{ ...request, attributes: Object.fromEntries(attributes) }],
     make: async (desk) => {
       const created = await createToken(desk, request);
-      return created.ok ? { ok: true, value: { ...created.value, before: null, replaced: [] } } : created;
+      if (!created.ok) return created;
+      return { ok: true, value: { ...created.value, before: null, replaced: [], isNew: true } };
     },
     again: ({ id }) => madeBefore(visit, id, null, []),
   });

@@ -1,6 +1,6 @@
 /** Tokens on their way to another store: digests alone, told to the audit before the first of them is. */
 import { withoutAdminType } from '../../policy/admin-type.ts';
-import { attributesShown } from '../../policy/secret-attributes.ts';
+import { attributesTold } from '../../policy/secret-attributes.ts';
 import type { AttributeValue, TokenRecord, TokenType } from '../../policy/token-types.ts';
 import { isUnused, unusedEndOf } from '../../policy/unused.ts';
 import { exportRow } from './export-row.ts';
@@ -36,12 +36,8 @@ export async function exportTokens(
   for await (const page of tokens.kept(request)) {
     counted += page.filter(({ record }) => types.has(record.type) && isAsked(record)).length;
   }
-  const detail = {
-    tokens: counted,
-    type,
-    attributes: attributesShown(attributes, types.get(type ?? '')),
-    all,
-  };
+  const told = attributesTold(attributes, types.get(type ?? ''));
+  const detail = { tokens: counted, type, ...told, all };
   await audit.record({ actor, action: 'token.export', subject: 'tokens', detail });
   const report = { exported: 0, leftOut: 0 };
   for await (const page of tokens.kept(request)) {

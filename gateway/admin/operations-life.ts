@@ -3,7 +3,7 @@
 import { adminTypeName } from '../../policy/admin-type.ts';
 import { tokenCursor } from '../../policy/cursors.ts';
 import { quietMs } from '../../policy/retire.ts';
-import { attributesShown } from '../../policy/secret-attributes.ts';
+import { attributesTold } from '../../policy/secret-attributes.ts';
 import { graceMsMax } from '../../policy/serve.ts';
 import {
   type Checked,
@@ -171,7 +171,7 @@ function changeOf(desk: Desk, { type: name }: TokenRecord, request: ChangeReques
     ...(origins === null ? {} : { origins: origins.value }),
     ...(attributes === null
       ? {}
-      : { attributes: attributes.value, told: attributesShown(attributes.value, type.value) }),
+      : { attributes: attributes.value, told: attributesTold(attributes.value, type.value) }),
     ...(scopes === null ? {} : { scopes: scopes.value }),
     ...(expiresAt === null ? {} : { expiresAt: expiresAt.value }),
   };

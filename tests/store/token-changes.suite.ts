@@ -82,9 +82,10 @@ export function describeTokenChanges(name: string, createDatabase: CreateDatabas
       const { record } = await store.create(made('p'));
       const attributes = new Map([['project', 'SECRET']]);
       await store.update(record.id, { attributes }, 'op');
-      await store.update(record.id, { attributes, told: { project: '(hidden)' } }, 'op');
+      const told = { attributes: { project: '(hidden)' }, without_secrets: true };
+      await store.update(record.id, { attributes, told }, 'op');
       const details = (await auditOf(store, record.id)).slice(1).map(({ detail }) => detail);
-      expect(details).toEqual([{ attributes: ['project'] }, { attributes: { project: '(hidden)' } }]);
+      expect(details).toEqual([{ attributes: ['project'] }, told]);
     });
 
     test('of changes to what several have seen, one is made; the others leave nothing, nor a word in the audit', async () => {
