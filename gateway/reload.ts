@@ -19,17 +19,38 @@ export type ReloadParts = {
   readonly now: () => number;
 };
 
-/** What became of a config. `before` is the version that was in force, and still is where the new one was refused. */
-export type Reloaded = { readonly file: string; readonly before: string } & (
-  | { readonly ok: true; readonly version: string; readonly warnings: readonly Problem[] }
-  | { readonly ok: false; readonly problems: readonly Problem[] }
-);
+type Common = {
+  readonly file: string;
+  /** The version that was in force, and still is where another was not taken. */
+  readonly before: string;
+};
+
+export type Taken = Common & {
+  readonly kind: 'taken';
+  readonly version: string;
+  /** Of the file's text, in hex; `version` is how it begins. */
+  readonly sha256: string;
+  readonly warnings: readonly Problem[];
+};
+
+export type NotTaken = Common & { readonly kind: 'refused'; readonly problems: readonly Problem[] };
+
+/** What became of a config. `changed`: the file is not the one that was asked for, and nothing was done. */
+export type Reloaded = Taken | NotTaken | (Common & { readonly kind: 'changed' });
 
 export type ReloadManner = {
   /** Only judged: nothing is taken, kept or logged, and nobody is told before. */
   readonly isDry: boolean;
-  /** Told before anything changes. Where it rejects, nothing does, but a signing key that was missing is there. */
-  readonly note: (outcome: Reloaded) => Promise<void>;
+  /**
+   * How the SHA-256 of the file's text must begin, in hex, for it to be taken; null: whatever it is. One that is refused is refused, whichever
+   * was asked for.
+   */
+  readonly ifVersion: string | null;
+  /**
+   * Told before anything changes. Where it rejects, nothing does. A signing key that was missing is there then, for whether it can be made
+   * decides what is told; but nothing is signed with it, nor is it published, before a config that names it is taken.
+   */
+  readonly note: (outcome: Taken | NotTaken) => Promise<void>;
 };
 
 export type Reloading = {
@@ -44,20 +65,23 @@ export type Reloading = {
 };
 
 /** `reload` by a signal or a watch. */
-const unnoted: ReloadManner = { isDry: false, note: async () => {} };
+const unnoted: ReloadManner = { isDry: false, ifVersion: null, note: async () => {} };
 
 export function reloader(parts: ReloadParts): Reloading {
   let problem: string | null = null;
   let since = parts.now();
   let queue: Promise<unknown> = Promise.resolve();
-  const attempt = async ({ isDry, note }: ReloadManner): Promise<Reloaded> => {
-    const judged = await judge(parts, isDry);
-    const outcome = outcomeOf(judged, parts.site());
-    if (isDry) return outcome;
-    await note(outcome);
-    if (judged.ok) take(parts, judged);
-    problem = judged.ok ? null : judged.words;
-    parts.reloaded(judged.ok);
+  const attempt = async (manner: ReloadManner): Promise<Reloaded> => {
+    const judged = await judge(parts, manner);
+    const { config, policy } = parts.site();
+    const common = { file: config.file, before: policy.version };
+    if (judged.kind === 'changed') return { kind: 'changed', ...common };
+    const outcome = { ...common, ...outcomeOf(judged) };
+    if (manner.isDry) return outcome;
+    await manner.note(outcome);
+    if (judged.kind === 'good') take(parts, judged);
+    problem = judged.kind === 'good' ? null : judged.words;
+    parts.reloaded(problem === null);
     const version = parts.site().policy.version;
     if (problem === null) since = parts.now();
     if (problem === null) parts.log.info({ event: 'config_reloaded', version });
@@ -71,28 +95,27 @@ export function reloader(parts: ReloadParts): Reloading {
     return next;
   };
   return {
-    reload: async () => (await ask(unnoted)).ok,
+    reload: async () => (await ask(unnoted)).kind === 'taken',
     ask,
     lastProblem: () => problem,
     since: () => since,
   };
 }
 
-type Judged =
-  | { readonly ok: true; readonly config: LoadedConfig; readonly signer: Signer | null }
-  /** `words`: all of it, for a log. */
-  | { readonly ok: false; readonly problems: readonly Problem[]; readonly words: string };
+type Good = { readonly kind: 'good'; readonly config: LoadedConfig; readonly signer: Signer | null };
+/** `words`: all of it, for a log. */
+type Bad = { readonly kind: 'refused'; readonly problems: readonly Problem[]; readonly words: string };
+type Judged = Good | Bad | { readonly kind: 'changed' };
 
-function outcomeOf(judged: Judged, { config, policy }: Site): Reloaded {
-  const { file } = config;
-  const before = policy.version;
-  if (!judged.ok) return { ok: false, file, before, problems: judged.problems };
-  const { version } = judged.config.policy;
-  return { ok: true, file, before, version, warnings: judged.config.warnings };
+function outcomeOf(judged: Good | Bad) {
+  if (judged.kind === 'refused') return { kind: 'refused', problems: judged.problems } as const;
+  const { policy, sha256, warnings } = judged.config;
+  return { kind: 'taken', version: policy.version, sha256, warnings } as const;
 }
 
-/** @param isDry no key to sign with is made where it is missing. */
-async function judge({ read, site, openSigner }: ReloadParts, isDry: boolean): Promise<Judged> {
+/** A key to sign with that is missing is made, but not on a dry run, nor for another config than was asked for. */
+async function judge({ read, site, openSigner }: ReloadParts, manner: ReloadManner): Promise<Judged> {
+  const { isDry, ifVersion } = manner;
   const old = site();
   let config: LoadedConfig;
   try {
@@ -102,21 +125,22 @@ async function judge({ read, site, openSigner }: ReloadParts, isDry: boolean): P
     const words = error instanceof Error ? error.message : 'the config cannot be read';
     return refusal([ofFile(old.config.file, words, 'see that the gateway can read the file')], words);
   }
+  if (ifVersion !== null && !config.sha256.startsWith(ifVersion)) return { kind: 'changed' };
   const changed = restartNeeded(old.config, config);
   if (changed.length > 0) {
     const problems = changed.map((key) => restartProblem(config, key));
     return refusal(problems, `restart needed: ${changed.join(', ')}`);
   }
   try {
-    return { ok: true, config, signer: isDry ? null : await openSigner(config) };
+    return { kind: 'good', config, signer: isDry ? null : await openSigner(config) };
   } catch (error) {
     const words = error instanceof Error ? error.message : 'the signing key cannot be used';
     return refusal([ofFile(config.file, words, 'see identity.assertion.key of the config')], words);
   }
 }
 
-function refusal(problems: readonly Problem[], words = problems.map(formatProblem).join('\n')): Judged {
-  return { ok: false, problems, words };
+function refusal(problems: readonly Problem[], words = problems.map(formatProblem).join('\n')): Bad {
+  return { kind: 'refused', problems, words };
 }
 
 function ofFile(file: string, message: string, hint: string): Problem {
@@ -129,7 +153,7 @@ function restartProblem({ problemAt }: LoadedConfig, key: string): Problem {
   return problemAt({ path, at: 'key', message, hint: 'restart the gateway, or put back what was there' });
 }
 
-function take({ site, makers, swap }: ReloadParts, { config, signer }: Judged & { readonly ok: true }): void {
+function take({ site, makers, swap }: ReloadParts, { config, signer }: Good): void {
   const old = site();
   const next = buildSite(config, makers, old, signer);
   swap(next);

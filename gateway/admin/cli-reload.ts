@@ -14,11 +14,12 @@ import {
   visible,
 } from './cli-shell.ts';
 
-type Options = PlaceOptions & { readonly dryRun?: true; readonly json?: true };
+type Options = PlaceOptions & { readonly dryRun?: true; readonly ifVersion?: string; readonly json?: true };
 
 type ReloadView = {
   readonly file: string;
   readonly version: string;
+  readonly sha256: string;
   readonly before: string;
   readonly warnings: readonly Problem[];
 };
@@ -27,6 +28,7 @@ export function addReload(program: Command, shell: Shell): void {
   withUrl(program.command('reload'))
     .description('have the gateway that runs take its config file anew: whole, or not at all')
     .option('--dry-run', 'say what would become of it, and change nothing')
+    .option('--if-version <version>', 'only if that is the file still, as a dry run has told it')
     .option('--json', 'print {"ok","problems","warnings"}')
     .addOption(new Option('--config <file>').hideHelp())
     .action((options: Options) => reload(options, shell));
@@ -43,10 +45,12 @@ async function reload(options: Options, shell: Shell): Promise<void> {
   const isDry = options.dryRun === true;
   const words = isDry ? ['would be', 'would stay'] : ['is', 'stays'];
   try {
-    const view = allowed(await askGateway<ReloadView>(api, { name: 'reloadConfig', isDry }));
-    const { file, version, before, warnings } = view;
+    const body = options.ifVersion === undefined ? {} : { if_version: options.ifVersion };
+    const view = allowed(await askGateway<ReloadView>(api, { name: 'reloadConfig', body, isDry }));
+    const { file, version, sha256, before, warnings } = view;
     if (options.json) {
-      return printJson(shell, { ok: true, problems: [], warnings: warnings.map(problemShape), version });
+      const shown = warnings.map(problemShape);
+      return printJson(shell, { ok: true, problems: [], warnings: shown, version, sha256 });
     }
     printProblems(shell, [], warnings);
     const change = version === before ? `, as before (${version})` : ` (${before} -> ${version})`;

@@ -270,7 +270,7 @@ function visitOf(
     here: reachedAt(rawHeaders, room.hosts),
     listen: (filter, scope) => listen(asked, filter, scope, room),
     watch: room.watch,
-    reload: (isDry) => (note) => room.reloading.ask({ isDry, note }),
+    reload: (isDry) => (asked) => room.reloading.ask({ isDry, ...asked }),
     guesses: guessesOf(room.gatekeeper.failures, operator.by),
   };
 }

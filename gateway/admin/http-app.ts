@@ -119,7 +119,7 @@ async function serve(
       if (!parts.tailReaders.admit({ tokenId: operator.record.id }, filter, outgoing))
         throw new Refused(tailsFull);
     };
-    const reload: Reload = (note) => parts.reloading.ask({ isDry: manner === 'dry', note });
+    const reload: Reload = (asked) => parts.reloading.ask({ isDry: manner === 'dry', ...asked });
     const desk = deskOf(parts, config, operator, manner);
     const guesses = guessesOf(parts.gatekeeper.failures, operator.by);
     return { desk, config, operator, params, query, body, ifVersions, listen, reload, guesses };

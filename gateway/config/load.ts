@@ -23,6 +23,8 @@ import { type Environment, resolveSettings, type Settings } from './settings.ts'
 /** Everything the process runs with. The policy is frozen; a reload makes a new one of these. */
 export type LoadedConfig = Settings & {
   readonly file: string;
+  /** Of its text, in hex; the policy's version is how it begins. */
+  readonly sha256: string;
   readonly policy: Policy;
   /** Not yet run; a failing one forbids the config. */
   readonly fixtures: readonly Fixture[];
@@ -71,7 +73,8 @@ export function loadConfigText(
   const reading = readDocument(text);
   if (!reading.ok) return refuse(reading.flaws.map((flaw) => problemFromFlaw(file, flaw)));
   const { document } = reading;
-  const version = createHash('sha256').update(text).digest('hex').slice(0, 12);
+  const sha256 = createHash('sha256').update(text).digest('hex');
+  const version = sha256.slice(0, 12);
   const result = v.safeParse(fileSchema, document.value);
   const located = (problems: readonly ConfigProblem[]) =>
     problems.map((problem) => locateProblem(file, document, problem));
@@ -97,6 +100,7 @@ export function loadConfigText(
     config: {
       ...settings,
       file,
+      sha256,
       policy: compiled.policy,
       fixtures: compiled.fixtures,
       warnings: sortProblems(located([...warnings, ...compiled.warnings])),

@@ -1,4 +1,6 @@
 /** `postern reload`: by the admin API, the command line and the dashboard; the new config whole or the old one kept, and who asked. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type AdminFixture, adminConfig } from '../fixtures/admin.ts';
@@ -20,6 +22,9 @@ const statusOf = async ({ gateway }: AdminFixture, path: string) =>
   (await fetch(`${gateway.url}${path}`)).status;
 
 const versionOf = ({ gateway }: AdminFixture) => gateway.running.config().policy.version;
+
+const sha256Of = ({ gateway }: AdminFixture) =>
+  createHash('sha256').update(readFileSync(gateway.configFile)).digest('hex');
 
 const reloadsOf = async ({ ask }: AdminFixture) =>
   (await ask('GET /v1/audit?subject=config')).json.entries.map(
@@ -45,7 +50,10 @@ describe('a reload by the admin API', () => {
     const { status, json } = await admin.ask('POST /v1/config/reload', { token, body: {} });
     expect([status, json]).toEqual([
       200,
-      { file: admin.gateway.configFile, version: versionOf(admin), before, warnings: expect.any(Array) },
+      {
+        ...{ file: admin.gateway.configFile, version: versionOf(admin), sha256: sha256Of(admin) },
+        ...{ before, warnings: expect.any(Array) },
+      },
     ]);
     expect(json.version).not.toBe(before);
     expect(await statusOf(admin, '/opened')).not.toBe(404);
@@ -174,7 +182,8 @@ describe('postern reload', () => {
     );
     const json = JSON.parse((await run('--json')).stdout);
     const { warnings: told } = await checkedJson(configFile);
-    expect(json).toEqual({ ok: true, problems: [], warnings: told, version: versionOf(admin) });
+    const [version, sha256] = [versionOf(admin), sha256Of(admin)];
+    expect(json).toEqual({ ok: true, problems: [], warnings: told, version, sha256 });
     expect((await reloadsOf(admin)).map(({ actor }: { actor: string }) => actor)).toEqual(
       Array.from({ length: 3 }, () => `token:${id}`),
     );
@@ -225,7 +234,7 @@ describe('the dashboard', () => {
     const { text } = await admin.dash(`GET ${path}`, { cookie });
     expect(text).toContain('The file is good');
     expect(versionOf(dash)).toBe(before);
-    const form = { _form: hiddenOf(text, path, '_form') };
+    const form = { _form: hiddenOf(text, path, '_form'), version: hiddenOf(text, path, 'version') };
     const { status, location } = await admin.dash(`POST ${path}`, { cookie, form });
     expect([status, location]).toEqual([303, '/matrix?done=reloaded']);
     expect(versionOf(dash)).not.toBe(before);
@@ -235,6 +244,9 @@ describe('the dashboard', () => {
     expect(refused.status).toBe(422);
     expect(refused.text).toContain('was refused, and the one before stays in force');
     expect(refused.text).toContain('unknown key &quot;alow&quot;');
+    // Of what was not shown nothing can be taken: it is looked at again.
+    expect(hiddenOf(refused.text, path, '_form')).toBe('');
+    expect(refused.text).toContain(`href="${path}"`);
     expect((await reloadsOf(dash)).length).toBe(2);
   });
 
