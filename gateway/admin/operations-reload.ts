@@ -6,7 +6,7 @@ import type { Desk } from './operations.ts';
 export type Reload = (asked: Pick<ReloadManner, 'ifVersion' | 'note'>) => Promise<Reloaded>;
 
 /**
- * A refused one is in the audit too; one that was not looked at, because the file has changed, is not.
+ * A refused one is in the audit too; one that was left alone, because the file had changed, is not.
  *
  * @param ifVersion the file that whoever asks has seen, as of `ReloadManner`.
  * @throws StoreFault: what cannot be kept in the audit is not done.
