@@ -200,8 +200,8 @@ function openLeaks(
 
 /** What every operation of this process works with. */
 function deskRooms(tokens: OpenTokens) {
-  const { pins, probes, audit, usage, alerts } = tokens;
-  return { tokens, pins, probes, audit, usage, alerts, now: Date.now };
+  const { pins, probes, audit, usage, retirements, alerts } = tokens;
+  return { tokens, pins, probes, audit, usage, retirements, alerts, now: Date.now };
 }
 
 type Parts = {

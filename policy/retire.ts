@@ -17,11 +17,16 @@ export type RetireVerdict = { readonly safe: boolean; readonly because: string }
 /** What runs once a day would have been seen by then. */
 export const quietMs = 25 * 3_600_000;
 
+/** Since when the old one is not used, in Unix ms: its last use, or the rotation if that was later. */
+export function quietSince({ oldLastUsedAt, rotatedAt }: RotationEvidence): number {
+  return Math.max(oldLastUsedAt ?? 0, rotatedAt);
+}
+
 /** From when on the old one can go if it is not used again, in Unix ms; null: that takes more than time, or it is gone. */
 export function quietFrom(evidence: RotationEvidence): number | null {
-  const { oldLastUsedAt, newLastUsedAt, rotatedAt, oldLives, newLives } = evidence;
+  const { newLastUsedAt, oldLives, newLives } = evidence;
   if (!oldLives || !newLives || newLastUsedAt === null) return null;
-  return Math.max(oldLastUsedAt ?? 0, rotatedAt) + quietMs;
+  return quietSince(evidence) + quietMs;
 }
 
 /** @param now Unix ms. */
@@ -30,8 +35,7 @@ export function judgeRetirement(evidence: RotationEvidence, now: number): Retire
   if (!oldLives) return { safe: true, because: 'the old token cannot be used any more' };
   if (!newLives) return { safe: false, because: 'the new token cannot be used any more' };
   if (newLastUsedAt === null) return { safe: false, because: 'the new token was never used' };
-  const quietSince = Math.max(oldLastUsedAt ?? 0, rotatedAt);
-  if (now - quietSince >= quietMs) {
+  if (now - quietSince(evidence) >= quietMs) {
     return { safe: true, because: 'the new token is in use, and the old one was not for 25 hours' };
   }
   return oldLastUsedAt !== null && oldLastUsedAt > rotatedAt

@@ -1,9 +1,9 @@
 /** Retirements in whatever database holds the tokens. Asked for with a rotation, in its transaction. */
-import { type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { AuditRows } from './audit-rows.ts';
 import { insertAudit } from './audit-writes.ts';
 import { text, time } from './casts.ts';
-import type { Quiet, Retirement, RetirementStore } from './retirement-store.ts';
+import type { AskedRetirement, Quiet, Retirement, RetirementStore } from './retirement-store.ts';
 import { type Change, ifChanged, rawChange } from './schema.ts';
 import type { TokenReads } from './token-reads.ts';
 import type { StatementResult } from './writer-thread.ts';
@@ -20,22 +20,29 @@ export type RetirementRooms = {
 const pageMax = 500;
 
 type RetirementRow = { readonly token_id: string; readonly successor: string };
+type AskedRow = RetirementRow & { readonly asked_at: number; readonly asked_by: string };
 
 const retirementOf = ({ token_id: tokenId, successor }: RetirementRow): Retirement => ({
   tokenId,
   successor,
 });
 
+const askedOf = ({ asked_at: askedAt, asked_by: askedBy, ...row }: AskedRow): AskedRetirement => ({
+  ...retirementOf(row),
+  askedAt,
+  askedBy,
+});
+
 export function createRetirements({ now, auditRow, writeAlone, reads }: RetirementRooms): RetirementStore {
   return {
     async pending(afterId) {
-      const rows = await reads.rows<RetirementRow>(selectPending(sql`token_id > ${afterId}`, now()));
+      const rows = await reads.rows<RetirementRow>(selectPending(afterId, now()));
       return rows.map(retirementOf);
     },
 
-    async asked(tokenId) {
-      const [row] = await reads.rows<RetirementRow>(selectPending(sql`token_id = ${tokenId}`, now()));
-      return row === undefined ? null : retirementOf(row);
+    async asked(tokenIds) {
+      if (tokenIds.length === 0) return [];
+      return (await reads.rows<AskedRow>(selectAsked(tokenIds, now()))).map(askedOf);
     },
 
     async retire(quiet) {
@@ -71,12 +78,20 @@ export function askRetirement(id: string, successor: string, by: string, atMs: n
 
 const mayEnd = (atMs: number) => sql<boolean>`(revoked_at is null and retire_at > ${atMs})`;
 
-function selectPending(which: RawBuilder<unknown>, atMs: number): Change {
+const isPending = (atMs: number) =>
+  sql<boolean>`exists (select 1 from tokens where id = retirements.token_id and ${mayEnd(atMs)})`;
+
+function selectPending(afterId: string, atMs: number): Change {
   return rawChange(sql`
     select token_id, successor from retirements
-    where ${which}
-      and exists (select 1 from tokens where id = retirements.token_id and ${mayEnd(atMs)})
+    where token_id > ${afterId} and ${isPending(atMs)}
     order by token_id limit ${pageMax}`);
+}
+
+function selectAsked(tokenIds: readonly string[], atMs: number): Change {
+  return rawChange(sql`
+    select token_id, successor, asked_at, asked_by from retirements
+    where token_id in (${sql.join(tokenIds)}) and ${isPending(atMs)}`);
 }
 
 /** Whoever used it since it was judged keeps it. */
@@ -93,13 +108,10 @@ function forget(tokenId: string): Change {
   return rawChange(sql`delete from retirements where token_id = ${tokenId}`);
 }
 
-const hasEnded = (atMs: number) =>
-  sql<boolean>`not exists (select 1 from tokens where id = retirements.token_id and ${mayEnd(atMs)})`;
-
 function selectEnded(atMs: number): Change {
-  return rawChange(sql`select token_id from retirements where ${hasEnded(atMs)} limit 1`);
+  return rawChange(sql`select token_id from retirements where not ${isPending(atMs)} limit 1`);
 }
 
 function forgetEnded(atMs: number): Change {
-  return rawChange(sql`delete from retirements where ${hasEnded(atMs)}`);
+  return rawChange(sql`delete from retirements where not ${isPending(atMs)}`);
 }

@@ -89,7 +89,10 @@ async function rotate(
   const [successor, before] = results.slice(-2).map(({ rows }) => rows[0] as RecordRow | undefined);
   if (before === undefined || before.type !== type.name) return null;
   if (successor === undefined) return { kind: 'refused', record: recordOf(before) };
-  return { kind: 'rotated', created: { record: recordOf(successor), plaintext }, before: recordOf(before) };
+  const isAsked = whenQuiet && before.retire_at !== null;
+  const retirement = isAsked ? { tokenId: id, successor: row.id, askedAt: stamp.atMs, askedBy: by } : null;
+  const created = { record: recordOf(successor), plaintext };
+  return { kind: 'rotated', created, before: recordOf(before), retirement };
 }
 
 async function regenerate(rooms: ChangeRooms, regeneration: Regeneration): Promise<Regenerated> {

@@ -55,7 +55,10 @@ function isOver(row: Ends, { endedBeforeMs, but }: TokenPurge): boolean {
 }
 
 /** `<id>|<random>` is found by its id, which is there once and leaves a mark. */
-function mayHide({ type, digest }: Ends, manifold: PurgeRooms['manifold']): boolean {
+export function mayHide(
+  { type, digest }: Pick<TokensTable, 'type' | 'digest'>,
+  manifold: PurgeRooms['manifold'],
+): boolean {
   return manifold.has(type) && digest?.startsWith('r:') !== true;
 }
 

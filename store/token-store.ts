@@ -1,5 +1,6 @@
 /** What a token store promises, whatever database is under it. */
 import type { AttributeValue, TokenRecord, TokenType } from '../policy/token-types.ts';
+import type { AskedRetirement } from './retirement-store.ts';
 
 /** What a new token is to be. Times are Unix ms. */
 export type NewToken = {
@@ -70,7 +71,13 @@ export type TokenChange = {
 export type ChangedSince = 'changed_since';
 
 export type Rotation =
-  | { readonly kind: 'rotated'; readonly created: CreatedToken; readonly before: TokenRecord }
+  | {
+      readonly kind: 'rotated';
+      readonly created: CreatedToken;
+      readonly before: TokenRecord;
+      /** What `whenQuiet` asked for; null: it was not. */
+      readonly retirement: AskedRetirement | null;
+    }
   /** It is dead, disabled, or has a successor already: nothing was changed. */
   | { readonly kind: 'refused'; readonly record: TokenRecord };
 
@@ -146,6 +153,8 @@ export type KeptToken = {
   readonly digest: string | null;
   readonly bcrypt: string | null;
   readonly lookup: string | null;
+  /** Whether its type is looked for under more than one digest: another row may be the same token under another one. */
+  readonly mayHide: boolean;
 };
 
 export type ListFilter = {

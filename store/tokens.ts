@@ -277,7 +277,7 @@ export class Tokens implements OpenTokens {
   }
 
   kept(filter: ExportFilter): AsyncIterable<readonly KeptToken[]> {
-    return keptTokens(this.#reads, filter);
+    return keptTokens(this.#reads, filter, this.#digests.manifold);
   }
 
   touch(id: string, atMs: number): void {

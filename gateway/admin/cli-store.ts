@@ -38,10 +38,11 @@ export async function atDesk<T>(
     const readonly = access === 'read';
     const tokens = await openStore(store, { peppers, audit: sealing, now, readonly });
     try {
-      const { usage } = tokens;
+      const { usage, retirements } = tokens;
       const { pins, probes, audit, alerts } = isDry ? tokens.dry : tokens;
       const actor = { by, holds: null };
-      const desk = { policy, triggerSigners, pins, probes, audit, usage, alerts, now, ...actor };
+      const kept = { pins, probes, audit, usage, retirements, alerts };
+      const desk = { policy, triggerSigners, ...kept, now, ...actor };
       return await work({ ...desk, tokens: isDry ? dryTokens(tokens) : tokens });
     } finally {
       await tokens.close();
@@ -60,6 +61,7 @@ function dryTokens(tokens: OpenTokens): DeskTokens {
   return {
     find: (plaintext, types) => tokens.find(plaintext, types),
     byId: (id) => tokens.byId(id),
+    byIds: (ids) => tokens.byIds(ids),
     list: (filter) => tokens.list(filter),
     kept: (filter) => tokens.kept(filter),
     import: tokens.dry.startImport(),

@@ -4,7 +4,7 @@ import type { PlaceOptions } from './cli-place.ts';
 import { readSecret } from './cli-secret.ts';
 import { allowed, CommandFailed, exitCodes, named, type Shell } from './cli-shell.ts';
 import { unknownText } from './operations-token-text.ts';
-import type { TokenView } from './token-view.ts';
+import type { ToldToken } from './token-told.ts';
 
 export const idWords = 'its id, tok_…; or -: its text is read from stdin';
 
@@ -33,5 +33,5 @@ export async function idOf(said: string, options: PlaceOptions, shell: Shell): P
     throw new CommandFailed(exitCodes.usage, 'no token was piped in; write postern token show - < FILE');
   }
   const asking = { name: 'findToken', body: { token }, access: 'read', nothing: unknownText } as const;
-  return allowed(await ask<TokenView>(options, asking, shell)).id;
+  return allowed(await ask<ToldToken>(options, asking, shell)).id;
 }

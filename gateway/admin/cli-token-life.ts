@@ -3,9 +3,9 @@ import type { Command } from 'commander';
 import { ask, lasting } from './cli-ask.ts';
 import { atPlace, type PlaceOptions } from './cli-place.ts';
 import { allowed, collect, duration, printJson, type Shell } from './cli-shell.ts';
-import { idOf, idWords, tokenId, tokenIdOrText } from './cli-token-id.ts';
+import { idOf, idWords, tokenIdOrText } from './cli-token-id.ts';
 import { unknownToken } from './operations.ts';
-import type { SecretView, TokenView } from './token-view.ts';
+import type { ToldSecret, ToldToken } from './token-told.ts';
 
 type Common = PlaceOptions & { readonly json?: true };
 
@@ -53,7 +53,7 @@ export function addTokenLife(token: Command, shell: Shell): void {
 function addRotate(token: Command, shell: Shell): void {
   atPlace(token.command('rotate'))
     .description('make a successor; the token itself works until its overlap is over')
-    .argument('<id>', 'its id, tok_…', tokenId)
+    .argument('<id>', idWords, tokenIdOrText)
     .option('--overlap <duration>', 'how long it still works (24h); 0s: not at all', duration, dayMs)
     .option('--retire-when-quiet', 'it ends before, once its successor is in use and it was not for 25 hours')
     .option('--json', 'print the new token, its record, and what it replaces')
@@ -75,7 +75,7 @@ function addRegenerate(token: Command, shell: Shell): void {
 function addUpdate(token: Command, shell: Shell): void {
   atPlace(token.command('update'))
     .description('change what is written; what is left out stays')
-    .argument('<id>', 'its id, tok_…', tokenId)
+    .argument('<id>', idWords, tokenIdOrText)
     .option('--label <text>', 'what people know it by')
     .option('--origin <origin>', 'where it may be used from (several): the whole list', collectMore)
     .option('--no-origins', 'it may be used from anywhere')
@@ -87,7 +87,8 @@ function addUpdate(token: Command, shell: Shell): void {
     .action((id: string, options: UpdateOptions) => update(id, options, shell));
 }
 
-async function rotate(id: string, options: RotateOptions, shell: Shell): Promise<void> {
+async function rotate(said: string, options: RotateOptions, shell: Shell): Promise<void> {
+  const id = await idOf(said, options, shell);
   const asking = {
     name: 'rotateToken',
     params: { id },
@@ -98,10 +99,10 @@ async function rotate(id: string, options: RotateOptions, shell: Shell): Promise
     access: 'change',
     nothing: unknownToken,
   } as const;
-  const view = allowed(await ask<SecretView & { readonly rotated: TokenView }>(options, asking, shell));
+  const view = allowed(await ask<ToldSecret & { readonly rotated: ToldToken }>(options, asking, shell));
   if (options.json) return printJson(shell, view);
   const { rotated: old } = view;
-  const early = options.retireWhenQuiet === true ? ', or until nobody needs it' : '';
+  const early = old.retirement === null ? '' : ', or until nobody needs it';
   const until = old.revoked_at === null ? `works until ${old.retire_at}${early}` : 'works no more';
   shell.err(`${view.id}: successor of ${old.id}, which ${until}. It is shown this once:\n`);
   shell.out(`${view.token}\n`);
@@ -112,7 +113,7 @@ async function regenerate(options: RegenerateOptions, shell: Shell): Promise<voi
   const body = { type, attributes, scopes, label, grace: lasting(grace) };
   const asking = { name: 'regenerateToken', body, access: 'create' } as const;
   const view = allowed(
-    await ask<SecretView & { readonly replaced: readonly string[] }>(options, asking, shell),
+    await ask<ToldSecret & { readonly replaced: readonly string[] }>(options, asking, shell),
   );
   if (options.json) return printJson(shell, view);
   const ended = view.replaced.length === 0 ? 'no other' : view.replaced.join(', ');
@@ -142,7 +143,7 @@ async function change(
 ): Promise<void> {
   const id = await idOf(said, options, shell);
   const asking = { name, params: { id }, body, access: 'change', nothing: unknownToken } as const;
-  const view = allowed(await ask<TokenView>(options, asking, shell));
+  const view = allowed(await ask<ToldToken>(options, asking, shell));
   if (options.json) return printJson(shell, view);
   shell.out(`${view.id} is ${done}\n`);
 }

@@ -26,11 +26,9 @@ import { addTokenLife } from './cli-token-life.ts';
 import { addTokenPurge } from './cli-upkeep.ts';
 import { attributesOf } from './http-attributes.ts';
 import { unknownToken } from './operations.ts';
-import type { SecretView, TokenView } from './token-view.ts';
+import type { RetirementView, ToldPage, ToldSecret, ToldToken } from './token-told.ts';
 
 type Common = PlaceOptions & JsonOptions;
-
-type Page = { readonly tokens: readonly TokenView[]; readonly next: string | null };
 
 type CreateOptions = Common & {
   readonly type: string;
@@ -104,7 +102,7 @@ async function create(options: CreateOptions, shell: Shell): Promise<void> {
   const { type, label, scope: scopes, attribute: attributes, origin: origins, expiresIn, canary } = options;
   const body = { type, label, scopes, attributes, origins, expires_in: lasting(expiresIn), canary };
   const view = allowed(
-    await ask<SecretView>(options, { name: 'createToken', body, access: 'create' }, shell),
+    await ask<ToldSecret>(options, { name: 'createToken', body, access: 'create' }, shell),
   );
   if (options.json) return printJson(shell, view);
   const what = canary ? 'canary' : 'token';
@@ -122,14 +120,14 @@ async function list(options: ListOptions, shell: Shell): Promise<void> {
     name: 'listTokens',
     query: { type, attribute, limit: String(limit), after, unused_for: lasting(unusedFor) ?? undefined },
     access: 'read',
-    nothing: (policy: Policy, place: string): Checked<Page> => {
+    nothing: (policy: Policy, place: string): Checked<ToldPage> => {
       const known = type === undefined ? null : attributesOf(policy, type, attribute);
       if (known?.ok === false) return known;
       if (!asksJson) shell.err(`there is no database yet at ${place}\n`);
       return { ok: true, value: { tokens: [], next: null } };
     },
   } as const;
-  const page = allowed(await ask<Page>(options, asking, shell));
+  const page = allowed(await ask<ToldPage>(options, asking, shell));
   const { tokens } = page;
   if (asksJson) return printJson(shell, page);
   if (tokens.length === 0) return shell.err('no tokens\n');
@@ -141,15 +139,16 @@ async function list(options: ListOptions, shell: Shell): Promise<void> {
   if (page.next !== null) shell.err(`there are more: --after ${page.next}\n`);
 }
 
-function rowOf(token: TokenView): readonly string[] {
+function rowOf(token: ToldToken): readonly string[] {
   const { id, type, label, preview, state, scopes } = token;
   const times = [token.created_at, token.last_used_at ?? 'never', endOf(token) ?? 'never'];
   // Last, for nothing stands after it: a token with many makes no other line longer.
   return [id, type, label, preview, state, ...times.map(toMinute), scopes.join(' ') || '-'];
 }
 
-/** Whatever comes first: its expiry, or the end of what it was left when a successor came. */
-function endOf({ expires_at, retire_at }: TokenView): string | null {
+/** Whatever comes first: its expiry, or the end of what it was left when a successor came; perhaps before. */
+function endOf({ expires_at, retire_at, retirement }: ToldToken): string | null {
+  if (retirement !== null) return `${toMinute(retirement.ends_at)} or when quiet`;
   if (expires_at === null || retire_at === null) return expires_at ?? retire_at;
   return expires_at < retire_at ? expires_at : retire_at;
 }
@@ -162,13 +161,21 @@ function toMinute(time: string): string {
 async function show(said: string, options: Common, shell: Shell): Promise<void> {
   const id = await idOf(said, options, shell);
   const asking = { name: 'showToken', params: { id }, access: 'read', nothing: unknownToken } as const;
-  const view = allowed(await ask<TokenView>(options, asking, shell));
+  const view = allowed(await ask<ToldToken>(options, asking, shell));
   if (isJson(options, shell)) return printJson(shell, view);
-  const lines = Object.entries(view).map(([key, value]) => [key, inWords(value)]);
+  const { retirement, ...record } = view;
+  const lines = Object.entries(record).map(([key, value]) => [key, inWords(value)]);
+  lines.push(...retirementLines(retirement));
   shell.out(`${formatTable(lines).join('\n')}\n`);
 }
 
-function inWords(value: TokenView[keyof TokenView]): string {
+/** A line for each of its parts. */
+function retirementLines(retirement: RetirementView | null): string[][] {
+  if (retirement === null) return [['retirement', inWords(null)]];
+  return Object.entries(retirement).map(([key, value]) => [`retirement.${key}`, inWords(value)]);
+}
+
+function inWords(value: Exclude<ToldToken[keyof ToldToken], RetirementView> | boolean): string {
   if (value === null) return '-';
   if (typeof value !== 'object') return String(value);
   if (Array.isArray(value)) return value.join(' ') || '-';
@@ -186,7 +193,7 @@ async function revoke(said: string, options: Common & { reason?: string }, shell
     access: 'change',
     nothing: unknownToken,
   } as const;
-  const view = allowed(await ask<TokenView>(options, asking, shell));
+  const view = allowed(await ask<ToldToken>(options, asking, shell));
   if (options.json) return printJson(shell, view);
   shell.out(`${view.id} is revoked since ${view.revoked_at}\n`);
 }

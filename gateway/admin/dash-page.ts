@@ -4,7 +4,6 @@ import type { AdminScope } from '../../policy/admin-type.ts';
 import type { Checked } from '../../policy/token-input.ts';
 import type { TokenRecord } from '../../policy/token-types.ts';
 import type { OnceDone } from '../../store/once.ts';
-import type { RetirementStore } from '../../store/retirement-store.ts';
 import type { SessionRecord, SessionStore } from '../../store/session-store.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { GateWatch } from './dash-watch.ts';
@@ -52,7 +51,6 @@ export type Visit = {
   readonly operator: DashOperator;
   readonly session: SessionRecord;
   readonly sessions: SessionStore;
-  readonly retirements: Pick<RetirementStore, 'asked'>;
   /** What stands in the path, decoded. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;

@@ -29,6 +29,7 @@ export function deskOf(
     probes,
     audit,
     usage: tokens.usage,
+    retirements: tokens.retirements,
     alerts,
     now,
     policy: withAdminType(policy),
@@ -49,6 +50,7 @@ function deskTokens(tokens: OpenTokens, manner: Manner): DeskTokens {
   return {
     find: (plaintext, types) => tokens.find(plaintext, types),
     byId: (id) => tokens.byId(id),
+    byIds: (ids) => tokens.byIds(ids),
     list: (filter) => tokens.list(filter),
     kept: (filter) => tokens.kept(filter),
     import: (rows) => (manner === 'dry' ? tokens.dry.startImport() : tokens.import)(rows),

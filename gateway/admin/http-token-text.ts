@@ -5,7 +5,7 @@ import { guessed } from './http-guesses.ts';
 import { route } from './http-route.ts';
 import { tokenSchema } from './http-tokens.ts';
 import { findTokenByText } from './operations-token-text.ts';
-import { viewOf } from './token-view.ts';
+import { toldToken } from './token-told.ts';
 
 const find = route({
   method: 'POST',
@@ -21,7 +21,7 @@ const find = route({
   once: null,
   async handle({ desk, guesses, body: { token } }) {
     const found = await guessed(guesses, () => findTokenByText(desk, token));
-    return found.ok ? { ok: true, value: viewOf(found.value, desk.policy, desk.now()) } : found;
+    return found.ok ? { ok: true, value: await toldToken(desk, found.value) } : found;
   },
 });
 

@@ -17,6 +17,7 @@ import {
   time,
   timeOrNever,
 } from './http-fields.ts';
+import { retirementOrNull } from './http-retirement.ts';
 import { type Call, route, type View } from './http-route.ts';
 import { createToken, type Desk, listTokens, revokeToken, showToken } from './operations.ts';
 import {
@@ -28,7 +29,8 @@ import {
   rotateToken,
   updateToken,
 } from './operations-life.ts';
-import { secretView, tokenStates, viewOf } from './token-view.ts';
+import { toldRotated, toldToken, toldTokens } from './token-told.ts';
+import { secretView, tokenStates } from './token-view.ts';
 
 const tokenEntries = {
   id: v.string(),
@@ -52,6 +54,7 @@ const tokenEntries = {
   revoked_by: textOrNull,
   revoked_reason: textOrNull,
   version: v.number(),
+  retirement: retirementOrNull,
 };
 
 export const tokenSchema = v.strictObject(tokenEntries);
@@ -72,13 +75,11 @@ const retireWhen = v.pipe(
   v.description('when_quiet: it ends before, once its successor is in use and it was not for 25 hours.'),
 );
 
-const shown = ({ policy, now }: Desk, record: TokenRecord): View => viewOf(record, policy, now());
-
-function changed(
+async function changed(
   { desk }: Pick<Call<unknown, unknown>, 'desk'>,
   record: Checked<TokenRecord>,
-): Checked<View> {
-  return record.ok ? { ok: true, value: shown(desk, record.value) } : record;
+): Promise<Checked<View>> {
+  return record.ok ? { ok: true, value: await toldToken(desk, record.value) } : record;
 }
 
 const create = route({
@@ -114,13 +115,13 @@ const create = route({
     const made = await createToken(desk, { ...request, attributes: named.value, expiresInMs });
     if (!made.ok) return made;
     const { record, plaintext } = made.value;
-    return { ok: true, value: secretView(viewOf(record, desk.policy, desk.now()), plaintext) };
+    return { ok: true, value: secretView(await toldToken(desk, record), plaintext) };
   },
 });
 
-function replayed(desk: Desk, record: Checked<TokenRecord>, more: View): Checked<View> {
+async function replayed(desk: Desk, record: Checked<TokenRecord>, more: View): Promise<Checked<View>> {
   if (!record.ok) return record;
-  return { ok: true, value: secretView(viewOf(record.value, desk.policy, desk.now()), null, more) };
+  return { ok: true, value: secretView(await toldToken(desk, record.value), null, more) };
 }
 
 const list = route({
@@ -156,7 +157,7 @@ const list = route({
     const page = listed.value;
     // Tokens may outlive their type; a type that neither has is a slip of the pen.
     if (page.tokens.length === 0 && known?.ok === false) return known;
-    return { ok: true, value: { tokens: page.tokens.map((one) => shown(desk, one)), next: page.next } };
+    return { ok: true, value: { tokens: await toldTokens(desk, page.tokens), next: page.next } };
   },
 });
 
@@ -231,15 +232,15 @@ const rotate = route({
   once: async ({ desk, params }, { id }) => {
     const before = await showToken(desk, params.id ?? '');
     if (!before.ok) return before;
-    return replayed(desk, await showToken(desk, id), { rotated: shown(desk, before.value) });
+    return replayed(desk, await showToken(desk, id), { rotated: await toldToken(desk, before.value) });
   },
   async handle({ desk, params, body }) {
     const whenQuiet = body.retire === 'when_quiet';
     const rotated = await rotateToken(desk, params.id ?? '', body.overlap, whenQuiet);
     if (!rotated.ok) return rotated;
-    const { created, before } = rotated.value;
-    const view = viewOf(created.record, desk.policy, desk.now());
-    return { ok: true, value: secretView(view, created.plaintext, { rotated: shown(desk, before) }) };
+    const { record, plaintext } = rotated.value.created;
+    const more = { rotated: toldRotated(desk, rotated.value) };
+    return { ok: true, value: secretView(await toldToken(desk, record), plaintext, more) };
   },
 });
 
@@ -269,7 +270,7 @@ const regenerate = route({
     const regenerated = await regenerateToken(desk, { type, attributes, scopes, label, graceMs });
     if (!regenerated.ok) return regenerated;
     const { created, replaced } = regenerated.value;
-    const view = viewOf(created.record, desk.policy, desk.now());
+    const view = await toldToken(desk, created.record);
     return { ok: true, value: secretView(view, created.plaintext, { replaced }) };
   },
 });
@@ -329,7 +330,7 @@ const whoami = route({
   handle: async ({ desk, operator }) =>
     operator === null
       ? complain('no token asks: the store is right here', null, 'say which gateway: --url URL')
-      : { ok: true, value: shown(desk, operator.record) },
+      : { ok: true, value: await toldToken(desk, operator.record) },
 });
 
 export const tokenRoutes = [whoami, create, list, show, update, rotate, regenerate, ...switches, revoke];

@@ -1,8 +1,23 @@
 /** Tokens as tools show them: as the command line does. */
 import * as v from 'valibot';
-import { type TokenView, tokenStates } from './token-view.ts';
+import type { RetirementView, ToldToken } from './token-told.ts';
+import { tokenStates } from './token-view.ts';
 
 const time = v.nullable(v.string());
+
+const retirement = {
+  successor: v.string(),
+  asked_at: v.string(),
+  asked_by: v.string(),
+  quiet_for: v.string(),
+  quiet_since: v.string(),
+  quiet_at: v.pipe(time, v.description('when it ends if it is not used again')),
+  ends_at: v.string(),
+  old_last_used_at: time,
+  new_last_used_at: time,
+  safe_to_retire: v.boolean(),
+  because: v.string(),
+} satisfies Record<keyof RetirementView, v.GenericSchema>;
 
 const fields = {
   id: v.string(),
@@ -26,7 +41,8 @@ const fields = {
   revoked_by: v.nullable(v.string()),
   revoked_reason: v.nullable(v.string()),
   version: v.number(),
-} satisfies Record<keyof TokenView, v.GenericSchema>;
+  retirement: v.nullable(v.object(retirement)),
+} satisfies Record<keyof ToldToken, v.GenericSchema>;
 
 export const tokenFields: Readonly<Record<string, v.GenericSchema>> = fields;
 export const tokenSchema = v.object(fields);

@@ -12,6 +12,7 @@ import { listTokens, showToken } from './operations.ts';
 import { listAlerts } from './operations-alerts.ts';
 import { listAudit, listPins, resetPin, showPin } from './operations-pin.ts';
 import { readUsage } from './operations-usage.ts';
+import { toldPage, toldToken } from './token-told.ts';
 import { viewOf } from './token-view.ts';
 import { usageView } from './usage-view.ts';
 
@@ -24,11 +25,12 @@ const listAll = defineTool({
   input: { ...paging, type: v.optional(text('of this type only')) },
   output: { tokens: v.array(tokenSchema), next: nextPage },
   run: async ({ limit, after = null, type = null }, call) => {
-    const listed = await call.atDesk('read', (desk) => listTokens(desk, { type, limit, after }));
+    const listed = await call.atDesk('read', async (desk) =>
+      toldPage(desk, await listTokens(desk, { type, limit, after })),
+    );
     if (listed?.ok === false) return listed;
     const page = listed?.value;
-    const now = call.room.now();
-    const tokens = page?.tokens.map((record) => viewOf(record, call.policy, now)) ?? [];
+    const tokens = page?.tokens ?? [];
     // Tokens may outlive their type; a type that neither has is a slip of the pen.
     const known = tokens.length > 0 || type === null ? null : typeNamed(call.policy, type);
     if (known?.ok === false) return known;
@@ -48,9 +50,11 @@ const showOne = defineTool({
   input: { tokenId },
   output: tokenFields,
   run: async ({ tokenId: id }, call) => {
-    const record = await recordOf(call, id);
-    if (record === null) return unknown;
-    const view = viewOf(record, call.policy, call.room.now());
+    const view = await call.atDesk('read', async (desk) => {
+      const found = await showToken(desk, id);
+      return found.ok ? toldToken(desk, found.value) : null;
+    });
+    if (view === null) return unknown;
     return { ok: true, value: { say: `${view.id} is ${view.state}`, data: view } };
   },
 });

@@ -24,6 +24,7 @@ import type { AlertStore } from '../../store/alert-store.ts';
 import type { AuditStore } from '../../store/audit-store.ts';
 import type { PinStore } from '../../store/pin-store.ts';
 import type { ProbeStore } from '../../store/probe-store.ts';
+import type { RetirementStore } from '../../store/retirement-store.ts';
 import type {
   CreatedToken,
   ImportedToken,
@@ -38,7 +39,8 @@ import { goesOn } from './cursors.ts';
 import { readImportRow } from './import-row.ts';
 
 /** What operations do to tokens; on a dry run the changes leave nothing. */
-export type DeskTokens = Pick<TokenStore, 'find' | 'byId' | 'list' | 'kept' | 'import'> & TokenWrites;
+export type DeskTokens = Pick<TokenStore, 'find' | 'byId' | 'byIds' | 'list' | 'kept' | 'import'> &
+  TokenWrites;
 
 /** What an operation works with. */
 export type Desk = {
@@ -50,6 +52,7 @@ export type Desk = {
   readonly triggerSigners: TriggerSigners;
   readonly audit: AuditStore;
   readonly usage: UsageStore;
+  readonly retirements: Pick<RetirementStore, 'asked'>;
   readonly alerts: AlertStore;
   /** Unix ms. */
   readonly now: () => number;

@@ -35,9 +35,6 @@ export type TokenView = {
   readonly version: number;
 };
 
-/** With the token itself, for whoever made it. */
-export type SecretView = TokenView & { readonly token: string };
-
 /** @param now Unix ms. */
 export function viewOf(record: TokenRecord, policy: Policy, now: number): TokenView {
   const type = policy.types.get(record.type);
@@ -87,6 +84,9 @@ export function stateOf(record: TokenRecord, type: TokenType | undefined, now: n
   return notBefore !== null && notBefore > now ? 'not_yet_valid' : 'active';
 }
 
-function timeOf(ms: number | null): string | null {
+/** RFC 3339. @param ms Unix ms. */
+export function timeOf(ms: number): string;
+export function timeOf(ms: number | null): string | null;
+export function timeOf(ms: number | null): string | null {
   return ms === null ? null : new Date(ms).toISOString();
 }

@@ -63,6 +63,8 @@ describe('a token that was rotated', () => {
     expect(await said(old)).toMatch(
       new RegExp(`^It ends by itself, .* As yet it stays: the new token was never used\\. ${latest}`),
     );
+    const { id: by } = (await dash.ask('GET /v1/whoami')).json;
+    expect(await said(old)).toMatch(new RegExp(`Asked for ${utc} \\(just now\\) by token:${by}\\.$`));
     await use(successor);
     const { text } = await dash.dash(`GET /tokens/${old}`, { cookie });
     const [, at = ''] = /If nobody uses it again, that is <time datetime="([^"]+)"/.exec(text) ?? [];
@@ -84,14 +86,16 @@ describe('a token that was rotated', () => {
     if (record === null) throw new Error('no token');
     const at = (now: number) =>
       pendingEnd(
-        { policy: running.config().policy, tokens, usage: tokens.usage, now: () => now },
-        tokens.retirements,
+        {
+          ...{ policy: running.config().policy, tokens, now: () => now },
+          ...{ usage: tokens.usage, retirements: tokens.retirements },
+        },
         record,
       );
     const retireAt = record.retireAt ?? 0;
-    const quietAt = (await at(Date.now()))?.whenQuiet?.at ?? 0;
+    const quietAt = (await at(Date.now()))?.whenQuiet?.quietAt ?? 0;
     expect(quietAt).toBeLessThan(retireAt);
-    expect((await at(quietAt))?.whenQuiet?.because).toMatch(
+    expect((await at(quietAt))?.whenQuiet?.verdict.because).toMatch(
       /^the new token is in use, and the old one was not/,
     );
     expect(await at(retireAt - 1)).toMatchObject({ endsAt: retireAt });

@@ -219,7 +219,7 @@ test('an import that cannot be written fails as a whole, and not behind its own 
   const loading = loadConfigText(pinConfig, 'gateway.config.yaml', {});
   if (!loading.ok) expect.fail('the config does not load');
   const { policy } = loading.config;
-  const { pins, probes, audit, usage, alerts } = store;
+  const { pins, probes, audit, usage, retirements, alerts } = store;
   const desk = {
     policy,
     tokens: store,
@@ -227,6 +227,7 @@ test('an import that cannot be written fails as a whole, and not behind its own 
     probes,
     audit,
     usage,
+    retirements,
     alerts,
     triggerSigners: new Map(),
     now: Date.now,

@@ -123,6 +123,25 @@ describe('the command line', () => {
     expect(await auditText()).not.toContain(token);
   });
 
+  test('rotates and changes the token that is piped in, and its text is in no line and no record', async () => {
+    const { id, token } = await project();
+    const changed = await piped(`${token}\n`, 'token', 'update', '-', '--label', 'reported', '--json');
+    expect([changed.code, JSON.parse(changed.out)]).toMatchObject([0, { id, label: 'reported' }]);
+    const rotated = await piped(`${token}\n`, 'token', 'rotate', '-', '--overlap', '0s', '--json');
+    const made = JSON.parse(rotated.out);
+    expect([rotated.code, made.rotated]).toMatchObject([0, { id, state: 'revoked', rotated_to: made.id }]);
+    const words = await piped(`${made.token}\n`, 'token', 'rotate', '-');
+    expect([words.code, words.out]).toEqual([0, expect.stringMatching(/^prj_\S+\n$/)]);
+    const told = [changed, rotated, words].map(({ out, err }) => out + err).join('');
+    expect(told).not.toContain(token);
+    expect(words.out + words.err).not.toContain(made.token);
+    const kept = dash.gateway.logText() + (await auditText());
+    for (const text of [token, made.token, words.out.trim()]) expect(kept).not.toContain(text);
+    const none = await piped(`${secret('prj', 'h')}\n`, 'token', 'rotate', '-');
+    expect([none.code, none.out]).toEqual([1, '']);
+    expect(none.err).toMatch(/^error: no token has this text; [^\n]+\n$/);
+  });
+
   test('does the same beside the store', async () => {
     const terminal = new Terminal();
     const { id, token } = JSON.parse(

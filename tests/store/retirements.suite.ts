@@ -25,9 +25,18 @@ export function describeRetirements(name: string, createDatabase: CreateDatabase
       const [one, other] = [await rotated(store), await rotated(store)];
       expect(await retirements.pending('')).toEqual([one, other]);
       expect(await retirements.pending(one.tokenId)).toEqual([other]);
-      const asked = () =>
-        Promise.all([unasked.tokenId, one.tokenId, other.tokenId].map((id) => retirements.asked(id)));
-      expect(await asked()).toEqual([null, one, other]);
+      const asked = async () => {
+        const all = await retirements.asked([unasked.tokenId, one.tokenId, other.tokenId, 'tok_none']);
+        return new Set(all);
+      };
+      const told = { askedAt: NOW, askedBy: 'op' };
+      expect(await asked()).toEqual(
+        new Set([
+          { ...one, ...told },
+          { ...other, ...told },
+        ]),
+      );
+      expect(await retirements.asked([])).toEqual([]);
       expect(await auditOf(store, one.tokenId)).toContainEqual({
         action: 'token.rotate',
         actor: 'op',
@@ -35,10 +44,10 @@ export function describeRetirements(name: string, createDatabase: CreateDatabase
       });
       await store.revoke(one.tokenId, 'op', null);
       expect(await retirements.pending('')).toEqual([other]);
-      expect(await asked()).toEqual([null, null, other]);
+      expect(await asked()).toEqual(new Set([{ ...other, ...told }]));
       clock.now += 7 * dayMs;
       expect(await retirements.pending('')).toEqual([]);
-      expect(await asked()).toEqual([null, null, null]);
+      expect(await asked()).toEqual(new Set());
       await retirements.forgetEnded();
       clock.now -= 7 * dayMs;
       expect(await retirements.pending('')).toEqual([]);

@@ -231,7 +231,7 @@ test('no log line holds one', () => {
 test('none is issued or imported here', async () => {
   const { tokens } = gateway.running;
   const { policy, triggerSigners } = gateway.running.config();
-  const { pins, probes, audit, usage, alerts } = tokens;
+  const { pins, probes, audit, usage, retirements, alerts } = tokens;
   const by = 'test';
   const desk = {
     policy,
@@ -241,6 +241,7 @@ test('none is issued or imported here', async () => {
     probes,
     audit,
     usage,
+    retirements,
     alerts,
     now: Date.now,
     by,
