@@ -3,7 +3,7 @@
 import { html } from 'hono/html';
 import { adminTypeName } from '../../policy/admin-type.ts';
 import { attributesShown } from '../../policy/secret-attributes.ts';
-import { type Complaint, ownTypeNamed } from '../../policy/token-input.ts';
+import { type Complaint, complain, ownTypeNamed } from '../../policy/token-input.ts';
 import type { TokenRecord, TokenType } from '../../policy/token-types.ts';
 import { parseDuration } from '../../policy/units.ts';
 import { madePage } from './dash-made.ts';
@@ -257,7 +257,7 @@ ${wrong(flaws, complaint)}
 ${tags(whose, 'none: every token of the type ends')}
 ${await endingList(visit, record)}
 <form method="post" action="${pathOf(record, 'regenerate')}" data-once>
-${hiddenForm(visit.formToken)}${hidden('key', newFormKey())}
+${hiddenForm(visit.formToken)}${hidden('key', newFormKey())}${hidden('before', String(record.version))}
 ${textField({
   name: 'grace',
   label: 'How long they still work (optional)',
@@ -272,6 +272,13 @@ ${textField({
   return { title: `Regenerate ${record.label}`, body, ...(isWrong ? { status: 400 } : {}) };
 }
 
+const changedSince = complain(
+  'this token is not what it was when you opened this form, and nothing was changed',
+  null,
+  'look at what would end now, and send it again',
+  'stale',
+);
+
 async function regenerate(visit: Visit): Promise<Told> {
   const record = await found(visit);
   const text = (visit.form.get('grace') ?? '').trim();
@@ -285,6 +292,8 @@ async function regenerate(visit: Visit): Promise<Told> {
   const made = await visit.once({
     request: [record.id, grace.value],
     make: async (desk) => {
+      // What ends is what the form said: by its attributes, which `request` has as they were read beside this version.
+      if (visit.form.get('before') !== String(record.version)) return changedSince;
       const regenerated = await regenerateToken(desk, request);
       if (!regenerated.ok) return regenerated;
       const { created, replaced } = regenerated.value;
