@@ -13,7 +13,7 @@ import {
   storeConfigOf,
 } from './cli-shell.ts';
 import { atDesk } from './cli-store.ts';
-import { exportTokens } from './operations-export.ts';
+import { type Exported, exportTokens } from './operations-export.ts';
 
 type Options = {
   readonly config: string;
@@ -52,8 +52,19 @@ async function exportAll({ config: file, type: name, attribute, all }: Options, 
   if (exported === null) {
     throw new CommandFailed(exitCodes.refused, `there is no database yet at ${storeName(config.store)}`);
   }
-  const { exported: count, leftOut } = exported;
-  const rest = leftOut === 0 ? '' : `; ${leftOut} left out: operators' own, or of a type the config lacks`;
-  if (shell.terminal?.err === true || leftOut > 0)
+  const { exported: count } = exported;
+  const rest = leftOutWords(exported);
+  if (shell.terminal?.err === true || rest !== '')
     shell.err(`${count} token${count === 1 ? '' : 's'} exported${rest}\n`);
+}
+
+const both = '--all without --attribute takes them along with those';
+
+function leftOutWords({ leftOut: { foreign, alike, peppered } }: Exported): string {
+  const reasons = [
+    [foreign, "operators' own, or of a type the config lacks"],
+    [alike, `perhaps the same as tokens that ended, which only bcrypt could tell; ${both}`],
+    [peppered, `perhaps the same as tokens that ended, under another entry of hash.pepper; ${both}`],
+  ] as const;
+  return reasons.map(([count, why]) => (count === 0 ? '' : `; ${count} left out: ${why}`)).join('');
 }

@@ -3,7 +3,9 @@ import { withoutAdminType } from '../../policy/admin-type.ts';
 import { attributesTold } from '../../policy/secret-attributes.ts';
 import type { AttributeValue, TokenRecord, TokenType } from '../../policy/token-types.ts';
 import { isUnused, unusedEndOf } from '../../policy/unused.ts';
+import type { KeptToken } from '../../store/token-store.ts';
 import { exportRow } from './export-row.ts';
+import { type MayBeEnded, StaysBehind } from './export-twins.ts';
 import type { Desk } from './operations.ts';
 
 export type ExportRequest = {
@@ -14,8 +16,13 @@ export type ExportRequest = {
   readonly all: boolean;
 };
 
-/** `leftOut`: of types that the config does not have, or of operators; no import would take them. */
-export type Exported = { readonly exported: number; readonly leftOut: number };
+export type Exported = {
+  readonly exported: number;
+  readonly leftOut: Readonly<Record<LeftOut, number>>;
+};
+
+/** `foreign`: of a type that the config does not have, or of operators; no import would take it. */
+type LeftOut = MayBeEnded | 'foreign';
 
 /**
  * Hands each token's line to `write` and waits for it.
@@ -31,20 +38,28 @@ export async function exportTokens(
   const { types } = withoutAdminType(desk.policy);
   const { type, attributes, all } = request;
   const now = desk.now();
-  const isAsked = (record: TokenRecord) => all || !hasEnded(record, types.get(record.type), now);
-  let counted = 0;
+  const isOver = (record: TokenRecord) => hasEnded(record, types.get(record.type), now);
+  const isAsked = (record: TokenRecord) => all || !isOver(record);
+  const behind = await staysBehind(desk, request, isOver);
+  const whyNot = (kept: KeptToken): LeftOut | null => {
+    if (!types.has(kept.record.type)) return 'foreign';
+    return isOver(kept.record) || kept.record.canary === true ? null : behind.isPerhaps(kept);
+  };
+  const counted = { exported: 0, foreign: 0, alike: 0, peppered: 0 };
   for await (const page of tokens.kept(request)) {
-    counted += page.filter(({ record }) => types.has(record.type) && isAsked(record)).length;
+    for (const kept of page) if (isAsked(kept.record)) counted[whyNot(kept) ?? 'exported']++;
   }
   const told = attributesTold(attributes, types.get(type ?? ''));
-  const detail = { tokens: counted, type, ...told, all };
+  const leftOut = { alike: counted.alike, peppered: counted.peppered };
+  const detail = { tokens: counted.exported, type, ...told, all, left_out: leftOut };
   await audit.record({ actor, action: 'token.export', subject: 'tokens', detail });
-  const report = { exported: 0, leftOut: 0 };
+  const report = { exported: 0, leftOut: { foreign: 0, alike: 0, peppered: 0 } };
   for await (const page of tokens.kept(request)) {
     for (const kept of page) {
       const known = types.get(kept.record.type);
       if (!isAsked(kept.record)) continue;
-      if (known === undefined) report.leftOut++;
+      const why = whyNot(kept);
+      if (known === undefined || why !== null) report.leftOut[why ?? 'foreign']++;
       else {
         await write(exportRow(known, { ...kept, record: endedAs(kept.record, known, now) }));
         report.exported++;
@@ -52,6 +67,27 @@ export async function exportTokens(
     }
   }
   return report;
+}
+
+/** Those of the type that would answer for a token that lives, and that the export leaves where they are. @throws StoreFault */
+async function staysBehind(
+  { tokens }: Desk,
+  request: ExportRequest,
+  isOver: (record: TokenRecord) => boolean,
+): Promise<StaysBehind> {
+  const { type, all } = request;
+  const isStern = (record: TokenRecord) =>
+    isOver(record) || record.disabledAt !== null || record.canary === true;
+  const goesAlong = (record: TokenRecord) => all || !isOver(record);
+  const along = new Set<string>();
+  for await (const page of tokens.kept(request)) {
+    for (const { record } of page) if (isStern(record) && goesAlong(record)) along.add(record.id);
+  }
+  const behind = new StaysBehind();
+  for await (const page of tokens.kept({ type, attributes: new Map() })) {
+    for (const kept of page) if (isStern(kept.record) && !along.has(kept.record.id)) behind.note(kept);
+  }
+  return behind;
 }
 
 /** A disabled one may be enabled again, and goes along as it is. */
