@@ -25,7 +25,10 @@ export type Hops = {
 const hopsMax = 32;
 
 /** null: the peer is not trusted, so it is the caller, and whatever it says of others is nothing. */
-export function readHops({ rawHeaders, peer }: Head, trusted: readonly Network[]): Hops | null {
+export function readHops(
+  { rawHeaders, peer }: Pick<Head, 'rawHeaders' | 'peer'>,
+  trusted: readonly Network[],
+): Hops | null {
   if (trusted.length === 0) return null;
   const nearest = canonicalAddress(peer);
   if (!isInOneOf(trusted, nearest)) return null;
@@ -38,6 +41,11 @@ export function readHops({ rawHeaders, peer }: Head, trusted: readonly Network[]
     host: host !== null && parseHost(host) !== null ? host : null,
     requestId: requestId !== null && /^[A-Za-z0-9-]{8,64}$/.test(requestId) ? requestId : null,
   };
+}
+
+/** Where the caller is: the peer, or whom a trusted proxy heard from. Anybody else may write what they like. */
+export function callerOf(head: Pick<Head, 'rawHeaders' | 'peer'>, trusted: readonly Network[]): string {
+  return readHops(head, trusted)?.chain[0] ?? head.peer;
 }
 
 /** RFC 9110 §5.3: several fields are one list. */

@@ -1,4 +1,5 @@
 /** The admin listener of a running gateway: who may come in, how often they may be wrong, and the first token. */
+import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
 import { withAdminType } from '../policy/admin-type.ts';
 import { createFailureBudget } from '../store/failure-budget.ts';
@@ -15,6 +16,7 @@ import { adminServer, closeAdmin } from './admin/http-server.ts';
 import { createTailReaders } from './admin/tail-readers.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { cutConnection } from './connection.ts';
+import { callerOf } from './forwarded.ts';
 import type { Gate } from './gate.ts';
 import type { LeakKit } from './leak-kit.ts';
 import { listenOn, urlOf } from './listeners.ts';
@@ -50,7 +52,7 @@ export type Surroundings = {
 
 /** Listens when it resolves. @throws a listen error as node gives it. */
 export async function openAdmin(
-  { admin, store }: LoadedConfig,
+  { admin, store, listen }: LoadedConfig,
   tokens: OpenTokens,
   gate: Gate,
   { log, tail, reloading, refusals, leaks, gateUrl }: Surroundings,
@@ -63,6 +65,8 @@ export async function openAdmin(
   const [onUse, onCanary] = [bootstrapWatch(file, warn), leaks.usedByOperator];
   const gatekeeper = { tokens, failures, now, onUse, onCanary };
   const { hosts, mcp } = admin;
+  const caller = ({ rawHeaders, socket }: IncomingMessage): string =>
+    callerOf({ rawHeaders, peer: socket.remoteAddress ?? '' }, listen.trustedProxies);
   const fault = ({ code, message: reason }: StoreFault, requestId: string): void =>
     log.error({ event: 'admin_store_fault', requestId, code, reason });
   const config = (): LoadedConfig => site().config;
@@ -81,7 +85,8 @@ export async function openAdmin(
     refusals: refusals.byCode,
   };
   const tries = createFailureBudget(signInTries);
-  const parts = { gatekeeper, tokens, now, config, hosts, mcp, tailReaders, reloading, fault, bug };
+  const listening = { hosts, mcp, callerOf: caller };
+  const parts = { gatekeeper, tokens, now, config, ...listening, tailReaders, reloading, fault, bug };
   const server = adminServer({ ...parts, tries, gate: gateUrl, watch });
   await listenOn(server, admin);
   const isNew = file !== null && (await writeBootstrapToken(file, tokens, now(), warn));

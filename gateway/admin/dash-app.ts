@@ -65,6 +65,7 @@ type Asked = {
   readonly request: Request;
   readonly outgoing: ServerResponse;
   readonly rawHeaders: readonly string[];
+  /** The caller's address. */
   readonly peer: string;
   readonly method: 'GET' | 'POST';
   readonly path: string;
@@ -121,8 +122,8 @@ function seatOf({ operator, formToken }: SignedIn, path: string, { tokens }: Roo
 }
 
 /** @throws Refused where it must not be answered, whoever asks. */
-function readAsked(request: Request, { incoming, outgoing }: Ends, { port, hosts }: Room): Asked {
-  const { rawHeaders, url = '', method = '', socket } = incoming;
+function readAsked(request: Request, { incoming, outgoing }: Ends, { port, hosts, callerOf }: Room): Asked {
+  const { rawHeaders, url = '', method = '' } = incoming;
   const stranger = strangerFlaw(rawHeaders, port(), hosts);
   if (stranger !== null) throw new Refused({ code: stranger });
   const [path = '', search = ''] = url.split(/\?(.*)/s);
@@ -144,7 +145,7 @@ function readAsked(request: Request, { incoming, outgoing }: Ends, { port, hosts
     request,
     outgoing,
     rawHeaders,
-    peer: socket.remoteAddress ?? '',
+    peer: callerOf(incoming),
     method: plain,
     path,
     query,
@@ -260,7 +261,6 @@ function visitOf(
     operator,
     session,
     sessions: room.tokens.sessions,
-    retirements: room.tokens.retirements,
     params,
     query,
     form,

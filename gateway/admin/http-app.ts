@@ -34,6 +34,8 @@ export type AdminParts = DeskParts &
     /** Where the listener is. */
     readonly port: () => number;
     readonly hosts: readonly string[];
+    /** The caller's address: failures are counted by it, and sessions and alerts name it. */
+    readonly callerOf: (incoming: IncomingMessage) => string;
     /** Whether programs that speak MCP are answered. */
     readonly mcp: boolean;
     readonly tailReaders: TailReaders;
@@ -85,17 +87,18 @@ function repeats(rawHeaders: readonly string[]): boolean {
 
 async function serve(
   request: Request,
-  { incoming: { rawHeaders, url = '', method = '', socket }, outgoing }: Bindings,
+  { incoming, outgoing }: Bindings,
   document: string,
   requestId: string,
   parts: Room,
 ): Promise<Response> {
+  const { rawHeaders, url = '', method = '' } = incoming;
   const stranger = strangerFlaw(rawHeaders, parts.port(), parts.hosts);
   if (stranger !== null) throw new Refused({ code: stranger });
   const [path = '', search = ''] = url.split(/\?(.*)/s);
   if (!path.startsWith('/')) throw new Refused({ code: 'request_malformed' });
   if (method === 'GET' && path === documentPath) return json(200, document);
-  const operator = await authenticate(rawHeaders, socket.remoteAddress ?? '', parts.gatekeeper);
+  const operator = await authenticate(rawHeaders, parts.callerOf(incoming), parts.gatekeeper);
   if (isForMcp(path)) {
     if (parts.mcp === null)
       throw new Refused({ code: 'route_not_found', hint: 'write admin: { mcp: true }' });

@@ -31,7 +31,7 @@ export type Operator = {
 
 /** Where a token is presented. */
 export type Presented = {
-  /** The address that connects. */
+  /** The caller's address. */
   readonly peer: string;
   /** Every value of Origin. */
   readonly origins: readonly string[];
@@ -39,7 +39,7 @@ export type Presented = {
 
 const adminToken = new RegExp(`^${adminPrefix}[0-9A-Za-z]{48}$`);
 
-/** @param peer the address that connects. @throws Refused; StoreFault where it cannot be told. */
+/** @param peer the caller's address. @throws Refused; StoreFault where it cannot be told. */
 export async function authenticate(
   rawHeaders: readonly string[],
   peer: string,
