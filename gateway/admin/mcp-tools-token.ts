@@ -27,10 +27,13 @@ import {
   showToken,
   type TokenRequest,
 } from './operations.ts';
-import { checkOverlap, listTokensOf, rotateToken } from './operations-life.ts';
-import { viewOf } from './token-view.ts';
+import { checkDisable, checkOverlap, disableToken, listTokensOf, rotateToken } from './operations-life.ts';
+import { type ToldToken, toldPage, toldRotated, toldToken } from './token-told.ts';
 
 const yearsS = 100 * 365 * 86_400;
+
+/** As the store has it, and as it is told. */
+type Found = { readonly record: TokenRecord; readonly told: ToldToken };
 
 const tokenId = text('the id of one of its tokens, tok_…');
 
@@ -38,7 +41,7 @@ const tokenId = text('the id of one of its tokens, tok_…');
 export function tokenTools(type: TokenType, own: readonly string[]): readonly Tool[] {
   const params = paramsOf(type, own);
   if (type.verify !== undefined || !params.ok) return [];
-  const tools = [listTool, revokeTool, rotateTool].map((make) => make(type, params.value));
+  const tools = [listTool, revokeTool, disableTool, rotateTool].map((make) => make(type, params.value));
   return type.csrf === undefined ? [createTool(type, params.value), ...tools] : tools;
 }
 
@@ -108,16 +111,18 @@ function proposeToken(request: TokenRequest, call: Call): Answer {
 
 async function makeToken(request: TokenRequest, call: Call): Promise<Answer> {
   const made = await keeping(call.room.secrets, request.type, async () => {
-    const created = await call.atDesk('create', (desk) => createToken(desk, request));
-    if (created === null) return noDatabase;
-    if (!created.ok) return created;
-    return { ok: true, value: { secret: created.value.plaintext, rest: created.value.record } };
+    const created = await call.atDesk('create', async (desk) => {
+      const done = await createToken(desk, request);
+      if (!done.ok) return done;
+      const { record, plaintext: secret } = done.value;
+      return { ok: true as const, value: { secret, rest: await toldToken(desk, record) } };
+    });
+    return created ?? noDatabase;
   });
   if (!made.ok) return made;
-  const { kept, rest } = made.value;
-  const token = viewOf(rest, call.policy, call.room.now());
+  const { kept, rest: token } = made.value;
   const data = { applied: true, command: null, ...kept, token, would_have: null };
-  return { ok: true, value: { say: `made ${rest.id}; ${whereKept(kept)}`, data } };
+  return { ok: true, value: { say: `made ${token.id}; ${whereKept(kept)}`, data } };
 }
 
 function listTool(type: TokenType, params: TypeParams): Tool {
@@ -134,15 +139,16 @@ function listTool(type: TokenType, params: TypeParams): Tool {
       const attributes = params.read(named);
       if (!attributes.ok) return attributes;
       const filter = { type: type.name, limit, after };
-      const listed = await call.atDesk('read', (desk) =>
-        attributes.value.size === 0
-          ? listTokens(desk, filter)
-          : listTokensOf(desk, { ...filter, attributes: attributes.value }),
-      );
+      const listed = await call.atDesk('read', async (desk) => {
+        const page =
+          attributes.value.size === 0
+            ? await listTokens(desk, filter)
+            : await listTokensOf(desk, { ...filter, attributes: attributes.value });
+        return toldPage(desk, page);
+      });
       if (listed?.ok === false) return listed;
       const page = listed?.value;
-      const now = call.room.now();
-      const tokens = page?.tokens.map((record) => viewOf(record, call.policy, now)) ?? [];
+      const tokens = page?.tokens ?? [];
       const data = { tokens, next: page?.next ?? null };
       return { ok: true, value: { say: countOf(tokens.length, 'token', data.next), data } };
     },
@@ -165,20 +171,56 @@ function revokeTool(type: TokenType, params: TypeParams): Tool {
       }
       const found = await tokenOf(type, params, call, named, tokenId);
       if (!found.ok) return found;
-      const now = call.room.now();
       if (!call.applies) {
         const words = ['token', 'revoke', tokenId, ...(reason === null ? [] : ['--reason', reason])];
-        const token = viewOf(found.value, call.policy, now);
+        const { told: token } = found.value;
         const data = { applied: false, command: commandOf(call, ...words), token };
-        const is = found.value.revokedAt === null ? 'would be revoked' : 'is revoked already, and stays so';
+        const is = token.revoked_at === null ? 'would be revoked' : 'is revoked already, and stays so';
         return proposed(`${tokenId} ${is}`, data);
       }
-      const revoked = await call.atDesk('change', (desk) => revokeToken(desk, tokenId, reason));
+      const revoked = await call.atDesk('change', async (desk) => {
+        const record = await revokeToken(desk, tokenId, reason);
+        return record.ok ? { ok: true as const, value: await toldToken(desk, record.value) } : record;
+      });
       if (revoked === null) return noDatabase;
       if (!revoked.ok) return revoked;
-      const token = viewOf(revoked.value, call.policy, now);
+      const token = revoked.value;
       const data = { applied: true, command: null, token };
       return { ok: true, value: { say: `${token.id} is revoked since ${token.revoked_at}`, data } };
+    },
+  });
+}
+
+function disableTool(type: TokenType, params: TypeParams): Tool {
+  return defineTool({
+    name: `disable_${type.name}_token`,
+    title: `Disable a ${type.name} token`,
+    description: `Refuses a token of type ${type.name} from now on, until a person enables it again: what can be undone, where somebody has yet to decide.`,
+    scope: 'tokens:write',
+    change: { destructive: true, idempotent: true },
+    named: params.whose,
+    input: { tokenId },
+    output: { ...changed, token: tokenSchema },
+    run: async ({ tokenId }, call, named) => {
+      const found = await tokenOf(type, params, call, named, tokenId);
+      if (!found.ok) return found;
+      if (!call.applies) {
+        const may = checkDisable(found.value.record);
+        if (!may.ok) return may;
+        const command = commandOf(call, 'token', 'disable', tokenId);
+        const data = { applied: false, command, token: found.value.told };
+        const is = may.value.disabledAt === null ? 'would be disabled' : 'is disabled already';
+        return proposed(`${tokenId} ${is}`, data);
+      }
+      const disabled = await call.atDesk('change', async (desk) => {
+        const record = await disableToken(desk, tokenId);
+        return record.ok ? { ok: true as const, value: await toldToken(desk, record.value) } : record;
+      });
+      if (disabled === null) return noDatabase;
+      if (!disabled.ok) return disabled;
+      const token = disabled.value;
+      const data = { applied: true, command: null, token };
+      return { ok: true, value: { say: `${token.id} is disabled since ${token.disabled_at}`, data } };
     },
   });
 }
@@ -217,7 +259,7 @@ function rotateTool(type: TokenType, params: TypeParams): Tool {
       const found = await tokenOf(type, params, call, named, tokenId);
       if (!found.ok) return found;
       return (call.applies ? replaceToken : proposeRotation)(
-        found.value,
+        found.value.told,
         { overlapSeconds, whenQuiet },
         call,
       );
@@ -228,11 +270,10 @@ function rotateTool(type: TokenType, params: TypeParams): Tool {
 type RotateRequest = { readonly overlapSeconds: number; readonly whenQuiet: boolean };
 
 function proposeRotation(
-  record: TokenRecord,
+  replaces: ToldToken,
   { overlapSeconds, whenQuiet }: RotateRequest,
   call: Call,
 ): Answer {
-  const replaces = viewOf(record, call.policy, call.room.now());
   const { id, rotated_to: successor, state } = replaces;
   if (successor !== null) {
     return complain('this token has a successor already', null, `rotate that one: ${successor}`);
@@ -247,25 +288,27 @@ function proposeRotation(
 }
 
 async function replaceToken(
-  { id, type }: TokenRecord,
+  { id, type }: ToldToken,
   { overlapSeconds, whenQuiet }: RotateRequest,
   call: Call,
 ): Promise<Answer> {
   const made = await keeping(call.room.secrets, type, async () => {
-    const rotated = await call.atDesk('change', (desk) =>
-      rotateToken(desk, id, overlapSeconds * 1000, whenQuiet),
-    );
-    if (rotated === null) return noDatabase;
-    if (!rotated.ok) return rotated;
-    return { ok: true, value: { secret: rotated.value.created.plaintext, rest: rotated.value } };
+    const rotated = await call.atDesk('change', async (desk) => {
+      const done = await rotateToken(desk, id, overlapSeconds * 1000, whenQuiet);
+      if (!done.ok) return done;
+      const { record, plaintext: secret } = done.value.created;
+      const rest = {
+        token: await toldToken(desk, record),
+        replaces: toldRotated(desk, done.value),
+      };
+      return { ok: true as const, value: { secret, rest } };
+    });
+    return rotated ?? noDatabase;
   });
   if (!made.ok) return made;
   const { kept, rest } = made.value;
-  const now = call.room.now();
-  const token = viewOf(rest.created.record, call.policy, now);
-  const replaces = viewOf(rest.before, call.policy, now);
-  const data = { applied: true, command: null, ...kept, token, replaces };
-  return { ok: true, value: { say: `made ${token.id} in place of ${id}; ${whereKept(kept)}`, data } };
+  const data = { applied: true, command: null, ...kept, ...rest };
+  return { ok: true, value: { say: `made ${rest.token.id} in place of ${id}; ${whereKept(kept)}`, data } };
 }
 
 /** A token of another type or owner is none here. What was asked for is not repeated. */
@@ -275,11 +318,15 @@ async function tokenOf(
   call: Call,
   named: Readonly<Record<string, unknown>>,
   id: string,
-): Promise<Checked<TokenRecord>> {
+): Promise<Checked<Found>> {
   const whose = params.read(named);
   if (!whose.ok) return whose;
-  const found = await call.atDesk('read', (desk) => showToken(desk, id));
-  if (found?.ok && found.value.type === type.name && belongsTo(found.value, whose.value)) return found;
+  const found = await call.atDesk('read', async (desk) => {
+    const shown = await showToken(desk, id);
+    const isTheirs = shown.ok && shown.value.type === type.name && belongsTo(shown.value, whose.value);
+    return isTheirs ? { record: shown.value, told: await toldToken(desk, shown.value) } : null;
+  });
+  if (found !== null) return { ok: true, value: found };
   const hint = `find it with list_${type.name}_tokens; an id starts with tok_`;
   return complain('no token of this type and owner has this id', null, hint);
 }

@@ -196,6 +196,11 @@ export async function disableToken(desk: Desk, id: string): Promise<Checked<Toke
   return record.value.canary === true ? canaryStays : unlessRevoked(await desk.tokens.disable(id, desk.by));
 }
 
+/** Whether `disableToken` would, by the record. */
+export function checkDisable(record: TokenRecord): Checked<TokenRecord> {
+  return record.canary === true ? canaryStays : unlessRevoked(record);
+}
+
 /** @throws StoreFault */
 export async function enableToken(desk: Desk, id: string): Promise<Checked<TokenRecord>> {
   const record = await tokenToChange(desk, id);

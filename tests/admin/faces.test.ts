@@ -15,7 +15,8 @@ const noPage = 'the dashboard has no page for it';
 
 const mcp: Partial<Record<OpName, string>> = {
   regenerate: 'it would end what the program was not told of',
-  ...{ update: whoeverSees, disable: whoeverSees, enable: whoeverSees },
+  update: 'what it read may have come from whoever holds the token, and would be let do more by it',
+  enable: 'somebody, or a report of a leak, has stopped the token: whoever lets it pass again is a person',
   ...{ setPin: 'a pin says what a client is: programs may let go of one, and no more' },
   ...{ acknowledge: whoeverSees, tryPurge: upkeep, verify: upkeep },
 };

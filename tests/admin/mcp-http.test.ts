@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => admin.gateway.stop());
 
-const changing = /^(?:create|revoke|rotate|activate|deactivate|reset)_/;
+const changing = /^(?:create|revoke|disable|rotate|activate|deactivate|reset)_/;
 const headersOf = (token: string) => ({ Authorization: `Bearer ${token}` });
 
 /** One message as a client sends it, raw. */

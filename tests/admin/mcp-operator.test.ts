@@ -51,7 +51,7 @@ describe('with apply', () => {
     expect(await mcp.refused('create_project_token', { label: 'x', project: 'theirs' })).toMatch(
       /^no parameter/,
     );
-    for (const name of ['revoke_project_token', 'rotate_project_token']) {
+    for (const name of ['revoke', 'disable', 'rotate'].map((verb) => `${verb}_project_token`)) {
       expect(await mcp.refused(name, { tokenId: theirs.id })).toMatch(/^no token of this type and owner/);
     }
   });
@@ -63,7 +63,8 @@ describe('with apply', () => {
     await terminal.json('token', 'update', page.id, ...words);
     const mcp = await mcpHere(terminal.path('gateway.config.yaml'), { allow: ['read', 'apply'] });
     const names = (await mcp.tools()).map(({ name }) => name).filter((name) => name.includes('_page_'));
-    expect(names).toEqual(['list_page_tokens', 'revoke_page_token', 'rotate_page_token']);
+    const verbs = ['revoke', 'disable', 'rotate'].map((verb) => `${verb}_page_token`);
+    expect(names).toEqual(['list_page_tokens', ...verbs]);
     const { tokens } = await mcp.ask('list_page_tokens', { userId: 'u1' });
     expect(tokens).toMatchObject([{ attributes: { user_id: 'u1', csrf: '(hidden)' } }]);
     await mcp.ask('list_audit');

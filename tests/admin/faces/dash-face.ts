@@ -1,6 +1,16 @@
 /** The dashboard, by its forms and pages alone: what a browser without script would send, and what a person would read. */
 import { type DashFixture, hiddenOf } from '../../fixtures/dash.ts';
-import { type Face, type Facts, hoursTo, type Json, type Made, type NewToken, no, type Ops } from './face.ts';
+import {
+  type Face,
+  type Facts,
+  hoursTo,
+  type Json,
+  type Made,
+  type NewToken,
+  no,
+  type Ops,
+  type Quiet,
+} from './face.ts';
 
 type Page = { readonly status: number; readonly text: string; readonly location: string | null };
 
@@ -166,10 +176,26 @@ function factsIn(html: string): Facts {
     ...{ type: said.get('Type') ?? '', label: decoded(label), state, scopes: tags('Scopes') },
     attributes: Object.fromEntries(names.map((name) => [name, tags(name)])),
     origins: tags('Allowed origins'),
-    ...{ expires: time('Expires'), retires: time('Ends after its rotation') },
+    ...{ expires: time('Expires'), retires: time('Ends after its rotation'), quiet: quietIn(html) },
     successor: /tok_[0-9A-Z]+/.exec(said.get('Followed by') ?? '')?.[0] ?? null,
     disabled: said.has('Disabled'),
     reason: /<\/code>: (.*)$/.exec(said.get('Revoked') ?? '')?.[1] ?? null,
+  };
+}
+
+/** The part about an end that comes by itself, where it says that this may be before the overlap is over. */
+function quietIn(html: string): Quiet | null {
+  const [, part = ''] = /<h2 id="ending">It ends by itself(.*?)<\/section>/s.exec(html) ?? [];
+  if (part === '') return null;
+  const time = (words: string) =>
+    hoursTo(new RegExp(`${words} <time datetime="([^"]+)"`).exec(part)?.[1] ?? null);
+  const because = /As yet it stays: (.*?)\. *</s.exec(part)?.[1];
+  return {
+    successor: /href="\/tokens\/(tok_[0-9A-Z]+)">Its successor/.exec(part)?.[1] ?? '',
+    asked: time('Asked for'),
+    from: time('If nobody uses it again, that is'),
+    until: time('At the latest it ends'),
+    because: because === undefined ? null : decoded(because),
   };
 }
 

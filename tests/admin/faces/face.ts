@@ -11,9 +11,20 @@ export type Facts = {
   readonly origins: readonly string[];
   readonly expires: number | null;
   readonly retires: number | null;
+  readonly quiet: Quiet | null;
   readonly successor: string | null;
   readonly disabled: boolean;
   readonly reason: string | null;
+};
+
+/** Of a token that is to end when nobody needs it: when that is at the earliest and at the latest, in hours from now. */
+export type Quiet = {
+  readonly successor: string;
+  readonly asked: number | null;
+  readonly from: number | null;
+  readonly until: number | null;
+  /** Why not yet; null: it is only a matter of time. */
+  readonly because: string | null;
 };
 
 /** `old`: what a successor follows; `replaced`: what it stands instead of. */
@@ -125,14 +136,25 @@ export function factsOf(view: Json): Facts {
     ...{ id, type, label, state, scopes, attributes: Object.fromEntries(attributes), origins },
     expires: hoursTo(view.expires_at),
     retires: hoursTo(view.retire_at),
+    quiet: quietOf(view.retirement),
     successor: view.rotated_to,
     disabled: view.disabled_at !== null,
     reason: view.revoked_reason,
   };
 }
 
+function quietOf(view: Json): Quiet | null {
+  if (view === null) return null;
+  return {
+    successor: view.successor,
+    ...{ asked: hoursTo(view.asked_at), from: hoursTo(view.quiet_at), until: hoursTo(view.ends_at) },
+    because: view.quiet_at === null ? view.because : null,
+  };
+}
+
 export function hoursTo(time: string | null): number | null {
-  return time === null ? null : Math.round((Date.parse(time) - Date.now()) / 3_600_000);
+  // Without -0.
+  return time === null ? null : Math.round((Date.parse(time) - Date.now()) / 3_600_000) + 0;
 }
 
 export function madeOf({ token: secret, rotated, replaced, ...view }: Json): Made {

@@ -37,7 +37,7 @@ export function mcpFace(name: string, actor: RegExp, session: McpSession): Face 
     const [name = '', value = ''] = attribute.split('=');
     return { tool: `list_${type}_tokens`, args: { [name]: value } };
   };
-  const ops: Omit<Ops, 'regenerate' | 'update' | 'disable' | 'enable' | NotHere> = {
+  const ops: Omit<Ops, 'regenerate' | 'update' | 'enable' | NotHere> = {
     create: (token) => made(`create_${token.type}_token`, argsOf(token)),
     tryCreate: (token) =>
       told(({ applied, would_have: would }) => {
@@ -65,6 +65,8 @@ export function mcpFace(name: string, actor: RegExp, session: McpSession): Face 
       made(`rotate_${type}_token`, {
         ...{ ...attributes, tokenId: id, overlapSeconds: seconds(overlap), retireWhenQuiet: true },
       }),
+    disable: ({ id, type, attributes }) =>
+      told(({ token }) => factsOf(token))(`disable_${type}_token`, { ...attributes, tokenId: id }),
     revoke: ({ id, type, attributes }, reason) =>
       told(({ token }) => factsOf(token))(`revoke_${type}_token`, { ...attributes, tokenId: id, reason }),
     showPin: async (subject) => {

@@ -174,7 +174,12 @@ export const scenarios: readonly Scenario[] = [
       const { target } = await make(stage);
       const tooShort = await stage.face.rotateWhenQuiet(target, '1h');
       expect(tooShort).toEqual({ no: 'too short an overlap' });
-      return [tooShort, told(yes(await stage.face.rotateWhenQuiet(target, '168h')))];
+      const next = yes(await stage.face.rotateWhenQuiet(target, '168h'));
+      expect(next.old?.quiet).toMatchObject({ successor: next.made.id, asked: 0, from: null, until: 168 });
+      await stage.count(next.made.id);
+      const shown = yes(await stage.face.show(target));
+      expect(shown.quiet).toMatchObject({ from: 25, until: 168, because: null });
+      return [tooShort, told(next), shown];
     },
   },
   {

@@ -1,7 +1,7 @@
 /** One gateway that runs, every face to it, and the same look at what each has done. */
 import { expect, onTestFinished } from 'vitest';
 import { run } from '../../../gateway/admin/cli.ts';
-import { viewOf } from '../../../gateway/admin/token-view.ts';
+import { toldToken } from '../../../gateway/admin/token-told.ts';
 import type { AuditEntry } from '../../../store/audit-store.ts';
 import { wholeConfig } from '../../fixtures/admin.ts';
 import { type DashFixture, startDash } from '../../fixtures/dash.ts';
@@ -154,11 +154,13 @@ async function statesOf({ gateway }: DashFixture, rows: readonly AuditEntry[]): 
     ),
   );
   const { tokens, config } = gateway.running;
+  const { usage, retirements } = tokens;
+  const desk = { policy: config().policy, tokens, usage, retirements, now: Date.now };
   const states: unknown[] = [];
   for (const id of ids) {
     const record = await tokens.byId(id);
     if (record === null) continue;
-    const view = viewOf(record, config().policy, Date.now());
+    const view = await toldToken(desk, record);
     states.push({ ...factsOf(view), version: view.version });
   }
   return states;
