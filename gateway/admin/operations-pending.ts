@@ -38,8 +38,11 @@ export async function pendingRetirements(
   const waiting = new Map(rotated.map((record) => [record.id, record]));
   if (waiting.size === 0) return new Map();
   const asked = await desk.retirements.asked([...waiting.keys()]);
-  const found = await desk.tokens.byIds(asked.map(({ successor }) => successor));
-  const successors = new Map(found.map((record) => [record.id, record]));
+  const known = new Map(records.map((record) => [record.id, record]));
+  // On a page of a list most successors stand beside what they follow.
+  const missing = asked.flatMap(({ successor }) => (known.has(successor) ? [] : [successor]));
+  const found = missing.length === 0 ? [] : await desk.tokens.byIds(missing);
+  const successors = new Map([...known.values(), ...found].map((record) => [record.id, record]));
   const pairs = asked.flatMap((retirement) => {
     const [old, successor] = [waiting.get(retirement.tokenId), successors.get(retirement.successor)];
     // Without a successor it stays as long as it may.
