@@ -2,9 +2,21 @@
 import { denied } from './denial.ts';
 import type { Match, Outcome, Policy, RequestFacts, RowSet } from './types.ts';
 
-/** Every row the path could mean, best first. `;` counts as a plain byte only where a row says so. */
+/** Escapes of what a row's literal may hold unescaped (RFC 3986 §2.2). */
+const escapedLiteral = /%(?:2[1467-9a-c]|3[ad]|40)/gi;
+
+/**
+ * Every row the path could mean, best first. `;` counts as a plain byte only where a row says so. A path that an upstream may
+ * read as another one, to which other rows answer, is refused: `/items/all%3Apurge` beside `/items/{id}` and `/items/all:purge`.
+ */
 export function rowSet(policy: Policy, facts: RequestFacts): Outcome<RowSet> {
   const rows = policy.find(facts.host, facts.path);
+  if (rows.length > 0 && /[%;]/.test(facts.path) && !isReadAlike(policy, facts, rows)) {
+    return denied(
+      'path_ambiguous',
+      'escape or `;` that leads to another row for whoever decodes or drops it',
+    );
+  }
   if (facts.path.includes(';')) {
     const open = rows.filter(({ route }) => route.pathParameters);
     if (open.length === 0) return denied('path_ambiguous', '`;` in the path, and no row allows it');
@@ -27,4 +39,20 @@ export function chooseRow(rows: RowSet, facts: RequestFacts): Outcome<Match> {
   return denied('method_not_allowed', `rows of this path have ${[...allow].join(', ')}`, {
     allow: [...allow].sort(),
   });
+}
+
+/**
+ * Whether nothing answers but `rows`, in their order, where every escape is decoded, and where every `;` is dropped with what
+ * follows it as well. Readings in between have no other rows: a segment that keeps an escape or `;` is no literal.
+ */
+function isReadAlike({ find }: Policy, { host, path }: RequestFacts, rows: RowSet): boolean {
+  const decoded = path.replace(escapedLiteral, decodeURIComponent);
+  const bare = decoded.replace(/;[^/]*/g, '').replace(/\/{2,}/g, '/');
+  return [decoded, bare].every((reading) => reading === path || isAmong(rows, find(host, reading)));
+}
+
+function isAmong(rows: RowSet, others: RowSet): boolean {
+  let at = 0;
+  for (const { route } of rows) if (route === others[at]?.route) at++;
+  return at === others.length;
 }

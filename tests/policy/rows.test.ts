@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { prepareMatcher, type RowPath } from '../../policy/routes.ts';
 import { chooseRow, rowSet } from '../../policy/rows.ts';
@@ -65,5 +66,69 @@ describe('a `;` in the path', () => {
     expect(ask(rows, 'GET', '/a;b=1')).toBe('main GET /{x}');
     expect(ask(rows, 'POST', '/a;b=1')).toEqual({ code: 'method_not_allowed', allow: ['GET', 'HEAD'] });
     expect(ask(rows, 'POST', '/a')).toBe('main POST /{x}');
+  });
+});
+
+describe('a path that an upstream may read as that of another row is ambiguous', () => {
+  const rows = [
+    rowOf('POST /items/{id}'),
+    rowOf('POST /items/all:purge'),
+    open(rowOf('POST /s/{name}')),
+    rowOf('POST /s/admin'),
+    open(rowOf('POST /w/{path...}')),
+    rowOf('POST /w/a/b'),
+    rowOf('GET /@me/{x}'),
+    rowOf('GET /{user}/{x}'),
+  ];
+
+  test.each([
+    ...['/items/all%3Apurge', '/items/all%3apurge', '/s/admin;v=1', '/s/admin;', '/w/a;v/b', '/w/a/;v/b'],
+    ...['/w/;/a/b', '/w/a/b;', '/%40me/x', '/%40me/;v'],
+  ])('%s', (path) => {
+    for (const method of ['GET', 'POST']) expect(ask(rows, method, path)).toEqual({ code: 'path_ambiguous' });
+  });
+
+  test.each([
+    ['/items/all:purge', 'main POST /items/all:purge'],
+    ['/items/a%40b.example', 'main POST /items/{id}'],
+    ['/items/all%20purge', 'main POST /items/{id}'],
+    ['/s/other;v=1', 'main POST /s/{name}'],
+    ['/s/;', 'main POST /s/{name}'],
+    ['/w/a;v/c', 'main POST /w/{path...}'],
+  ])('and %s is none', (path, id) => {
+    expect(ask(rows, 'POST', path)).toBe(id);
+  });
+
+  test('whatever the rows: of what is let through, no spelling that reads alike has another row', () => {
+    const bytes = ['!', '$', '&', "'", '(', ')', '*', '+', ',', ':', '=', '@', 'a', 'b'];
+    const chars = fc.array(fc.constantFrom(...bytes), { minLength: 1, maxLength: 2 });
+    const literal = chars.map((all) => all.join('')).filter((one) => !/^(?:\*+|:[ab])$/.test(one));
+    const segment = fc.oneof(literal, literal, fc.constant('{}'));
+    const pattern = fc
+      .array(segment, { minLength: 1, maxLength: 3 })
+      .map((all) => `/${all.map((one, index) => (one === '{}' ? `{p${index}}` : one)).join('/')}`);
+    const matrix = fc.uniqueArray(pattern, { minLength: 1, maxLength: 6 });
+    const drawn = fc.record({
+      matrix,
+      at: fc.nat(5),
+      filler: literal,
+      dice: fc.array(fc.boolean(), { minLength: 6 }),
+    });
+    let refused = 0;
+    fc.assert(
+      fc.property(drawn, ({ matrix, at, filler, dice }) => {
+        const rows = matrix.map((one) => rowOf(`GET ${one}`));
+        const plain = (matrix[at % matrix.length] ?? '').replace(/\{p.\}/g, filler);
+        let thrown = 0;
+        const spelled = plain.replace(/[^/ab]/g, (char) =>
+          dice[thrown++] === true ? `%${char.charCodeAt(0).toString(16)}` : char,
+        );
+        const told = ask(rows, 'GET', spelled);
+        if (typeof told === 'string') expect(told).toBe(ask(rows, 'GET', plain));
+        else refused++;
+      }),
+      { numRuns: 5000 },
+    );
+    expect(refused).toBeGreaterThan(100);
   });
 });

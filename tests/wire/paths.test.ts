@@ -23,6 +23,8 @@ apis:
       GET /open: { allow: public }
       GET /files/{path...}: { allow: public }
       GET /servlet/{name}: { allow: public, path_parameters: allow }
+      GET /servlet/admin: { allow: { item: any_scope } }
+      GET /files/all:purge: { allow: { item: any_scope } }
       GET /based/{path...}: { to: based, allow: public }
       GET /admin: { allow: { item: any_scope } }
       GET /tenants/{tenant}: { allow: { item: any_scope }, bind: { tenant: token.attribute.tenant } }
@@ -80,6 +82,7 @@ const ambiguous = [
     '/files/<',
     '/files/^',
   ],
+  ...['/files/all%3Apurge', '/files/all%3apurge', '/servlet/admin;x=1', '/servlet/admin;'],
   ...['/files/`', '/files/{', '/files/[x]', '/files/a;b', '/open;x=1', '/;/open', '/\\admin', '/files/a\\b'],
   ...['/admin#x', '/open#/../admin', '/open?a#b', '/files/%23', '/files/%25', '/files/%2525', '/files/%3f'],
   ...['/files/%ef%bc%8f', '/files/%c5%bf', '/files/%e2%84%aa', '/files/%e2%80%a5', '/files/%ef%b8%b0'],
@@ -171,6 +174,7 @@ describe('forwarded byte for byte:', () => {
       "/files/!$&'()*+,=:@",
     ],
     ...['/files/a%20b', '/files/caf%C3%A9', '/files/caf%c3%a9', '/files/%7C%22%3c%3E', '/files/%e2%82%ac/x'],
+    ...['/files/all%3Apurge2', '/files/x/all%3Apurge', '/files/all%20purge'],
     ...['/servlet/a;v=1', '/servlet/;', `/open?${'x'.repeat(8192 - 6)}`],
   ])('%s', async (target) => {
     const answer = await ask(gateway.port, requestBytes(`GET ${target}`));
