@@ -1,6 +1,7 @@
 /** A row that Postern answers itself: the upstream is asked where the row says so, then it is done, then answered. */
 import type { Serving } from '../policy/serve-types.ts';
-import type { Outcome, Permit } from '../policy/types.ts';
+import { lostStanding } from '../policy/standing.ts';
+import type { Denial, Outcome, Permit } from '../policy/types.ts';
 import type { Answer } from './answer.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { confirm } from './confirm.ts';
@@ -31,15 +32,27 @@ export async function serveRow(
   { permit, serving }: Extract<Ruling, { kind: 'serve' }>,
   visit: Visit,
   site: Site,
-  gate: Pick<Gate, 'tokens' | 'operate' | 'now'>,
+  gate: Pick<Gate, 'tokens' | 'operate' | 'now' | 'site'>,
 ): Promise<Outcome<Answer> | null> {
   if (isGone(visit.res)) return null;
   if (permit.token !== null) gate.tokens.touch(permit.token.id, gate.now());
   const confirmed = await confirm(permit, serving, visit, site);
   if (!confirmed.ok) return confirmed;
+  const lost = serving.confirmPath === null ? null : await lostMeanwhile(permit, gate);
+  if (lost !== null) return { ok: false, denial: lost };
   if (isGone(visit.res)) return null;
   const done = await gate.operate(site.config, permit, confirmed.value);
   return done.ok ? { ok: true, value: answerOf(done.value, permit.facts.requestId) } : done;
+}
+
+/** The upstream may take its time to say yes: a token that died while it was asked makes no other. null: it stands. */
+async function lostMeanwhile(
+  { token }: Permit,
+  { tokens, site, now }: Pick<Gate, 'tokens' | 'now' | 'site'>,
+): Promise<Denial | null> {
+  if (token === null) return null;
+  const [record] = await tokens.byIds([token.id]);
+  return lostStanding(site().policy, record, now());
 }
 
 /** RFC 9111 §5.2.2.5: an answer with a token in it is kept nowhere. */

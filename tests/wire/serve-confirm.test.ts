@@ -1,6 +1,6 @@
 /** `confirm`: the upstream is asked first, by the caller's own credential, and anything but its yes makes nothing. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openStage, type Stage } from './serve-stage.ts';
 
 let stage: Stage;
@@ -97,6 +97,21 @@ describe('the upstream is asked', () => {
     const [preserved, own] = stage.upstream.seen;
     expect(preserved?.headers).toMatchObject({ host, 'x-forwarded-host': host });
     expect(own?.headers).toMatchObject({ host: new URL(stage.upstream.url).host, 'x-forwarded-host': host });
+  });
+
+  test('and a caller whose token died while it was asked makes nothing', async () => {
+    let held: ServerResponse | null = null;
+    says((_req, res) => {
+      held = res;
+    });
+    const asking = create();
+    const answer = await vi.waitUntil(() => held as ServerResponse | null, { interval: 1 });
+    await stage.gateway.running.tokens.revoke(user.id, 'op', 'stolen');
+    answer.end('{}');
+    const told = await asking;
+    expect([told.status, told.body.code, await made()]).toEqual([401, 'invalid_token', 0]);
+    const account = await stage.gateway.account(told.headers.get('x-request-id'));
+    expect(account).toMatchObject({ code: 'token_revoked', tokenId: user.id });
   });
 
   test('never by a second credential, which did not decide here', async () => {
