@@ -44,13 +44,7 @@ export function createFrontDoor(gate: Gate, door: Door): Server {
     autoCleanupIncoming: false,
   });
   const admitHead = (req: Judged, res: ServerResponse, awaitsContinue: boolean): void => {
-    if (hasEnded(req.socket)) return;
-    if (isAhead(res)) {
-      if (takeInTurn(req.socket, res, () => admitHead(req, res, awaitsContinue))) return;
-      const reason = `${aheadMax} requests wait on this connection already`;
-      accountDoor(gate, 'overloaded', 0, randomUUID(), headOf(req), reason);
-      return;
-    }
+    if (!isItsTurn(gate, req, res, () => admitHead(req, res, awaitsContinue))) return;
     noteConnection(res, req.socket);
     const head = headOf(req);
     // Reset before we got here: a request without an address is nobody's.
@@ -121,8 +115,18 @@ function carrier(gate: Gate): Hono<Bindings> {
   return app;
 }
 
+/** false: `take` is called when its turn has come, if it comes. */
+function isItsTurn(gate: Gate, req: IncomingMessage, res: ServerResponse, take: () => void): boolean {
+  if (hasEnded(req.socket)) return false;
+  if (!isAhead(res)) return true;
+  if (takeInTurn(req.socket, res, take)) return false;
+  const reason = `${aheadMax} requests wait on this connection already`;
+  accountDoor(gate, 'overloaded', 0, randomUUID(), headOf(req), reason);
+  return false;
+}
+
 function refuseAtDoor(gate: Gate, code: RefusalCode, req: IncomingMessage, res: ServerResponse): void {
-  if (hasEnded(req.socket)) return;
+  if (!isItsTurn(gate, req, res, () => refuseAtDoor(gate, code, req, res))) return;
   noteConnection(res, req.socket);
   const requestId = randomUUID();
   const head = headOf(req);

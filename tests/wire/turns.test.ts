@@ -143,6 +143,19 @@ test('what was sent ahead is judged when its turn has come: a token revoked by t
   expect(came).toEqual(['/any/1']);
 });
 
+test('an expectation that is refused at the door waits for its turn too, and takes none from those before it', async () => {
+  const { field } = await bearer();
+  const ahead = [1, 2].map((n) => requestBytes(`GET /any/${n}`, [field, keep])).join('');
+  for (const expectation of ['something', '100-continue, something']) {
+    came = [];
+    const refused = requestBytes('GET /any/3', [field, keep, `Expect: ${expectation}`]);
+    const next = requestBytes('GET /any/4', [field]);
+    const { answers, closed } = await converse(gateway.port, ahead + refused + next, patienceMs);
+    expect([answers.map(({ status }) => status), closed]).toEqual([[200, 200, 417], true]);
+    expect(came).toEqual(['/any/1', '/any/2']);
+  }
+});
+
 test('a limit counts them one after the other', async () => {
   const { field } = await bearer();
   const ahead = [1, 2, 3].map((n) => requestBytes(`GET /few/${n}`, [field, keep])).join('');
