@@ -1,5 +1,5 @@
 /** Carries an upstream's success over to our pins and tokens: reads its answer, then changes what the row says, durably. */
-import { readChanges, subjectOf } from '../policy/observe.ts';
+import { isAnothers, readChanges, subjectOf } from '../policy/observe.ts';
 import type { Observe, ObservedChange, Observing } from '../policy/observe-types.ts';
 import type { Permit, Policy } from '../policy/types.ts';
 import type { AuditEvent, AuditStore } from '../store/audit-store.ts';
@@ -103,11 +103,16 @@ async function carryOut(change: ObservedChange, { rooms, by, reason }: Act): Pro
       await tokens.endAll({ type: change.type, attributes: change.attributes, by, reason });
       return;
     case 'learn': {
-      const { kind: _, lifeMs, ...token } = change;
+      const { kind: _, lifeMs, owners: __, ...token } = change;
       const expiresAt = lifeMs === null ? null : now() + lifeMs;
       const learned = await tokens.learn({ ...token, origins: [], expiresAt, createdBy: by, reason });
-      if (learned.kind !== 'taken') return;
-      throw unreadable(`what it gives for a token of type ${token.type.name} is kept here as another one`);
+      const what = `what it gives for a token of type ${token.type.name}`;
+      if (learned.kind === 'taken') throw unreadable(`${what} is kept here as another one`);
+      if (learned.kind === 'learned' || learned.record.revokedAt !== null) return;
+      if (!isAnothers(change, learned.record)) return;
+      // To the upstream it is that one's now; to tell it of the one before would be to mistake the two.
+      await tokens.revoke(learned.record.id, by, reason);
+      throw unreadable(`${what} was kept here as somebody else's, and is ended`);
     }
   }
 }

@@ -102,6 +102,8 @@ export type LearnedToken = {
   readonly type: TokenType;
   readonly plaintext: string;
   readonly attributes: ReadonlyMap<string, AttributeValue>;
+  /** Those of the attributes by which the answer itself says whose it is. */
+  readonly owners: readonly string[];
   readonly scopes: readonly string[];
   readonly label: string;
   readonly lifeMs: number | null;

@@ -2,6 +2,7 @@
 import type { JsonFound } from './json-scan.ts';
 import type {
   Answered,
+  LearnedToken,
   Observe,
   ObservedAttribute,
   ObservedChange,
@@ -13,6 +14,7 @@ import type {
   SecretSource,
 } from './observe-types.ts';
 import { pinSubject, pinValueFlaw, pinValueUnitsMax } from './pin-value.ts';
+import { isSecret } from './secret-attributes.ts';
 import { checkAttributes, labelOf } from './token-input.ts';
 import type { AttributeValue, TokenRecord, TokenType } from './token-types.ts';
 import type { Match, Permit, Policy } from './types.ts';
@@ -127,11 +129,24 @@ function tokenOf(entry: ObservedToken, reader: Reader): ObservedChange | null {
     type,
     plaintext,
     attributes,
+    owners: entry.attributes
+      .filter(({ name, from }) => from.kind === 'json' && isOwner(type, name))
+      .map(({ name }) => name),
     scopes: 'fixed' in type.scopes ? type.scopes.fixed : entry.scopes,
     label: label !== null && labelOf(label).ok ? label : type.name,
     lifeMs: entry.lifeMs,
     insteadOf: entry.insteadOf.length === 0 ? null : partOf(attributes, entry.insteadOf),
   };
+}
+
+/** A csrf text is required too, and says nothing of whose the token is. */
+function isOwner(type: TokenType, name: string): boolean {
+  return type.attributes.get(name)?.required === true && !isSecret(type, name);
+}
+
+/** Whether what is kept of a token names somebody else than the upstream's answer does. */
+export function isAnothers({ attributes, owners }: LearnedToken, kept: TokenRecord): boolean {
+  return owners.some((name) => String(attributes.get(name)) !== String(kept.attributes.get(name)));
 }
 
 /** @throws Error where one is missing: fewer attributes would end more tokens. */

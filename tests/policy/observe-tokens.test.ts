@@ -14,6 +14,7 @@ describe('a token', () => {
       ['user', 'usr_1'],
       ['client', 'mobile'],
     ]),
+    owners: ['user'],
     scopes: ['a'],
     label: 'user',
     lifeMs: 1000,

@@ -88,13 +88,34 @@ describe('a login of the upstream', () => {
     const { user, token } = await stage.loggedIn();
     const [before] = await stage.tokensOf('user', { user });
     expect((await stage.login(user, token)).status).toBe(200);
-    expect((await stage.login('usr_other', token, { 'x-client': 'cli' })).status).toBe(200);
+    expect((await stage.login(user, token, { 'x-client': 'cli' })).status).toBe(200);
     const [after, ...more] = await stage.tokensOf('user', { user });
     expect(after).toMatchObject({ ...before, lastUsedAt: after?.lastUsedAt });
-    expect([more, await stage.tokensOf('user', { user: 'usr_other' })]).toEqual([[], []]);
+    expect(more).toEqual([]);
     await stage.gateway.running.tokens.revoke(before?.id ?? '', 'op', null);
     expect((await stage.login(user, token)).status).toBe(200);
     expect(await stage.use(token)).toBe(401);
+  });
+
+  test('as somebody else on the same session ends it, so that nobody goes on as the one before', async () => {
+    const [{ user, sid }, other] = [next(), next()];
+    let times = 0;
+    const signIn = (id: string) => {
+      const body = { user: { id }, csrf: `c-${times++}` };
+      stage.says({ headers: { 'set-cookie': `sid=${sid}; HttpOnly` }, body });
+      return stage.send('POST', '/auth/verify');
+    };
+    const me = async () => {
+      stage.says({});
+      return (await stage.send('GET', '/me', { headers: { cookie: `sid=${sid}` } })).status;
+    };
+    expect([(await signIn(user)).status, (await signIn(user)).status, await me()]).toEqual([200, 200, 200]);
+    const answer = await signIn(other.user);
+    expect([answer.status, answer.headers.get('set-cookie'), await me()]).toEqual([502, null, 401]);
+    const [record] = await stage.tokensOf('session', { user });
+    expect(record).toMatchObject({ revokedBy: 'upstream' });
+    expect(await stage.tokensOf('session', { user: other.user })).toEqual([]);
+    expect([(await signIn(other.user)).status, await me()]).toEqual([200, 401]);
   });
 
   test('by a cookie is learned from the field that sets it', async () => {
