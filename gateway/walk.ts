@@ -264,8 +264,9 @@ function lookUp(
   trace?.('credential', presented.ok, presented.ok ? readAs(presented.value) : presented.denial.reason);
   if (!presented.ok && presented.denial.code !== 'credential_malformed') return presented;
   if (presented.ok && presented.value.types[0]?.verify === 'upstream') return leftToUpstream(presented.value);
-  const tooMany = failuresSpent(presented.ok ? presented.value : null, facts, rooms);
-  if (tooMany !== null) {
+  const tooMany = failuresSpent(presented.ok ? presented.value.prefix : '', facts, rooms);
+  // The budget is only for what this process has not verified before.
+  if (tooMany !== null && !(presented.ok && rooms.tokens.verifiedBefore(presented.value.plaintext))) {
     trace?.('failure budget', false, tooMany.reason);
     return { ok: false, denial: tooMany };
   }
@@ -283,7 +284,12 @@ function lookUp(
     return { ok: true, value: isTold ? { token, presented, canary: found } : { token, presented } };
   };
   const found = rooms.tokens.find(plaintext, types);
-  return found instanceof Promise ? found.then(known) : known(found);
+  if (!(found instanceof Promise)) return known(found);
+  return found.then((record) => {
+    // Looked up beside others of this address: no more of them than the budget has are told right from wrong.
+    const spent = tooMany === null ? failuresSpent(prefix, facts, rooms) : null;
+    return spent === null ? known(record) : { ok: false, denial: spent };
+  });
 }
 
 /** Nothing is looked up, so nothing can be guessed here: the failure budget is neither asked nor spent. */
@@ -336,10 +342,9 @@ function preflightMethod(head: Head): string | null {
   return methods.length === 1 ? (methods[0] ?? null) : null;
 }
 
-/** The failure budget is asked only for what this process has not verified before. */
-function failuresSpent(presented: Presented | null, facts: RequestFacts, rooms: Rooms): Denial | null {
-  const waitMs = rooms.failures?.exhausted(addressKey(facts.address), presented?.prefix ?? '') ?? null;
-  if (waitMs === null) return null;
-  if (presented !== null && rooms.tokens.verifiedBefore(presented.plaintext)) return null;
-  return denial('too_many_failures', 'this address has sent too many bad tokens', { retryAfterMs: waitMs });
+/** null: another bad token may be tried. */
+function failuresSpent(prefix: string, facts: RequestFacts, { failures }: Rooms): Denial | null {
+  const retryAfterMs = failures?.exhausted(addressKey(facts.address), prefix) ?? null;
+  if (retryAfterMs === null) return null;
+  return denial('too_many_failures', 'this address has sent too many bad tokens', { retryAfterMs });
 }
