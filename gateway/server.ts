@@ -120,7 +120,7 @@ function isItsTurn(gate: Gate, req: IncomingMessage, res: ServerResponse, take: 
   if (hasEnded(req.socket)) return false;
   if (!isAhead(res)) return true;
   if (takeInTurn(req.socket, res, take)) return false;
-  const reason = `${aheadMax} requests wait on this connection already`;
+  const reason = `${aheadMax} requests, or 64 KiB of their heads, wait on this connection already`;
   accountDoor(gate, 'overloaded', 0, randomUUID(), headOf(req), reason);
   return false;
 }

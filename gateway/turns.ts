@@ -9,9 +9,12 @@ import { endConnection, noteConnection } from './connection.ts';
 
 /** So many heads are kept for a connection; clients that send ahead at all send a handful. */
 export const aheadMax = 64;
+/** And no more of them together: an answer that streams for long would else keep a MiB of heads waiting on each connection. */
+const aheadBytesMax = 64 * 1024;
 
 const ahead = Symbol('ahead');
-type Crowded = Duplex & { [ahead]?: number };
+const aheadBytes = Symbol('bytes ahead');
+type Crowded = Duplex & { [ahead]?: number; [aheadBytes]?: number };
 
 /** Whether an answer that goes out before this one is not over. To be asked as the request comes in. */
 export function isAhead(res: ServerResponse): boolean {
@@ -26,7 +29,9 @@ export function isAhead(res: ServerResponse): boolean {
  */
 export function takeInTurn(socket: Crowded, res: ServerResponse, take: () => void): boolean {
   const waiting = (socket[ahead] ?? 0) + 1;
-  if (waiting > aheadMax) {
+  const bytes = headBytesOf(res);
+  const waitingBytes = (socket[aheadBytes] ?? 0) + bytes;
+  if (waiting > aheadMax || waitingBytes > aheadBytesMax) {
     // Node parses what came along with it all the same.
     noteConnection(res, socket);
     endConnection(res);
@@ -34,9 +39,15 @@ export function takeInTurn(socket: Crowded, res: ServerResponse, take: () => voi
     return false;
   }
   socket[ahead] = waiting;
+  socket[aheadBytes] = waitingBytes;
   res.once('socket', () => {
     socket[ahead] = (socket[ahead] ?? 1) - 1;
+    socket[aheadBytes] = (socket[aheadBytes] ?? bytes) - bytes;
     take();
   });
   return true;
+}
+
+function headBytesOf({ req: { url = '', rawHeaders } }: ServerResponse): number {
+  return rawHeaders.reduce((bytes, text) => bytes + text.length, url.length);
 }

@@ -187,6 +187,19 @@ test('more than a connection may send ahead end it, and none of them reaches the
   expect(cut).toMatchObject([{ status: 0, aborted: true }]);
 });
 
+test('more bytes of heads than may wait end it as well, and as many as may are all answered', async () => {
+  const { field } = await bearer();
+  const long = (n: number) => requestBytes(`GET /any/${n}`, [field, keep, `X-Long: ${'x'.repeat(10_000)}`]);
+  const last = requestBytes('GET /any/9', [field]);
+  const first = holdFirst();
+  const held = converse(gateway.port, long(1) + [2, 3, 4, 5, 6, 7, 8].map(long).join('') + last, patienceMs);
+  await first.there;
+  expect((await held).answers).toEqual([]);
+  expect(came).toEqual(['/any/1']);
+  const { answers } = await converse(gateway.port, [1, 2, 3, 4, 5, 6].map(long).join('') + last, patienceMs);
+  expect(answers.map(({ status }) => status)).toEqual(Array(7).fill(200));
+});
+
 test('as many as may be sent ahead are all answered', async () => {
   const { field } = await bearer();
   const ahead = requestBytes('GET /any/2', [field, keep]).repeat(aheadMax);
