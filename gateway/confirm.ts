@@ -37,10 +37,7 @@ export async function confirm(
   if (rule.confirm === null || confirmPath === null) return { ok: true, value: serving };
   const upstream = site.upstreams.get(rule.confirm.upstream);
   if (upstream === undefined) throw new UpstreamFault('confirm_unavailable', 'no such upstream');
-  if (upstream.visits.inFlight >= upstream.visitsMax) {
-    throw new UpstreamFault('overloaded', `${upstream.visitsMax} requests are at this upstream`);
-  }
-  upstream.visits.begin();
+  const place = upstream.places.take(permit);
   try {
     const isRead = serving.kind === 'token' && serving.rule.answered !== null;
     const asking = { permit: confirming(permit, confirmPath), visit, site, upstream, isRead };
@@ -50,7 +47,7 @@ export async function confirm(
     if (refused !== null) return refused;
     throw new UpstreamFault('confirm_unavailable', `the upstream that confirms answered ${status}`);
   } finally {
-    upstream.visits.end();
+    upstream.places.leave(place);
   }
 }
 

@@ -160,18 +160,15 @@ async function forward(
   gate: Gate,
 ): Promise<Ending> {
   const upstream = upstreamOf(permit.route, site);
-  if (upstream.visits.inFlight >= upstream.visitsMax) {
-    throw new UpstreamFault('overloaded', `${upstream.visitsMax} requests are at this upstream`);
-  }
   // Left while we looked a token up or counted: nobody would hear the end of it.
   if (isGone(res)) return { status: 0, aborted: true };
   // Before anything is sent: what cannot be signed must not arrive unsigned.
   const assertion = site.signer === null ? null : site.signer.fieldFor(permit);
+  const place = upstream.places.take(permit);
   if (permit.token !== null) gate.tokens.touch(permit.token.id, gate.now());
   if (awaitsContinue && body === null) res.writeContinue();
   const isCut = body !== null && bodyCuts.length > 0;
   const startedMs = performance.now();
-  upstream.visits.begin();
   const watch = permit.token === null ? null : gate.vigil.begin(permit.token.id, res);
   let delivered: Delivered;
   try {
@@ -192,7 +189,7 @@ async function forward(
       trace,
     });
   } finally {
-    upstream.visits.end();
+    upstream.places.leave(place);
     if (watch !== null) gate.vigil.end(watch);
   }
   gate.upstreamSeconds(permit.route.upstream, (performance.now() - startedMs) / 1000);

@@ -157,5 +157,5 @@ function take({ site, makers, swap }: ReloadParts, { config, signer }: Good): vo
   const old = site();
   const next = buildSite(config, makers, old, signer);
   swap(next);
-  void retireSite(old, next);
+  void retireSite(old);
 }

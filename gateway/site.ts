@@ -38,10 +38,9 @@ export function buildSite(
   const upstreams = new Map<string, Upstream>();
   for (const [name, settings] of config.upstreams) {
     const old = before?.upstreams.get(name);
-    upstreams.set(
-      name,
-      old !== undefined && same(old.settings, settings) ? old : makers.openUpstream(settings),
-    );
+    const upstream = old !== undefined && same(old.settings, settings) ? old : makers.openUpstream(settings);
+    upstream.sites.begin();
+    upstreams.set(name, upstream);
   }
   const budget = policy.failureBudget;
   const kept = before !== null && same(before.policy.failureBudget, budget);
@@ -58,14 +57,14 @@ export function buildSite(
 }
 
 /**
- * Lets go of what the new site does not use, once nobody is judged by the old one any more, and nobody is at
- * the upstream: one that outlived an earlier reload may still carry a stream of the site before. Never rejects.
+ * Lets go of what a site that was replaced had, once nobody is judged by it any more: an upstream is closed with the last site that
+ * has it, for what began before any of several reloads may still be on its way there. Never rejects.
  */
-export async function retireSite(old: Site, next: Site): Promise<void> {
-  await old.visits.whenIdle();
-  for (const [name, upstream] of old.upstreams) {
-    if (next.upstreams.get(name) === upstream) continue;
-    void upstream.visits.whenIdle().then(() => upstream.close());
+export async function retireSite({ visits, upstreams }: Site): Promise<void> {
+  await visits.whenIdle();
+  for (const upstream of upstreams.values()) {
+    upstream.sites.end();
+    if (upstream.sites.inFlight === 0) void upstream.close();
   }
 }
 

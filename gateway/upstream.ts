@@ -3,6 +3,7 @@ import { buildConnector, errors, Pool } from 'undici';
 import type { UpstreamSettings } from './config/settings.ts';
 import { UpstreamFault } from './fault.ts';
 import { Life } from './life.ts';
+import { Places } from './places.ts';
 import { StrictClient } from './strict-client.ts';
 import { Target, type TargetChange, Targets } from './targets.ts';
 import { watchHealth } from './upstream-health.ts';
@@ -10,9 +11,9 @@ import { watchHealth } from './upstream-health.ts';
 export type Upstream = {
   readonly settings: UpstreamSettings;
   readonly targets: Targets;
-  /** Requests at this upstream, and how many there may be: one more is `overloaded`, not left waiting. */
-  readonly visits: Life;
-  readonly visitsMax: number;
+  readonly places: Places;
+  /** The configs that somebody is judged by and that have it. */
+  readonly sites: Life;
   /** Ends its health checks and, once nothing is under way, its connections. Never rejects. */
   readonly close: () => Promise<void>;
   /** Ends everything now. Never rejects. */
@@ -47,8 +48,8 @@ export function openUpstream(settings: UpstreamSettings, options: UpstreamOption
   return {
     settings,
     targets,
-    visits: new Life(),
-    visitsMax,
+    places: new Places(visitsMax),
+    sites: new Life(),
     close: () => end('close'),
     destroy: () => end('destroy'),
   };

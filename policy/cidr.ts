@@ -35,6 +35,11 @@ export function isInOneOf(networks: readonly Network[], address: string): boolea
   return groups !== null && networks.some((network) => contains(network, groups));
 }
 
+/** Whether some address lies in both. */
+export function overlap(one: Network, other: Network): boolean {
+  return one.bits <= other.bits ? contains(one, other.groups) : contains(other, one.groups);
+}
+
 /** The family counts: no v6 network holds a v4 address. */
 function contains({ groups: base, bits }: Network, groups: readonly number[]): boolean {
   if (base.length !== groups.length) return false;

@@ -1,6 +1,7 @@
 /** From the file's own keys to what the process runs with: secrets read, paths made absolute. Opens nothing. */
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { formatNetwork, overlap } from '../../policy/cidr.ts';
 import { type ConfigPath, type ConfigProblem, inKey, inValue } from '../../policy/config-problem.ts';
 import type { Network } from '../../policy/types.ts';
 import type { TriggerKeys, TriggerSigners } from '../trigger.ts';
@@ -312,6 +313,7 @@ function settingWarnings(config: FileConfig): readonly ConfigProblem[] {
       ),
     );
   }
+  warnings.push(...pinsOfProxies(config));
   const used = usedUpstreams(config);
   for (const name of Object.keys(config.upstreams)) {
     if (used.has(name)) continue;
@@ -320,6 +322,20 @@ function settingWarnings(config: FileConfig): readonly ConfigProblem[] {
     );
   }
   return warnings;
+}
+
+/** CVE-2022-31813: a proxy can be brought to leave the caller out, and then stands for it. */
+function pinsOfProxies({ pins, listen }: FileConfig): readonly ConfigProblem[] {
+  return Object.entries(pins).flatMap(([name, pin]) => {
+    if (pin.kind !== 'cidr') return [];
+    return pin.allow.flatMap((network, index) => {
+      const proxies = listen.trusted_proxies.find((proxy) => overlap(proxy, network));
+      if (proxies === undefined) return [];
+      const message = `a proxy in ${formatNetwork(proxies)} that names no caller passes this pin itself`;
+      const hint = 'see that your proxies always name one, or write networks without them';
+      return [inValue(['pins', name, 'allow', index], message, hint)];
+    });
+  });
 }
 
 function usedUpstreams(config: FileConfig): ReadonlySet<string> {

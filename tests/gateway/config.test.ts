@@ -231,6 +231,24 @@ failure_budget: { rate: 20/1m, per: address }
     ]);
   });
 
+  test.each([
+    ['[10.0.0.0/8]', '[10.1.0.0/16, 203.0.113.0/24]', 'listen', [0], '10.0.0.0/8'],
+    ['[203.0.113.7/32, "fd00::/8"]', '["fd00::1/128", 203.0.113.0/24]', 'both', [0, 1], 'fd00::/8'],
+    ['[10.0.0.0/8]', '["a00::/8", 11.0.0.0/8]', 'none', [], ''],
+    ['[]', '[10.0.0.0/8]', 'none', [], ''],
+  ])(
+    'CVE-2022-31813: warns where proxies %s may pass a cidr pin of %s by themselves',
+    (proxies, allow, _, at, first) => {
+      const text = `${smallConfig.replace('      GET /events: {', '      GET /events: { pins: [office],')}
+listen: { trusted_proxies: ${proxies} }
+pins: { office: { kind: cidr, allow: ${allow} } }
+`;
+      const told = loaded(text).warnings.filter(({ message }) => message.includes('names no caller'));
+      expect(told.map(({ path }) => path)).toEqual(at.map((index) => `pins.office.allow[${index}]`));
+      expect(told[0]?.message ?? '').toContain(first);
+    },
+  );
+
   test('has a version that changes with the text and with nothing else', () => {
     expect(loaded(smallConfig).policy.version).toBe(loaded(smallConfig).policy.version);
     expect(loaded(smallConfig).policy.version).not.toBe(loaded(`${smallConfig}# a comment\n`).policy.version);
