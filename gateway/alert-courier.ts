@@ -3,9 +3,12 @@ import { nextTryMs } from '../policy/alert-delivery.ts';
 import type { AlertStore, DueAlert } from '../store/alert-store.ts';
 import { type Poster, postMsMax, type Refusal, type Webhook } from './alert-webhook.ts';
 
+/** What comes of one try: `failed` is tried again. */
+export const deliveryOutcomes = ['delivered', 'failed', 'given_up'] as const;
+
 export type Delivery = {
   readonly id: string;
-  readonly outcome: 'delivered' | 'failed' | 'given_up';
+  readonly outcome: (typeof deliveryOutcomes)[number];
   readonly attempts: number;
   /** null: it was delivered. */
   readonly reason: string | null;

@@ -1,8 +1,8 @@
 /** Prometheus metrics. Labels are names of the config and codes of ours: a caller cannot add a series. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { AlertKind } from '../policy/alert-types.ts';
+import { type AlertKind, alertKinds } from '../policy/alert-types.ts';
 import type { Account } from './access-log.ts';
-import type { Delivery } from './alert-courier.ts';
+import { type Delivery, deliveryOutcomes } from './alert-courier.ts';
 
 export type Gauges = {
   readonly inFlight: () => number;
@@ -68,29 +68,47 @@ export function createMetrics(gauges: Gauges): Metrics {
 
 type Events = Pick<Metrics, 'reloaded' | 'limiterChanged' | 'alertRaised' | 'alertSent' | 'tracesExported'>;
 
+/** Each begins at 0: of a series that begins at 1, Prometheus sees no increase, and the first time is the one that matters. */
 function openEvents(register: Registry): Events {
-  const counter = <Label extends string>(name: string, help: string, label: Label) =>
-    new Counter({ name, help, labelNames: [label], registers: [register] });
+  const counter = <Label extends string>(
+    name: string,
+    help: string,
+    label: Label,
+    values: readonly string[],
+  ) => {
+    const opened = new Counter({ name, help, labelNames: [label], registers: [register] });
+    for (const value of values) opened.inc({ [label]: value } as Record<Label, string>, 0);
+    return opened;
+  };
   const reloads = counter(
     'postern_config_reloads_total',
     'Reloads by outcome; a failed one kept the old config.',
     'outcome',
+    ['ok', 'failed'],
   );
   const limiter = counter(
     'postern_limiter_changes_total',
     'How often the shared limiter was lost or came back.',
     'state',
+    ['up', 'down'],
   );
-  const alerts = counter('postern_alerts_total', 'Alerts that this process raised, by kind.', 'kind');
+  const alerts = counter(
+    'postern_alerts_total',
+    'Alerts that this process raised, by kind.',
+    'kind',
+    Object.keys(alertKinds),
+  );
   const deliveries = counter(
     'postern_alert_deliveries_total',
     'Attempts to bring an alert to the webhook, by outcome.',
     'outcome',
+    deliveryOutcomes,
   );
   const spans = counter(
     'postern_trace_spans_total',
     'Spans that a collector took, or that were lost on the way.',
     'outcome',
+    ['exported', 'lost'],
   );
   return {
     reloaded: (ok) => reloads.labels(ok ? 'ok' : 'failed').inc(),

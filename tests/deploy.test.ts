@@ -3,14 +3,14 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { createMetrics } from '../gateway/metrics.ts';
+import { createMetrics, type Metrics } from '../gateway/metrics.ts';
 
 const folder = resolve(import.meta.dirname, '../docs/deploy');
 const read = (name: string) => readFileSync(resolve(folder, name), 'utf8');
 
-/** Each series by its name, with its labels; the scraper's own among them. */
-async function exposed(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
-  const metrics = createMetrics({
+/** Of a gate that has done nothing. */
+function unused(): Metrics {
+  return createMetrics({
     inFlight: () => 1,
     verifierDepth: () => 1,
     bcrypt: () => ({ compared: 1, spared: 1 }),
@@ -21,6 +21,11 @@ async function exposed(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
     storeUp: () => true,
     configOk: () => true,
   });
+}
+
+/** Each series by its name, with its labels; the scraper's own among them. */
+async function exposed(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  const metrics = unused();
   const account = { requestId: 'x', method: 'GET', route: 'r', status: 200, code: null, reason: null };
   const caller = { tokenId: null, tokenType: null, address: '', durationMs: 1, aborted: false };
   metrics.count({ ...account, ...caller, monitored: ['scope_missing'] });
@@ -108,6 +113,17 @@ describe('the alert rules', () => {
     const kept = grouped?.split(/,\s*/) ?? [...series.values()].flatMap((labels) => [...labels]);
     const named = [...rule.annotations.summary.matchAll(/\$labels\.([a-z_]+)/g)].map(([, label]) => label);
     expect(named.filter((label) => !kept.includes(label ?? ''))).toEqual([]);
+  });
+
+  test('that wait for an increase find the series at 0 before there was any: one that begins at 1 has none', async () => {
+    const text = await unused().text();
+    const waited = rules.flatMap(({ expr }) => [
+      ...expr.matchAll(/increase\(([a-z_]+)\{([a-z]+)=~?"([^"]+)"\}/g),
+    ]);
+    expect(waited.length).toBe(rules.filter(({ expr }) => expr.includes('increase(')).length);
+    for (const [, name, label, values = ''] of waited) {
+      for (const value of values.split('|')) expect(text).toContain(`\n${name}{${label}="${value}"} 0\n`);
+    }
   });
 
   test('are told apart by name', () => {
