@@ -83,6 +83,13 @@ const singular: Readonly<Record<NamedSection | 'upstreams', string>> = {
   upstreams: 'upstream',
 };
 
+/** What people write for any scope, or for several, from elsewhere; null: it is none of that. */
+function inScopeDialect(section: NamedSection | 'upstreams', name: string): string | null {
+  if (section !== 'scopes') return null;
+  if (/^(?:\*|any|all)$/.test(name)) return 'for any token of the type write any_scope';
+  return name.includes(',') ? 'write "a + b" (both) or "a | b" (either)' : null;
+}
+
 /**
  * Marks a name as used and says whether it is defined and whole; reports it if nobody defined it.
  * A name whose definition is broken is not reported twice.
@@ -100,7 +107,7 @@ export function resolves(
   if (isBroken(at, section, name)) return false;
   if (defined) return true;
   const names = section === 'upstreams' ? at.around.upstreams : Object.keys(at.config[section]);
-  const hint = suggest(name, names, `define it under ${section}:`);
+  const hint = inScopeDialect(section, name) ?? suggest(name, names, `define it under ${section}:`);
   const report = pointAt === 'key' ? errorInKey : errorInValue;
   report(at, path, `unknown ${singular[section]} "${name}"`, hint);
   return false;

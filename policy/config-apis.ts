@@ -53,10 +53,12 @@ const prefixText = text(
   ['/api'],
 );
 
-const cell = text('What a token of this type must hold: a scope, a + b, a | b, or any_scope.', parseCell, [
-  'events:write',
-  'any_scope',
-]);
+const cell = text(
+  'What a token of this type must hold: a scope, a + b, a | b, or any_scope.',
+  parseCell,
+  ['events:write', 'any_scope'],
+  'write one scope, "a + b" (both), "a | b" (either), or any_scope',
+);
 
 const allowSchema = v.pipe(
   v.union([
@@ -98,45 +100,48 @@ const bodySchema = v.pipe(
   v.description('What a body may be; default: listen.max.body.'),
 );
 
-export const rowSchema = closed({
-  allow: allowSchema,
-  to: v.optional(name("The upstream of this row; default: the api's.")),
-  scopes: v.optional(
-    v.pipe(
-      closed(monitorSchemaEntries),
-      v.description('Lets a token without the scopes of its cell pass for now, and says so.'),
+export const rowSchema = closed(
+  {
+    allow: allowSchema,
+    to: v.optional(name("The upstream of this row; default: the api's.")),
+    scopes: v.optional(
+      v.pipe(
+        closed(monitorSchemaEntries),
+        v.description('Lets a token without the scopes of its cell pass for now, and says so.'),
+      ),
     ),
-  ),
-  bind: v.optional(
-    v.pipe(
-      v.record(name('A parameter of the path.'), bindSchema),
-      v.description('Path parameters that must equal, or be in, an attribute of the token.'),
+    bind: v.optional(
+      v.pipe(
+        v.record(name('A parameter of the path.'), bindSchema),
+        v.description('Path parameters that must equal, or be in, an attribute of the token.'),
+      ),
+      {},
     ),
-    {},
-  ),
-  pins: v.optional(pinsSchema),
-  limits: v.optional(list('The limits that count this row, by name.', name('A limit.')), []),
-  observe: v.optional(observeSchema),
-  ...serveEntries,
-  cors: v.optional(name("A cors block by name, or off; default: the api's.")),
-  errors: v.optional(name("An error style by name, or off; default: the api's.")),
-  body: v.optional(bodySchema),
-  credentials: v.optional(
-    oneOf('Public rows only: whether the caller’s credentials reach the upstream (default pass).', [
-      'pass',
-      'strip',
-    ]),
-  ),
-  path_parameters: v.optional(
-    oneOf('Whether ; may stand in the path. Only for upstreams that read it as an ordinary character.', [
-      'allow',
-    ]),
-  ),
-  websocket: v.optional(
-    flag('GET rows only: whether a WebSocket handshake is granted here (default false).'),
-    false,
-  ),
-});
+    pins: v.optional(pinsSchema),
+    limits: v.optional(list('The limits that count this row, by name.', name('A limit.')), []),
+    observe: v.optional(observeSchema),
+    ...serveEntries,
+    cors: v.optional(name("A cors block by name, or off; default: the api's.")),
+    errors: v.optional(name("An error style by name, or off; default: the api's.")),
+    body: v.optional(bodySchema),
+    credentials: v.optional(
+      oneOf('Public rows only: whether the caller’s credentials reach the upstream (default pass).', [
+        'pass',
+        'strip',
+      ]),
+    ),
+    path_parameters: v.optional(
+      oneOf('Whether ; may stand in the path. Only for upstreams that read it as an ordinary character.', [
+        'allow',
+      ]),
+    ),
+    websocket: v.optional(
+      flag('GET rows only: whether a WebSocket handshake is granted here (default false).'),
+      false,
+    ),
+  },
+  wording('', 'write a map: { allow: public }, or { allow: { project: events:write } }'),
+);
 
 const rowKey = v.pipe(
   v.string(),

@@ -33,10 +33,12 @@ export function text<T>(
   description: string,
   parse: (text: string) => Parsed<T>,
   examples: readonly string[] = [],
+  notAText?: string,
 ) {
   const [example] = examples;
+  const hint = notAText ?? (example === undefined ? 'write a text' : `write a text such as ${example}`);
   return v.pipe(
-    v.string(wording('', example === undefined ? 'write a text' : `write a text such as ${example}`)),
+    v.string(wording('', hint)),
     v.description(description),
     v.examples([...examples]),
     v.rawTransform(({ dataset, addIssue, NEVER }): T => {

@@ -11,6 +11,8 @@ export type RowKey = {
 };
 
 const literalBytes = /^[A-Za-z0-9\-._~!$&'()*+,=:@]*$/;
+/** What stands in those alone: `.*`, `[0-9]+`, `(?:a)`, an end `$`. */
+const regularExpression = /[.)\]][*+]|\(\?|.\$$/;
 const parameter = /^\{([A-Za-z_][A-Za-z0-9_]{0,63})(\.\.\.)?\}$/;
 
 /** `GET /projects/{project}/files/{path...}` to its parts. */
@@ -51,7 +53,8 @@ export function shapeOf(segments: readonly Segment[]): string {
 
 function parsePattern(pattern: string): Parsed<readonly Segment[]> {
   if (!pattern.startsWith('/')) {
-    return unreadable(`the path "${pattern}" does not start with /`, `write /${pattern}`);
+    const bare = pattern.replace(/^\^\/?/, '').replace(/\$$/, '');
+    return unreadable(`the path "${pattern}" does not start with /`, `write /${bare}`);
   }
   if (pattern.includes('//')) {
     return unreadable(`"${pattern}" has an empty segment`, 'no request with // gets this far; write one /');
@@ -98,6 +101,12 @@ function parseSegment(text: string): Parsed<Segment> {
         ? 'write {rest...} for the rest of the path'
         : `write {${name}} for one segment, {${name}...} for the rest`;
     return unreadable(`"${text}" would be taken as it stands`, hint);
+  }
+  if (regularExpression.test(text)) {
+    return unreadable(
+      `"${text}" would be taken as it stands, and not as a regular expression`,
+      'write {name} for one segment, {name...} for the rest',
+    );
   }
   if (text === '.' || text === '..') {
     return unreadable(

@@ -81,7 +81,15 @@ export function typeNamed(policy: Policy, name: string): Checked<TokenType> {
     );
   }
   const hint = suggest(name, policy.types.keys(), 'the config defines no token types');
+  if (mayBeToken(policy, name)) {
+    return complainOf('type', 'that is no token type, and may be a token', null, `name its type; ${hint}`);
+  }
   return complainOf('type', 'unknown token type', name, hint);
+}
+
+/** Pasted where its type belongs; what it is not told of is in no error, log or answer. */
+function mayBeToken({ prefixes }: Policy, text: string): boolean {
+  return text.length > 64 || (text.length >= 16 && prefixes.some(({ prefix }) => text.startsWith(prefix)));
 }
 
 /** A type whose tokens are Postern's to issue, because it verifies them too. */

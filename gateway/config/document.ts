@@ -13,6 +13,7 @@ import {
   LineCounter,
   type Node,
   parseDocument,
+  type YAMLError,
 } from 'yaml';
 import type { ConfigPath } from '../../policy/config-problem.ts';
 
@@ -55,7 +56,7 @@ export function readDocument(text: string): Reading {
   } catch {
     return refused(...tooDeep);
   }
-  const syntax = syntaxFlaws(document, lines);
+  const syntax = syntaxFlaws(document, lines, text);
   if (syntax.length > 0) return { ok: false, flaws: syntax };
   if (document.contents === null) return refused('the file is empty', 'start with version: 1');
   const plain = toPlain(document, lines);
@@ -79,13 +80,31 @@ const syntaxWordings: Readonly<Record<string, readonly [message: string, hint: s
   RESOURCE_EXHAUSTION: tooDeep,
 };
 
-function syntaxFlaws(document: Document.Parsed, lines: LineCounter): readonly Flaw[] {
+const noBreakSpace = [
+  'the line has a no-break space, as pages and chats put in',
+  'write plain spaces in its place',
+] as const;
+
+/** What the parser's code alone would say of something else. */
+function odd(
+  { code, message, pos }: YAMLError,
+  text: string,
+): readonly [message: string, hint: string] | null {
+  // It stands at the first line below that is not indented enough to be inside.
+  if (code === 'BAD_INDENT' && message.startsWith('Flow ')) {
+    return ['a { or [ before this line is not closed', 'close it; what is in it may also be indented deeper'];
+  }
+  const line = text.slice(text.lastIndexOf('\n', pos[0] - 1) + 1).split('\n', 1)[0] ?? '';
+  return /^[^#"']*\u{a0}/u.test(line) ? noBreakSpace : null;
+}
+
+function syntaxFlaws(document: Document.Parsed, lines: LineCounter, text: string): readonly Flaw[] {
   const flaws = [...document.errors, ...document.warnings].slice(0, syntaxFlawsMax).map((error): Flaw => {
     const fallback = [
       `not valid YAML: ${error.message.split('\n')[0]}`,
       'check quotes, brackets and indentation',
     ];
-    const [message = '', hint = ''] = syntaxWordings[error.code] ?? fallback;
+    const [message = '', hint = ''] = odd(error, text) ?? syntaxWordings[error.code] ?? fallback;
     const path = error.code === 'DUPLICATE_KEY' ? (keyPathAt(document.contents, error.pos[0], []) ?? []) : [];
     return { path, ...positionAt(lines, error.pos[0]), message, hint };
   });
@@ -155,6 +174,7 @@ function toPlain(document: Document.Parsed, lines: LineCounter): { value: unknow
     for (const pair of items) {
       const key = keyText(pair.key);
       if (key === null) flaw(path, pair.key, 'a key is not a plain text', 'write one word, or quote it');
+      else if (key.includes('\u{a0}')) flaw(path, pair.key, ...noBreakSpace);
       else if (forbiddenKeys.has(key)) {
         flaw([...path, key], pair.key, `the key "${key}" is not allowed anywhere`, 'choose another name');
       } else value[key] = plainOf(pair.value, [...path, key]);
