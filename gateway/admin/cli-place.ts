@@ -44,7 +44,13 @@ export function placeOf(options: PlaceOptions, shell: Shell): Place {
     return { kind: 'store', file: usualConfig };
   }
   const api = said === null ? loginApi(shell) : apiAt(said, options, shell);
-  if (api === null) return { kind: 'store', file: usualConfig };
+  if (api === null) {
+    const hint = 'say where: --config FILE, or the gateway that runs, --url URL';
+    throw new CommandFailed(
+      exitCodes.config,
+      `there is no ${usualConfig} in this folder, and nobody is logged in; ${hint}`,
+    );
+  }
   if (options.url === undefined) tell(`asking ${api.origin}`, shell);
   return { kind: 'api', api };
 }

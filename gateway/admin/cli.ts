@@ -47,7 +47,10 @@ export async function run(argv: readonly string[], streams: Omit<Shell, 'exit'>)
     await commands(shell).parseAsync([...argv], { from: 'user' });
     return exitCode;
   } catch (error) {
-    return reportFailure(error, shell);
+    // Commander ends `help` with the code that the process has until a command is through.
+    const isHelp =
+      error instanceof CommanderError && error.code === 'commander.help' && argv.includes('help');
+    return isHelp ? exitCodes.ok : reportFailure(error, shell);
   }
 }
 
@@ -109,8 +112,13 @@ function oneLine(text: string): string {
   const [, near = null] = /\(Did you mean (.*)\?\)/s.exec(text) ?? [];
   const words = withoutValues(text.split('\n', 1)[0] ?? '').replace(/[.\s]+$/, '');
   if (words.includes("unknown option '--url'")) return `${words}; it works beside a store: --config FILE`;
+  if (words.includes("unknown option '--config'")) return `${words}; it asks a gateway that runs: --url URL`;
+  if (/too many arguments for .* Expected 0 /.test(words)) return `${words}; ${onlyOptions}`;
   return `${words}; ${near === null ? 'add --help for what can be written' : `did you mean ${near}?`}`;
 }
+
+const onlyOptions =
+  'everything here goes by options, and one that takes several is written again for each: --config FILE, --scope A --scope B';
 
 /** What stands where nothing should may be a secret: values of unknown options and stray words are left out. */
 function withoutValues(text: string): string {

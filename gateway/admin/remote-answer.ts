@@ -65,6 +65,8 @@ function remedyOf(code: string, { headers }: ApiAnswer, api: Api): string {
     idempotency_key_in_use: wait,
     store_unavailable: wait,
     internal_error: "the gateway's log says more",
+    route_not_found:
+      'give the address that admin.address of the config names, and see that the gateway is of the same version',
   };
   const remedy = (remedies as Readonly<Record<string, string | undefined>>)[code];
   return remedy ?? 'see that the gateway is of the same version as this command line';

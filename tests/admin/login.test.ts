@@ -184,12 +184,13 @@ describe('who is asked', () => {
     expect(await asks(terminal)).toMatch(/^error: there is no admin token for http:\/\/127\.0\.0\.1:9; /);
   });
 
-  test('without any, the config that is not there is what is told', async () => {
+  test('without any, what is missing is told, and both ways to say it', async () => {
     const terminal = new Terminal('');
     rmSync(terminal.path('gateway.config.yaml'));
     expect(await terminal.spawn('token', 'list')).toMatchObject({
       code: 78,
-      stderr: expect.stringContaining('there is no such file'),
+      stderr:
+        'error: there is no gateway.config.yaml in this folder, and nobody is logged in; say where: --config FILE, or the gateway that runs, --url URL\n',
     });
   });
 

@@ -76,8 +76,9 @@ describe('exit codes', () => {
       terminal.spawn('check', '--config', 'nowhere.yaml'),
       terminal.spawn('token', 'revoke', 'tok_unknown'),
       terminal.spawn('--help'),
+      terminal.spawn('help', 'token'),
     ]);
-    expect(told.map(({ code }) => code)).toEqual([2, 2, 78, 1, 0]);
+    expect(told.map(({ code }) => code)).toEqual([2, 2, 78, 1, 0, 0]);
     expect(told[1]?.stderr).toContain("unknown command 'chek'; did you mean check?");
   });
 
@@ -88,6 +89,18 @@ describe('exit codes', () => {
     expect(address.stderr).toMatch(/^error: "8080" is not an address; write HOST:PORT/);
     const port = await terminal.run('demo', '--port', '65536');
     expect(port).toMatchObject({ code: 2, stdout: '' });
+  });
+});
+
+describe('words that stand nowhere', () => {
+  test.each([
+    [['check', 'gateway.config.yaml'], 'by options'],
+    [['token', 'create', '--type', 'user', '--scope', 'a', 'b'], '--scope A --scope B'],
+    [['tail', '--config', 'gateway.config.yaml'], 'it asks a gateway that runs: --url URL'],
+  ])('are told with the place where they belong: %j', async (args, words) => {
+    const told = await new Terminal().run(...args);
+    expect(told).toMatchObject({ code: 2, stdout: '' });
+    expect(told.stderr).toContain(words);
   });
 });
 
@@ -113,6 +126,14 @@ describe('a word that may be a secret', () => {
     [['token', 'create', '--token=prj_SECRET', '--type', 'project'], "error: unknown option '--token'"],
     [['token', 'show', 'tok_1', 'prj_SECRET'], 'error: too many arguments'],
     [['token', 'show', 'prj_SECRET'], 'error: no token has this id'],
+    [
+      ['token', 'list', '--type', 'prj_SECRETSECRET'],
+      'error: that is no token type, and may be a token; name',
+    ],
+    [
+      ['explain', 'GET', '/', '--as', 'prj_SECRETSECRET'],
+      'error: that is no token type, and may be a token; name',
+    ],
     [['token', 'revoke', 'prj_SECRET'], 'error: no token has this id'],
   ])('is not repeated: %j', async (args, words) => {
     const told = await new Terminal().run(...args);
