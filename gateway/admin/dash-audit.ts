@@ -18,6 +18,8 @@ export const auditPages: readonly DashPage[] = [
 ];
 
 const pageSize = 50;
+/** The admin scopes are 15. */
+const textsShown = 20;
 
 const actionWords: Readonly<Record<AuditAction, string>> = {
   'token.create': 'Token made',
@@ -174,9 +176,17 @@ function detailValue(name: string, value: unknown): Html | string {
   if (typeof value === 'number' && /_at$/.test(name) && Math.abs(value) <= 8.64e15) return atOf(value);
   if (typeof value === 'number' && /_ms$/.test(name)) return formatDuration(value);
   if (typeof value === 'string') return value;
-  if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return tags(value, 'none');
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return texts(value);
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   return html`<code>${JSON.stringify(value)}</code>`;
+}
+
+/** Hundreds of scopes would bury the changes around them. */
+function texts(values: readonly string[]): Html {
+  const all = tags(values, 'none');
+  return values.length <= textsShown
+    ? all
+    : html`<details><summary>${values.length}</summary>${all}</details>`;
 }
 
 /** None for who may not read tokens. @throws StoreFault */

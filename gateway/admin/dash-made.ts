@@ -35,7 +35,14 @@ function secret({ record, isNew }: Made, plaintext: string, visit: Visit): Html 
 ${notice('good', html`<p><strong>Copy it now.</strong> It is shown this once, and kept nowhere.</p>`)}
 <div class="copyable"><code id="made" class="whole">${plaintext}</code>${copyButton('made', 'the token')}</div>
 </section>
-${line === null ? html`<p class="hint">No row of the config takes it yet.</p>` : tryIt(line)}`;
+${line === null ? html`<p class="hint">${noRow(record, visit)}</p>` : tryIt(line)}`;
+}
+
+function noRow({ type, scopes }: Made['record'], { config }: Visit): string {
+  const known = config.policy.types.get(type)?.scopes;
+  const isBare =
+    scopes.length === 0 && known !== undefined && 'grantable' in known && known.grantable.length > 0;
+  return `No row of the config takes it yet${isBare ? ': it holds no scope. Edit gives it some' : ''}.`;
 }
 
 /** @param knowsSecrets a new token's maker gave it its attributes; those of a successor are another's. */
