@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { adminPrefix } from '../../policy/admin-type.ts';
-import { ask } from './cli-ask.ts';
+import { ask, askGateway } from './cli-ask.ts';
 import { apiOf, originOf, type PlaceOptions, saidUrl, withUrl } from './cli-place.ts';
 import { readSecret } from './cli-secret.ts';
 import {
@@ -53,8 +53,9 @@ async function login(options: Options, shell: Shell): Promise<void> {
     throw new CommandFailed(exitCodes.usage, message);
   }
   // Asked by this token, whatever else is there.
-  const env = { ...shell.env, POSTERN_ADMIN_TOKEN: token };
-  const view = await askWho({ ...options, url }, { ...shell, env });
+  const view = allowed(
+    await askGateway<TokenView>({ origin: url, token, from: 'login' }, { name: 'whoami' }),
+  );
   keepLogin(shell.env, { url, token, insecureHttp });
   if (options.json) return printJson(shell, { url, from: 'login', ...view });
   const until = view.expires_at === null ? 'until it is revoked' : `until ${view.expires_at}`;

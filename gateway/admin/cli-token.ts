@@ -106,7 +106,8 @@ async function create(options: CreateOptions, shell: Shell): Promise<void> {
   );
   if (options.json) return printJson(shell, view);
   const what = canary ? 'canary' : 'token';
-  shell.err(`${view.id}: ${what} of type ${view.type}, "${view.label}". It is shown this once:\n`);
+  const bare = canary || view.scopes.length > 0 ? '' : ', with no scope';
+  shell.err(`${view.id}: ${what} of type ${view.type}, "${view.label}"${bare}. It is shown this once:\n`);
   shell.out(`${view.token}\n`);
 }
 

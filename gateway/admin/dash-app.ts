@@ -13,6 +13,7 @@ import { framed, type Seat } from './dash-frame.ts';
 import { createFormOnce, formKey } from './dash-once.ts';
 import type { Making, Shown, Told, Visit } from './dash-page.ts';
 import { findPage } from './dash-pages.ts';
+import { capital } from './dash-parts.ts';
 import {
   cookieOf,
   cookieSecret,
@@ -311,12 +312,19 @@ async function shownPage({ title, body, status = 200 }: Shown, seat: Seat | null
   return htmlAnswer(await framed({ title, body, seat }), status);
 }
 
+/** What somebody wrote is still in the form before: browsers go back to it as it was. */
+const sendAgain =
+  'Try again in a moment: load the page again, or go back and send the form again. One that makes a token makes one, however often it is sent.';
+
+const sentenceOf = (words: string) => `${capital(words)}${/[.!?]$/.test(words) ? '' : '.'}`;
+
 async function problemPage(problem: Problem, seat: Seat | null): Promise<Response> {
-  const { status, title, detail, hint, retryAfter } = problemWords(problem);
+  const { status, title, detail, hint: remedy, retryAfter } = problemWords(problem);
+  const hint = problem.code === 'store_unavailable' ? (remedy ?? sendAgain) : remedy;
   const body = html`<div class="${seat === null ? 'door' : 'narrow'}">
 <h1>${title}</h1>
-<p class="lead">${detail}</p>
-${hint === null ? '' : html`<p>${hint}</p>`}
+<p class="lead">${sentenceOf(detail)}</p>
+${hint === null ? '' : html`<p>${sentenceOf(hint)}</p>`}
 <p><a href="/">${seat === null ? 'To the sign-in' : 'To the first page'}</a></p>
 </div>`;
   const response = await shownPage({ title, body, status }, seat);

@@ -175,3 +175,8 @@ export function ago(at: string | null, now: number, none: string): Html {
 export function copyButton(id: string, what: string): Html {
   return html`<button type="button" class="copy" data-copy="${id}" data-done="Copied" hidden>Copy<span class="unseen"> ${what}</span></button>`;
 }
+
+/** As a sentence begins. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -13,7 +13,7 @@ import type { Policy } from '../../policy/types.ts';
 import { parseDuration } from '../../policy/units.ts';
 import { linesOf, listOf } from './dash-form.ts';
 import type { Html } from './dash-page.ts';
-import { areaField, choiceField, tags, textField } from './dash-parts.ts';
+import { areaField, capital, choiceField, tags, textField } from './dash-parts.ts';
 
 export type TokenFields = {
   readonly label: string;
@@ -86,10 +86,6 @@ export function expiresInMs(text: string): number | null {
 /** With what was written: it goes to whoever wrote it. */
 export function sentence({ message, given, hint }: Complaint): string {
   return `${capital(message)}${given === null ? '' : ` “${given}”`}: ${hint}.`;
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** What operators' own scopes let. */

@@ -83,7 +83,7 @@ export function viewIn(
   const { issues } = v.safeParse(answer, json);
   if (typeof json === 'object' && json !== null && (issues ?? []).every(isMore)) return json as View;
   throw refused(
-    `${api.origin} answered what this command line cannot read; use the version that the gateway is of`,
+    `${api.origin} answered what this command line cannot read; see that it is the address of admin.address in the config, and use the version that the gateway is of`,
   );
 }
 

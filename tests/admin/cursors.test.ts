@@ -118,6 +118,6 @@ test.each(['/tokens', '/audit', '/pins', '/alerts', '/usage/unused'])(
     const { cookie } = await dash.signIn();
     expect((await dash.dash(`GET ${path}`, { cookie })).status).toBe(200);
     const { status, text } = await dash.dash(`GET ${path}?after=zzz`, { cookie });
-    expect([status, text.includes('not a cursor')]).toEqual([400, true]);
+    expect([status, text.includes('Not a cursor')]).toEqual([400, true]);
   },
 );

@@ -46,7 +46,7 @@ describe('the stream of the dashboard', () => {
     await expect.poll(all.said).toMatch(/route_not_found.*credential_missing/s);
     expect(some.said()).not.toContain('route_not_found');
     const flawed = await dash.dash('GET /live/stream?row=nothing', { cookie });
-    expect([flawed.status, flawed.text]).toEqual([404, expect.stringContaining('no row has this id')]);
+    expect([flawed.status, flawed.text]).toEqual([404, expect.stringContaining('No row has this id')]);
   });
 
   test('is for the session and its scope alone: no cookie, no scope, no other origin, no HEAD', async () => {

@@ -23,23 +23,6 @@ async function formOf(path: string, on = dash, by = cookie) {
   return { _form: hiddenOf(text, action, '_form'), key: hiddenOf(text, action, 'key') };
 }
 
-test('a token without a scope is told to hold none, and the audit does not spread out hundreds', async () => {
-  const scopes = Array.from({ length: 300 }, (_, i) => `area:${i}`);
-  const config = adminConfig
-    .replace(/^scopes:$/m, `$&\n${scopes.map((scope) => `  ${scope}: An area`).join('\n')}`)
-    .replace(/^token_types:$/m, `$&\n  wide: { prefix: wide_, grantable: [${scopes.join(', ')}] }`);
-  const wide = await startDash(undefined, config);
-  onTestFinished(() => wide.gateway.stop());
-  const by = (await wide.signIn()).cookie;
-  const form = { ...(await formOf('/tokens/new?type=wide', wide, by)), type: 'wide', label: 'bare' };
-  const bare = await wide.dash('POST /tokens/new', { cookie: by, form });
-  expect(bare.text).toContain('No row of the config takes it yet: it holds no scope. Edit gives it some.');
-  const body = { type: 'wide', label: 'all', scopes };
-  expect((await wide.ask('POST /v1/tokens', { body })).status).toBe(201);
-  const { text } = await wide.dash('GET /audit', { cookie: by });
-  expect(text).toContain('<details><summary>300</summary>');
-});
-
 describe('a form that makes a token', () => {
   test('makes one, however often it is sent, and at once or later shows it to whoever sent it', async () => {
     const form = { ...(await formOf('/tokens/new?type=legacy')), type: 'legacy', label: 'often' };

@@ -117,7 +117,7 @@ describe('postern login', () => {
   test.each([
     ['', 2, 'no admin token came by stdin; '],
     ['prj_SECRET', 2, 'no admin token came by stdin; '],
-    [`postern_admin_${'0'.repeat(48)}`, 1, 'the token is not valid; '],
+    [`postern_admin_${'0'.repeat(48)}`, 1, 'the token is not valid; it may have ended: postern login --url '],
   ])('keeps nothing of %j', async (text, code, words) => {
     const terminal = new Terminal('');
     const told = await piped(terminal, text, ['login', '--url', admin.url]);
