@@ -46,7 +46,7 @@ function row(one: SessionRecord, name: string, { session, formToken, desk }: Vis
 <th scope="row" data-label="Who"><span>${name}${isOwn ? html` <span class="badge active">this one</span>` : ''}<br><span class="faint">${
     one.holder.kind === 'token' ? one.holder.name : 'by password'
   }</span></span></th>
-<td data-label="From">${one.address}</td>
+<td data-label="From" class="line">${one.address}</td>
 <td data-label="Signed in">${time(at(one.createdAt), '')}</td>
 <td data-label="Last seen">${ago(at(one.lastSeenAt), now, '')}</td>
 <td data-label="Ends">${time(at(one.expiresAt), '')}</td>

@@ -52,6 +52,26 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
     return { page, nav, links: nav.getByRole('link'), menu: nav.locator('summary'), height };
   };
 
+  test.each([768, 800, 1024, 1280])(
+    '%i wide all of it is in sight, and no table breaks a word',
+    async (width) => {
+      const { page, links } = await enter(width, '/sessions');
+      for (const one of await links.all()) {
+        const box = await one.boundingBox();
+        expect((box?.x ?? 0) + (box?.width ?? 0)).toBeLessThanOrEqual(width);
+      }
+      const end = await page.getByRole('button', { name: 'End' }).first().boundingBox();
+      expect(end?.height).toBeLessThan(44);
+      const scopes = Array.from({ length: 40 }, (_, i) => `area:of-a-long-name-${i}`);
+      const record = { actor: 'cli', action: 'token.create', subject: 'tok_1', detail: { scopes } } as const;
+      await dash.gateway.running.tokens.audit.record(record);
+      await page.goto(`${dash.url}/audit`);
+      const word = await page.locator('.audit tbody th').first().boundingBox();
+      expect(word?.width).toBeGreaterThan(width / 8);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
+    },
+  );
+
   test.each([390, 320])('on a phone %i wide it is one line, and one key opens it', async (width) => {
     const { page, links, menu, height } = await enter(width, '/tokens');
     expect(await height()).toBeLessThan(64);
