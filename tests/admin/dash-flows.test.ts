@@ -146,7 +146,7 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
 
   test('all of it can be done by keyboard alone', async () => {
     const page = await browser.newPage();
-    page.setDefaultTimeout(5000);
+    page.setDefaultTimeout(15_000);
     const { token } = await dash.mint();
     await page.goto(dash.url);
     const to = async (name: string | RegExp) => {

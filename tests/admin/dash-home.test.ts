@@ -3,8 +3,9 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { deskOf } from '../../gateway/admin/http-desk.ts';
 import { endingTokens, safeToRetire } from '../../gateway/admin/operations-ending.ts';
+import type { ServeOptions } from '../../gateway/main.ts';
 import { chromiumPath, heard, launchBrowser } from '../fixtures/browser.ts';
-import { type DashFixture, startDash } from '../fixtures/dash.ts';
+import { type DashFixture, oneOperator, startDash } from '../fixtures/dash.ts';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
@@ -21,8 +22,8 @@ const typeNamed = (name: string) => {
   if (type === undefined) throw new Error('no such type');
   return type;
 };
-const own = async () => {
-  const fixture = await startDash();
+const own = async (head?: string, options: Partial<ServeOptions> = {}) => {
+  const fixture = await startDash(head, undefined, options);
   onTestFinished(() => fixture.gateway.stop());
   return fixture;
 };
@@ -236,31 +237,29 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
   });
   afterAll(() => browser.close());
 
-  const enter = async () => {
-    const { cookie } = await dash.signIn();
+  const enter = async (to = dash) => {
+    const { cookie } = await to.signIn();
     const context = await browser.newContext();
     onTestFinished(() => context.close());
     const [name = '', value = ''] = cookie.split('=');
-    await context.addCookies([{ name, value, url: dash.url }]);
+    await context.addCookies([{ name, value, url: to.url }]);
     const page = await context.newPage();
     const said = heard(page);
     return { page, said };
   };
 
   test("a request that was sent is in the chart's table, opened by keyboard", async () => {
-    const { page } = await enter();
-    const { token, id } = await dash.gateway.mint('user', { scopes: ['events:read'] });
+    // What is counted is written whenever alerts are looked for.
+    const desk = await own(`${oneOperator}\nalerts: {}`, { alertEveryMs: 50 });
+    const { page } = await enter(desk);
+    const { token, id } = await desk.gateway.mint('user', { scopes: ['events:read'] });
     const asked = { headers: { Authorization: `Bearer ${token}` } };
-    for (let i = 0; i < 2; i++) await fetch(`${dash.gateway.url}/projects/not_mine`, asked);
-    await expect
-      .poll(
-        async () => {
-          await page.goto(`${dash.url}/tokens/${id}`);
-          return page.locator('.figures').textContent();
-        },
-        { timeout: 15_000, interval: 500 },
-      )
-      .toMatch(/Refused\s*2/);
+    for (let i = 0; i < 2; i++) await fetch(`${desk.gateway.url}/projects/not_mine`, asked);
+    const { usage } = desk.gateway.running.tokens;
+    const counted = { tokenId: id, sinceMs: 0, bucket: 'minute', by: 'token', limit: 1 } as const;
+    await expect.poll(() => usage.sums(counted)).toMatchObject([{ refused: 2 }]);
+    await page.goto(`${desk.url}/tokens/${id}`);
+    expect(await page.locator('.figures').textContent()).toMatch(/Refused\s*2/);
     await page.getByText('In figures').press('Enter');
     const last = page.locator('.in-figures tbody tr').last();
     await last.waitFor({ state: 'visible' });

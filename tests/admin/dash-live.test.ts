@@ -5,6 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { chromiumPath, heard, launchBrowser } from '../fixtures/browser.ts';
 import { type DashFixture, hiddenOf, startDash } from '../fixtures/dash.ts';
+import { again } from '../support/busy.ts';
 
 let dash: DashFixture;
 beforeAll(async () => {
@@ -114,7 +115,7 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
   const listening = (page: Page) => page.getByText('Listening.').waitFor();
   const lines = (page: Page) => page.locator('#live li');
 
-  test('a refused request is in the page within two seconds, and one that passed too', async () => {
+  test('a refused request is in the page within two seconds, and one that passed too', again, async () => {
     const { page } = await enter('/live');
     await listening(page);
     const { token, id } = await dash.gateway.mint('user', { scopes: ['events:read'] });

@@ -1,32 +1,19 @@
 /** If-Match on the admin API: of several who save what they all have seen one does, by whichever gateway on the store. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readIfMatch, tagOf } from '../../gateway/admin/http-match.ts';
-import { type AdminFixture, adminConfig, startAdmin } from '../fixtures/admin.ts';
-import { createTestDatabase, type TestDatabase } from '../fixtures/postgres.ts';
+import type { AdminFixture } from '../fixtures/admin.ts';
+import { startTwoAdmins, storeKinds } from '../fixtures/two-admins.ts';
 
-describe.each(['SQLite', 'PostgreSQL'] as const)('on %s', (kind) => {
+describe.each(storeKinds)('on %s', (kind) => {
   let one: AdminFixture;
   let other: AdminFixture;
   let token: string;
-  let database: TestDatabase | null = null;
-  const folder = mkdtempSync(join(tmpdir(), 'postern-match-'));
+  let stop: () => Promise<void>;
   beforeAll(async () => {
-    database = kind === 'PostgreSQL' ? await createTestDatabase() : null;
-    const url = database?.url ?? `sqlite:${join(folder, 'postern.db')}`;
-    const head = `admin: { address: 127.0.0.1:0 }\nstore: { url: "${url}" }`;
-    one = await startAdmin(adminConfig, head);
-    other = await startAdmin(adminConfig, head);
-    ({ token } = await one.mint());
+    ({ one, other, token, stop } = await startTwoAdmins(kind));
   });
-  afterAll(async () => {
-    await Promise.all([one.gateway.stop(), other.gateway.stop()]);
-    await database?.drop();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => stop());
 
   const make = async (): Promise<string> =>
     (await one.ask('POST /v1/tokens', { token, body: { type: 'user', label: 'first' } })).json.id;

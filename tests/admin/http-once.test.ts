@@ -1,39 +1,18 @@
 /** Idempotency-Key: once in a day, whoever of two gateways on one store is asked, and never twice the secret. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type AdminFixture, adminConfig, startAdmin } from '../fixtures/admin.ts';
-import { createTestDatabase, type TestDatabase } from '../fixtures/postgres.ts';
+import type { AdminFixture } from '../fixtures/admin.ts';
+import { startTwoAdmins, storeKinds, type TwoAdmins } from '../fixtures/two-admins.ts';
 
-/** All of a database's files. */
-function filesIn(folder: string): string {
-  return readdirSync(folder)
-    .map((name) => readFileSync(join(folder, name), 'latin1'))
-    .join('');
-}
-
-const kinds = ['SQLite', 'PostgreSQL'] as const;
-
-describe.each(kinds)('an Idempotency-Key on %s', (kind) => {
+describe.each(storeKinds)('an Idempotency-Key on %s', (kind) => {
   let one: AdminFixture;
   let other: AdminFixture;
   let token: string;
-  let database: TestDatabase | null = null;
-  const folder = mkdtempSync(join(tmpdir(), 'postern-once-'));
+  let kept: TwoAdmins['kept'];
+  let stop: TwoAdmins['stop'];
   beforeAll(async () => {
-    database = kind === 'PostgreSQL' ? await createTestDatabase() : null;
-    const url = database?.url ?? `sqlite:${join(folder, 'postern.db')}`;
-    const head = `admin: { address: 127.0.0.1:0 }\nstore: { url: "${url}" }`;
-    one = await startAdmin(adminConfig, head);
-    other = await startAdmin(adminConfig, head);
-    ({ token } = await one.mint());
+    ({ one, other, token, kept, stop } = await startTwoAdmins(kind));
   });
-  afterAll(async () => {
-    await Promise.all([one.gateway.stop(), other.gateway.stop()]);
-    await database?.drop();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => stop());
 
   const keyed = (key: string, body: unknown = {}, by = token) => ({
     token: by,
@@ -131,8 +110,7 @@ describe.each(kinds)('an Idempotency-Key on %s', (kind) => {
 
   test('is kept as a digest, with nothing of the request or the secret', async () => {
     const { token: secret } = (await one.ask('POST /v1/tokens', keyed('k-very-own', made('kept')))).json;
-    const rows =
-      database === null ? filesIn(folder) : JSON.stringify(await database.query('select * from idempotency'));
+    const rows = await kept('idempotency');
     for (const text of ['k-very-own', secret]) expect(rows).not.toContain(text);
   });
 });

@@ -1,10 +1,11 @@
 /** By the admin API, where something is in the way: one line says what to do, and no token is made unseen. */
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { adminConfig, startAdmin } from '../fixtures/admin.ts';
 import { startCuttingProxy } from '../fixtures/cutting-proxy.ts';
+import { freePort } from '../fixtures/free-port.ts';
 import { Terminal } from './terminal.ts';
 
 const someToken = `postern_admin_${'0'.repeat(48)}`;
@@ -219,11 +220,7 @@ describe('who may not, or comes to the wrong door, is told what to do', () => {
   });
 
   test('nobody there, and a redirect: the token is not sent after it', async () => {
-    const server = createTcpServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, 'close');
+    const port = await freePort();
     const gone = await remote().here(...create, '--url', `http://127.0.0.1:${port}`);
     expect(gone).toMatchObject({ code: 1, stdout: '' });
     expect(gone.stderr).toMatch(

@@ -6,6 +6,7 @@ import { verify } from '../../docs/verify/alerts.ts';
 import { createCourier, type Delivery } from '../../gateway/alert-courier.ts';
 import { createPoster, signatureOf } from '../../gateway/alert-webhook.ts';
 import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
+import { freePort } from '../fixtures/free-port.ts';
 import { type ReceiverFixture, startReceiver } from '../fixtures/receiver.ts';
 import { spike } from '../store/alerts.suite.ts';
 import { temporaryFolder } from '../store/temporary-folder.ts';
@@ -152,7 +153,7 @@ describe('an alert', () => {
   });
 
   test('waits for a receiver that is away, and is given up after a day', async () => {
-    const gone = await startReceiver();
+    const gone = await startReceiver(await freePort());
     await gone.stop();
     const { courier, raise, known, deliveries, clock } = await desk(gone.url);
     await raise();

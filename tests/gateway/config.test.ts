@@ -7,6 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { loadConfig, loadConfigText } from '../../gateway/config/load.ts';
 import { formatPath, formatProblem, type Problem } from '../../gateway/config/problems.ts';
 import { loaded, smallConfig } from '../fixtures/config.ts';
+import { cpuMs } from '../support/busy.ts';
 
 const folder = fileURLToPath(new URL('./bad-configs/', import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), 'postern-config-'));
@@ -287,10 +288,10 @@ describe('a hostile or broken file', () => {
       const below = i === 0 ? 'x' : `*l${i - 1}`;
       return `l${i}: &l${i} [${Array.from({ length: 9 }, () => below).join(', ')}]`;
     });
-    const started = performance.now();
+    const took = cpuMs();
     const [problem] = problemsOf(levels.join('\n'));
     expect(problem?.message).toBe('aliases are used more than 50 times');
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(took()).toBeLessThan(1000);
   });
 
   test('a file that is not there, is a folder, or is not text is a problem, not a crash', () => {
@@ -354,9 +355,9 @@ test('500 rows load and compile in well under a second', () => {
   const text = `${smallConfig}${rows.join('\n')}\nlimits: { all: { rate: 600/1m, per: [token] } }\n`;
   loaded(text);
   const times = Array.from({ length: 3 }, () => {
-    const started = performance.now();
+    const took = cpuMs();
     loaded(text);
-    return performance.now() - started;
+    return took();
   });
   expect(loaded(text).policy.routes).toHaveLength(502);
   expect(Math.min(...times)).toBeLessThan(600);

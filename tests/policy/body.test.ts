@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { checkEncoding } from '../../policy/body.ts';
+import { cpuMs } from '../support/busy.ts';
 import { fuzz } from '../support/fuzz.ts';
 
 const takes = (...types: string[]) => checkEncoding(types, []).ok;
@@ -76,12 +77,12 @@ describe('a Content-Type', () => {
   });
 
   test('of 16 KiB of spaces, quotes or suffixes is judged in no time', () => {
-    const started = performance.now();
+    const took = cpuMs();
     for (const part of [' ', '"', ';', 'a="', '+json', 'a=b;']) {
       takes(`application/json;${part.repeat(16_384 / part.length)}\u0001`);
       takes(`a/${part.repeat(16_384 / part.length)}\u0001`);
     }
-    expect(performance.now() - started).toBeLessThan(500);
+    expect(took()).toBeLessThan(500);
   });
 });
 

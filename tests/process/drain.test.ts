@@ -1,22 +1,14 @@
 /** SIGTERM: nobody who behaves is failed, and the process ends; a second one ends it at once. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { KeepAlive } from '../fixtures/keep-alive.ts';
-import {
-  type ConfigFile,
-  configFile,
-  eventually,
-  type PosternProcess,
-  startPostern,
-} from '../fixtures/process.ts';
-import { startUpstream, type UpstreamFixture } from '../fixtures/upstream.ts';
+import { configFile, eventually, startPostern } from '../fixtures/process.ts';
+import { startUpstream } from '../fixtures/upstream.ts';
 
-let upstream: UpstreamFixture;
-let file: ConfigFile;
-let gateway: PosternProcess;
-beforeEach(async () => {
-  upstream = await startUpstream();
-  file = configFile(
+async function start(announce: string) {
+  const upstream = await startUpstream();
+  onTestFinished(upstream.stop);
+  const file = configFile(
     `
 upstreams:
   app: { url: ${upstream.url} }
@@ -26,19 +18,18 @@ apis:
     routes:
       GET /{rest...}: { allow: public }
 `,
-    { drain: '{ announce: 500ms, requests: 5s, streams: 300ms }' },
+    { drain: `{ announce: ${announce}, requests: 5s, streams: 300ms }` },
   );
-  gateway = await startPostern(file.path);
-});
-afterEach(async () => {
-  await gateway.kill();
-  file.remove();
-  await upstream.stop();
-});
-
-const ready = async (): Promise<boolean> => (await fetch(`${gateway.health}/readyz`)).status === 200;
+  onTestFinished(file.remove);
+  const gateway = await startPostern(file.path);
+  onTestFinished(gateway.kill);
+  const ready = async (): Promise<boolean> => (await fetch(`${gateway.health}/readyz`)).status === 200;
+  return { upstream, gateway, ready };
+}
 
 test('under load, clients that heed the announcement lose no request, and the status is 0', async () => {
+  // Time enough to hear of it, and to turn away, on a machine that is busy.
+  const { upstream, gateway, ready } = await start('1500ms');
   upstream.answer = (_req, res) => void setTimeout(() => res.end('ok'), 3);
   let away = false;
   const seen = new Map<string, number>();
@@ -55,7 +46,7 @@ test('under load, clients that heed the announcement lose no request, and the st
   const clients = Array.from({ length: 16 }, client);
   await sleep(150);
   gateway.signal('SIGTERM');
-  await eventually('not ready', async () => !(await ready()), 400);
+  await eventually('not ready', async () => !(await ready()), 1200);
   await sleep(200);
   away = true;
   await Promise.all(clients);
@@ -63,25 +54,34 @@ test('under load, clients that heed the announcement lose no request, and the st
   expect([...seen.keys()].sort()).toEqual(['200', '200 close']);
   expect(seen.get('200 close')).toBeGreaterThan(16);
   expect(gateway.stderr()).toBe('');
-}, 10_000);
+});
 
 test('a request under way is finished after the listener has closed', async () => {
-  upstream.answer = (_req, res) => void setTimeout(() => res.end('at last'), 900);
-  const connection = new KeepAlive(gateway.port);
-  const pending = connection.get('/slow');
-  await sleep(50);
+  const { upstream, gateway } = await start('100ms');
+  const asked = Promise.withResolvers<() => void>();
+  upstream.answer = (_req, res) => asked.resolve(() => res.end('at last'));
+  const pending = new KeepAlive(gateway.port).get('/slow');
+  const answer = await asked.promise;
   gateway.signal('SIGTERM');
-  await sleep(600);
-  await expect(new KeepAlive(gateway.port).get('/late')).rejects.toThrow();
+  upstream.answer = (_req, res) => void res.end('in time');
+  const isShut = () =>
+    new KeepAlive(gateway.port).get('/late').then(
+      () => false,
+      () => true,
+    );
+  await eventually('the listener is closed', isShut, 4000);
+  answer();
   expect((await pending).body).toBe('at last');
   expect(await gateway.exited).toEqual({ code: 0, signal: null });
 });
 
 test('a second SIGTERM ends it at once, with another status', async () => {
-  upstream.answer = () => {};
+  const { upstream, gateway } = await start('500ms');
+  const asked = Promise.withResolvers<void>();
+  upstream.answer = () => asked.resolve();
   const connection = new KeepAlive(gateway.port);
   const pending = connection.get('/forever').catch((error: Error) => error);
-  await sleep(50);
+  await asked.promise;
   gateway.signal('SIGTERM');
   await gateway.line('draining');
   const startedMs = performance.now();

@@ -18,6 +18,7 @@ import {
   startSocketUpstream,
 } from '../streaming/socket-gateway.ts';
 import { collect, dial, getOf, until } from '../streaming/streaming-gateway.ts';
+import { again } from '../support/busy.ts';
 
 let upstream: SocketUpstream;
 let file: ConfigFile;
@@ -35,7 +36,7 @@ afterEach(async () => {
   await upstream.stop();
 });
 
-test('`postern token revoke` cuts a WebSocket before a second has passed', async () => {
+test('`postern token revoke` cuts a WebSocket before a second has passed', again, async () => {
   const args = ['--config', file.path, '--json'];
   const created = await runPostern(['token', 'create', '--type', 'user', '--scope', 'live:read', ...args]);
   const { id, token } = JSON.parse(created.stdout);

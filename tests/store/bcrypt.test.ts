@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { BcryptVerifier, type VerifierOptions } from '../../store/bcrypt-verifier.ts';
 import type { StoreAlert } from '../../store/tokens-options.ts';
 import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
+import { cpuMs } from '../support/busy.ts';
 import { longestGapMs } from './event-loop.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { bcryptRule, importedToken, NOW, newToken, PROJECT, tokenType, UPGRADING } from './token-types.ts';
@@ -149,15 +150,6 @@ describe('work that is bounded', () => {
     expect(gapMs).toBeLessThan((performance.now() - startedMs) / 2);
   });
 });
-
-/** What this thread has worked since, ms. */
-function cpuMs(): () => number {
-  const began = process.threadCpuUsage();
-  return () => {
-    const { user, system } = process.threadCpuUsage(began);
-    return (user + system) / 1000;
-  };
-}
 
 describe('what cannot be compared', () => {
   test('a damaged hash fits nothing and hides no neighbour', async () => {

@@ -111,13 +111,18 @@ export function limiterSuite(name: string, open: () => Promise<LimiterSubject>):
 
     test('a burst late in one window does not buy another early in the next', async () => {
       const limit = limitOf({ quota: 4, windowMs: 400, steps: 4 });
-      const key = freshKey();
-      await consume(charge(limit, key));
-      await subject.advance(240);
-      expect(passed(await consume(charge(limit, key, 3)))).toBe(true);
-      await subject.advance(180);
-      expect(passed(await consume(charge(limit, key, 2)))).toBe(false);
-      expect(passed(await consume(charge(limit, key, 1)))).toBe(true);
+      for (let isLate = true; isLate; ) {
+        const key = freshKey();
+        await consume(charge(limit, key));
+        await subject.advance(240);
+        const burstMs = performance.now();
+        expect(passed(await consume(charge(limit, key, 3)))).toBe(true);
+        await subject.advance(180);
+        const states = [await consume(charge(limit, key, 2)), await consume(charge(limit, key))];
+        // Where the machine was busy for so long that the burst may be over, this says nothing, and is done again.
+        isLate = performance.now() - burstMs > 280;
+        if (!isLate) expect(states.map(passed)).toEqual([false, true]);
+      }
     });
 
     test('a key named twice in one request is charged for both', async () => {

@@ -5,6 +5,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { TokenType } from '../../policy/token-types.ts';
 import type { ImportedToken } from '../../store/token-store.ts';
 import type { OpenTokens } from '../../store/tokens.ts';
+import { patiently } from '../support/busy.ts';
 import { fuzz } from '../support/fuzz.ts';
 import { type CreateDatabase, freshStore } from './token-database.ts';
 import { auditOf, isAlive, learning, OTHER } from './token-life-kit.ts';
@@ -209,7 +210,7 @@ export function describeTokenPurge(name: string, createDatabase: CreateDatabase)
         await vi.waitFor(async () => {
           const kept = (await all(store)).find((one) => one.record.id === record?.id);
           expect([sha256, digest, `r:${sha256}`]).not.toContain(kept?.digest);
-        });
+        }, patiently);
         await store.revoke(record?.id ?? '', 'test', null);
       }
       await store.import(rows);

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { KeepAlive } from '../fixtures/keep-alive.ts';
 import { residentBytes } from '../fixtures/process.ts';
+import { again } from '../support/busy.ts';
 import {
   collect,
   dial,
@@ -38,7 +39,7 @@ const answering =
       }
     });
 
-test('server-sent events arrive one by one, each within 100 ms', async () => {
+test('server-sent events arrive one by one, each within 100 ms', again, async () => {
   gateway.http = async (_req, res) => {
     res.writeHead(200, { 'Content-Type': 'text/event-stream' });
     for (let i = 0; i < 20; i++) {

@@ -159,7 +159,7 @@ export const switchingFor = ({ headers }: IncomingMessage, more = ''): string =>
   `Sec-WebSocket-Accept: ${acceptFor(headers['sec-websocket-key'] ?? '')}\r\n${more}\r\n`;
 
 /** Awaits what no event of this process tells. */
-export async function settled(what: string, isSo: () => boolean, withinMs = 3000): Promise<void> {
+export async function settled(what: string, isSo: () => boolean, withinMs = 10_000): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (!isSo()) {
     if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`);

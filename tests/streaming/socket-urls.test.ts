@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { WebSocket } from 'ws';
+import { freePort } from '../fixtures/free-port.ts';
 import { startTestGateway } from '../fixtures/gateway.ts';
 import { client, opened, type SocketUpstream, settled, startSocketUpstream } from './socket-gateway.ts';
 
@@ -31,10 +32,7 @@ async function openMany(port: number, count: number): Promise<WebSocket[]> {
 }
 
 test('where a url refuses connections, the other takes the handshake, and the first is left out', async () => {
-  const closed = createServer().listen(0, '127.0.0.1');
-  await once(closed, 'listening');
-  const { port } = closed.address() as AddressInfo;
-  closed.close();
+  const port = await freePort();
   const gate = await startTestGateway(configFor(`http://127.0.0.1:${port}`));
   const open = await openMany(gate.port, 12);
   for (const ws of open) ws.terminate();

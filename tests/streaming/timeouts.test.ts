@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type GatewayFixture, startTestGateway } from '../fixtures/gateway.ts';
 import { KeepAlive } from '../fixtures/keep-alive.ts';
 import { startUpstream, type UpstreamFixture } from '../fixtures/upstream.ts';
+import { again } from '../support/busy.ts';
 import { collect, dial, getOf } from './streaming-gateway.ts';
 
 /** undici looks at its clock about twice a second. */
@@ -94,7 +95,7 @@ describe.each([
   ['strict', ''],
   ['undici', '/undici'],
 ])('by the client %s', (_client, way) => {
-  test.concurrent('an upstream that refuses is 502 at once', async () => {
+  test.concurrent('an upstream that refuses is 502 at once', again, async () => {
     const { ms, ...answer } = await timed(`${way}/nobody`);
     expect(answer).toEqual({ status: 502, code: 'upstream_unreachable' });
     expect(ms).toBeLessThan(250);

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { ask, converse, flawsInRefusal, problemOf, readAnswers, requestBytes } from '../fixtures/answers.ts';
 import { type GatewayFixture, startTestGateway } from '../fixtures/gateway.ts';
 import { startUpstream, type UpstreamFixture } from '../fixtures/upstream.ts';
+import { patiently } from '../support/busy.ts';
 
 const budget = 400_000;
 let upstream: UpstreamFixture;
@@ -224,7 +225,7 @@ describe('a caller who waits for 100', () => {
     const text = textOf(socket);
     const lines = [bearer, json, 'Content-Length: 2', 'Expect: 100-continue', 'Connection: keep-alive'];
     socket.write(requestBytes('POST /json', lines));
-    await vi.waitUntil(() => text().includes('100 Continue'), { interval: 1 });
+    await vi.waitUntil(() => text().includes('100 Continue'), patiently);
     socket.write(`[]${sized('POST /json', '[1]')}`);
     await once(socket, 'close');
     expect(readAnswers(text()).map(({ status }) => status)).toEqual([100, 200, 200]);
@@ -268,7 +269,7 @@ async function begin(
   const socket = connect({ port: gateway.port, host: '127.0.0.1' });
   socket.on('error', () => {});
   socket.write(Buffer.from(requestBytes(line, [...lines, `Content-Length: ${length}`], body), 'latin1'));
-  await vi.waitUntil(() => gateway.running.bodies.held >= before + body.length, { interval: 1 });
+  await vi.waitUntil(() => gateway.running.bodies.held >= before + body.length, patiently);
   return socket;
 }
 
@@ -282,7 +283,7 @@ describe('what all bodies hold together', () => {
     expect(answer.field('retry-after')).toBe('1');
     expect((await ask(gateway.port, sized('POST /json', '{}'))).status).toBe(200);
     socket.destroy();
-    await vi.waitUntil(() => gateway.running.bodies.held === 0, { interval: 1 });
+    await vi.waitUntil(() => gateway.running.bodies.held === 0, patiently);
     expect((await ask(gateway.port, sized('POST /json', body))).status).toBe(200);
     expect(gateway.running.bodies.held).toBe(0);
   });
@@ -291,7 +292,7 @@ describe('what all bodies hold together', () => {
     const socket = await begin('[', 300_000);
     expect(gateway.running.bodies.held).toBe(1);
     socket.destroy();
-    await vi.waitUntil(() => gateway.running.bodies.held === 0, { interval: 1 });
+    await vi.waitUntil(() => gateway.running.bodies.held === 0, patiently);
   });
 
   test('is nothing, and memory stays flat, after 200 uploads that broke off', async () => {
@@ -300,11 +301,11 @@ describe('what all bodies hold together', () => {
     for (let round = 0; round < 100; round++) {
       const sockets = [await begin(part, 190_000), await begin(part, 190_000)];
       for (const socket of sockets) socket.destroy();
-      await vi.waitUntil(() => gateway.running.bodies.held === 0, { interval: 1 });
+      await vi.waitUntil(() => gateway.running.bodies.held === 0, patiently);
     }
     expect(upstream.seen).toEqual([]);
     expect(process.memoryUsage().rss - before).toBeLessThan(100 * 1024 * 1024);
-    await vi.waitUntil(() => gateway.running.life.inFlight === 0, { interval: 1 });
+    await vi.waitUntil(() => gateway.running.life.inFlight === 0, patiently);
   });
 });
 
@@ -337,9 +338,9 @@ test('an upload under way when the gateway drains is read, forwarded and answere
   const socket = connect({ port: other.port, host: '127.0.0.1' });
   const text = textOf(socket);
   socket.write(requestBytes('POST /open', [json, 'Content-Length: 3'], '['));
-  await vi.waitUntil(() => other.running.bodies.held === 1, { interval: 1 });
+  await vi.waitUntil(() => other.running.bodies.held === 1, patiently);
   const stopped = other.stop();
-  await vi.waitUntil(() => other.running.life.phase === 'closing', { interval: 1 });
+  await vi.waitUntil(() => other.running.life.phase === 'closing', patiently);
   socket.write('1]');
   await once(socket, 'close');
   await stopped;

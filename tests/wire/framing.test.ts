@@ -4,6 +4,7 @@ import { ask, converse, flawsInRefusal, requestBytes } from '../fixtures/answers
 import { type GatewayFixture, startTestGateway } from '../fixtures/gateway.ts';
 import { emptyAnswer, type RawUpstream, startRawUpstream } from '../fixtures/raw-upstream.ts';
 import { startUpstream, type UpstreamFixture } from '../fixtures/upstream.ts';
+import { patiently } from '../support/busy.ts';
 import {
   type Attack,
   bothFramings,
@@ -53,7 +54,7 @@ beforeEach(() => {
 
 /** Nothing reached the upstream, nor was on its way there when the client was sent off. */
 async function expectNothingForwarded(): Promise<void> {
-  await vi.waitUntil(() => gateway.running.life.inFlight === 0, { interval: 1 });
+  await vi.waitUntil(() => gateway.running.life.inFlight === 0, patiently);
   expect(upstream.seen).toEqual([]);
   expect(gateway.lines.filter(({ code }) => code === undefined)).toEqual([]);
 }
@@ -86,7 +87,7 @@ describe('refused, closed and unforwarded:', () => {
 test('a chunked body that breaks its framing never ends well at the upstream, and nothing behind it is read', async () => {
   const flaws = await Promise.all(oddChunks.map(flawsUnder));
   expect(flaws.flat()).toEqual([]);
-  await vi.waitUntil(() => gateway.running.life.inFlight === 0, { interval: 1 });
+  await vi.waitUntil(() => gateway.running.life.inFlight === 0, patiently);
   expect(upstream.seen).toEqual([]);
   expect(gateway.lines.filter(({ code, aborted }) => code === undefined && aborted !== true)).toEqual([]);
 });

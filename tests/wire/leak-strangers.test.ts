@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { GatewayFixture } from '../fixtures/gateway.ts';
+import { patiently } from '../support/busy.ts';
 import { path, report, start, statusOf } from './leak-stage.ts';
 
 const mebibyte = 1024 * 1024;
@@ -46,11 +47,13 @@ test('reports that nobody finishes hold nothing of what bodies of requests may h
   const sockets = await Promise.all(Array.from({ length: 20 }, () => begun(gateway)));
   const statuses: number[] = [];
   for (const socket of sockets) void answered(socket).then((status) => statuses.push(status));
-  await vi.waitFor(() => expect(statuses).toEqual(Array(12).fill(503)));
+  await vi.waitFor(() => expect(statuses).toEqual(Array(12).fill(503)), patiently);
   expect(gateway.running.bodies.held).toBe(0);
   const { token } = await gateway.mint('plain');
   for (const socket of sockets) socket.destroy();
-  await vi.waitFor(async () => expect((await report(gateway, [{ token }])).status).toBe(200));
+  await vi.waitFor(async () => expect((await report(gateway, [{ token }])).status).toBe(200), {
+    timeout: 10_000,
+  });
   expect(await statusOf(gateway, token)).toBe(401);
 });
 

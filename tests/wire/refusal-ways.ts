@@ -10,6 +10,7 @@ import { ask, type ReadAnswer, readAnswers, requestBytes } from '../fixtures/ans
 import { type GatewayFixture, type Minting, startTestGateway } from '../fixtures/gateway.ts';
 import { emptyAnswer, type RawUpstream } from '../fixtures/raw-upstream.ts';
 import type { UpstreamFixture } from '../fixtures/upstream.ts';
+import { patiently } from '../support/busy.ts';
 
 export type Stage = {
   readonly gateway: GatewayFixture;
@@ -301,7 +302,7 @@ async function draining({ yaml, raw }: Stage): Promise<Reached> {
   late.write('GET /items HTTP/1.1\r\n');
   const { release, held } = await hold(raw, gateway.port);
   const stopped = gateway.stop();
-  await vi.waitUntil(() => gateway.running.life.phase === 'closing', { interval: 1 });
+  await vi.waitUntil(() => gateway.running.life.phase === 'closing', patiently);
   late.write('Host: gate\r\n\r\n');
   let text = '';
   late.on('data', (chunk: Buffer) => {

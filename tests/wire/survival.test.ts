@@ -6,6 +6,7 @@ import { ask, converse, requestBytes } from '../fixtures/answers.ts';
 import { type GatewayFixture, startTestGateway } from '../fixtures/gateway.ts';
 import { sendRaw } from '../fixtures/raw.ts';
 import { emptyAnswer, type RawUpstream, startRawUpstream } from '../fixtures/raw-upstream.ts';
+import { patiently } from '../support/busy.ts';
 
 let raw: RawUpstream;
 let gateway: GatewayFixture;
@@ -45,7 +46,7 @@ async function send(bytes: string): Promise<Socket> {
 }
 
 const served = async () => (await ask(gateway.port, requestBytes('GET /open'))).status;
-const nothingInFlight = () => vi.waitFor(() => expect(gateway.running.life.inFlight).toBe(0), 4000);
+const nothingInFlight = () => vi.waitFor(() => expect(gateway.running.life.inFlight).toBe(0), patiently);
 const bugs = () => gateway.lines.filter(({ event, code }) => event === 'bug' || code === 'internal_error');
 
 test('a CONNECT that is reset at once does not end the process', async () => {
@@ -59,7 +60,7 @@ test('a CONNECT that is reset at once does not end the process', async () => {
 test('a caller who leaves while its token is verified reaches no upstream and leaves nothing behind', async () => {
   const { token } = await gateway.mint('old');
   const socket = await send(requestBytes('GET /old', [`Authorization: Bearer ${token}`]));
-  await vi.waitFor(() => expect(gateway.running.life.inFlight).toBe(1));
+  await vi.waitFor(() => expect(gateway.running.life.inFlight).toBe(1), patiently);
   socket.resetAndDestroy();
   await nothingInFlight();
   expect(raw.received()).toBe('');
@@ -126,7 +127,7 @@ test('a caller who stops reading is cut after idle', async () => {
     socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 20000000\r\n\r\n${'x'.repeat(20_000_000)}`);
   const socket = await send(requestBytes('GET /open'));
   socket.pause();
-  await vi.waitFor(() => expect(gateway.running.life.inFlight).toBe(1));
+  await vi.waitFor(() => expect(gateway.running.life.inFlight).toBe(1), patiently);
   await nothingInFlight();
 });
 

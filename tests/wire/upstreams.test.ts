@@ -1,23 +1,12 @@
 /** Several urls of one upstream, as a caller sees them: shared, left out, tried again where that is safe. */
-import { once } from 'node:events';
-import { createServer as createTcp } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { freePort } from '../fixtures/free-port.ts';
 import { type GatewayFixture, startTestGateway } from '../fixtures/gateway.ts';
 import { startUpstream, type UpstreamFixture } from '../fixtures/upstream.ts';
 
 let one: UpstreamFixture;
 let two: UpstreamFixture;
 let gateway: GatewayFixture;
-
-/** A port on which nobody listens. */
-async function deadPort(): Promise<number> {
-  const server = createTcp().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 const rows = `apis:
   main:
@@ -68,7 +57,7 @@ describe('a url that refuses connections', () => {
   test('costs a request nothing where it can be repeated, and a POST is never sent twice', async () => {
     const app = await startUpstream();
     const gate = await startTestGateway(
-      `upstreams: { app: { url: ["http://127.0.0.1:${await deadPort()}", "${app.url}"] } }\n${rows}`,
+      `upstreams: { app: { url: ["http://127.0.0.1:${await freePort()}", "${app.url}"] } }\n${rows}`,
     );
     const statusOf = async (init: RequestInit) => (await fetch(`${gate.url}/a`, init)).status;
     // The first url takes the first request: nothing has been sent, but a POST is not ours to repeat.
@@ -85,7 +74,7 @@ describe('a url that refuses connections', () => {
   test('is left out after three failures, and every request then succeeds, POST too', async () => {
     const app = await startUpstream();
     const gate = await startTestGateway(
-      `upstreams: { app: { url: ["http://127.0.0.1:${await deadPort()}", "${app.url}"] } }\n${rows}`,
+      `upstreams: { app: { url: ["http://127.0.0.1:${await freePort()}", "${app.url}"] } }\n${rows}`,
     );
     for (let i = 0; i < 6; i++) expect((await fetch(`${gate.url}/a`)).status).toBe(200);
     const statuses = await Promise.all(
@@ -105,7 +94,7 @@ describe('a url that refuses connections', () => {
 
   test('all of them: 502, once each was tried', async () => {
     const gate = await startTestGateway(
-      `upstreams: { app: { url: ["http://127.0.0.1:${await deadPort()}", "http://127.0.0.1:${await deadPort()}"] } }\n${rows}`,
+      `upstreams: { app: { url: ["http://127.0.0.1:${await freePort()}", "http://127.0.0.1:${await freePort()}"] } }\n${rows}`,
     );
     const answer = await fetch(`${gate.url}/a`);
     await gate.stop();
