@@ -9,8 +9,10 @@ import type { HashJob, hashAll } from './bcrypt-rows-thread.ts';
 export type BcryptToken = { readonly token: string; readonly bcrypt: string };
 
 /** Beside the packages: `npm ci` starts anew. The name holds all that its content depends on. */
-const kept = (count: number, cost: number) =>
-  resolve(import.meta.dirname, `../../node_modules/.cache/postern/bcrypt-${cost}-${count}-1.json`);
+const kept = (tokens: readonly string[], cost: number) => {
+  const which = createHash('sha256').update(tokens.join()).digest('hex').slice(0, 12);
+  return resolve(import.meta.dirname, `../../node_modules/.cache/postern/bcrypt-${cost}-${which}-2.json`);
+};
 
 /** Enough jobs that no thread is idle at the end. */
 const JOB = 250;
@@ -19,11 +21,23 @@ const JOB = 250;
 export const tokenText = (prefix: string, index: number): string =>
   prefix + createHash('sha256').update(`${prefix}${index}`).digest('hex').slice(0, 36);
 
-export async function bcryptTokens(prefix: string, count: number, cost: number): Promise<BcryptToken[]> {
+/** Has the form of a hash, and fits no token. */
+const unfit = (token: string, cost: number): string =>
+  `$2b$${String(cost).padStart(2, '0')}$${createHash('sha256').update(token).digest('hex').slice(0, 53)}`;
+
+/** @param isUsed whether a token is ever asked for: the others need no hash that fits. */
+export async function bcryptTokens(
+  prefix: string,
+  count: number,
+  cost: number,
+  isUsed: (index: number) => boolean,
+): Promise<BcryptToken[]> {
   const tokens = Array.from({ length: count }, (_, index) => tokenText(prefix, index));
-  const path = kept(count, cost);
-  const hashes = readHashes(path) ?? keepHashes(path, await makeHashes(tokens, cost));
-  return tokens.map((token, index) => ({ token, bcrypt: hashes[index] ?? '' }));
+  const asked = tokens.filter((_, index) => isUsed(index));
+  const path = kept(asked, cost);
+  const hashes = readHashes(path) ?? keepHashes(path, await makeHashes(asked, cost));
+  const hashOf = new Map(asked.map((token, index) => [token, hashes[index] ?? '']));
+  return tokens.map((token) => ({ token, bcrypt: hashOf.get(token) ?? unfit(token, cost) }));
 }
 
 function readHashes(path: string): readonly string[] | null {

@@ -1,7 +1,7 @@
 /** The dashboard, click by click and key by key, in a real Chromium on a real gateway. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adminConfig } from '../fixtures/admin.ts';
 import { chromiumPath, heard, launchBrowser } from '../fixtures/browser.ts';
@@ -24,16 +24,23 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
     await Promise.all([dash.gateway.stop(), upstream.stop()]);
   });
 
-  /** Signed in as ada; what the page refuses to run is kept. */
+  /** What a browser keeps of ada's session; null: nobody has signed in yet. */
+  let kept: Awaited<ReturnType<BrowserContext['storageState']>> | null = null;
+  /** At the tokens, as ada, who has to sign in but once; what the page refuses to run is kept. */
   const enter = async (): Promise<{ page: Page; said: string[] }> => {
-    const page = await browser.newPage();
+    const page = await browser.newPage(kept === null ? {} : { storageState: kept });
     const said = heard(page);
+    if (kept !== null) {
+      await page.goto(`${dash.url}/tokens`);
+      return { page, said };
+    }
     await page.goto(dash.url);
     await page.getByLabel('Name').fill('ada');
     await page.getByLabel('Password').fill(password);
     await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await page.getByRole('link', { name: 'Tokens', exact: true }).click();
     await page.waitForURL('**/tokens');
+    kept = await page.context().storageState();
     return { page, said };
   };
   const statusOf = async (line: string) => {

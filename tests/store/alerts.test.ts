@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
 import { createTestDatabase } from '../fixtures/postgres.ts';
 import { type AlertsDatabase, describeAlertStore, spike } from './alerts.suite.ts';
+import { emptiedDatabase } from './emptied-database.ts';
 import { openPostgresTokens } from './postgres-tokens.ts';
 import { describeSightingStore } from './sightings.suite.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -15,8 +16,9 @@ const sqlite = async (): Promise<AlertsDatabase> => {
   return { open: ({ now }) => openSqliteTokens({ path, now }), remove: async () => {} };
 };
 
+const createDatabase = emptiedDatabase();
 const postgres = async (): Promise<AlertsDatabase> => {
-  const database = await createTestDatabase();
+  const database = await createDatabase();
   return { open: (options) => openPostgresTokens(database.url, options), remove: database.drop };
 };
 

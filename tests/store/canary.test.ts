@@ -8,6 +8,7 @@ import type { OpenTokens } from '../../store/tokens.ts';
 import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
 import { createTestDatabase } from '../fixtures/postgres.ts';
 import { fuzz } from '../support/fuzz.ts';
+import { emptiedDatabase } from './emptied-database.ts';
 import { openPostgresTokens } from './postgres-tokens.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { type CreateDatabase, freshStore } from './token-database.ts';
@@ -19,8 +20,9 @@ const sqlite: CreateDatabase = async () => {
   return { open: (options) => openSqliteTokens({ path, ...options }), remove: async () => {} };
 };
 
+const createDatabase = emptiedDatabase();
 const postgres: CreateDatabase = async () => {
-  const database = await createTestDatabase();
+  const database = await createDatabase();
   return { open: (options) => openPostgresTokens(database.url, options), remove: database.drop };
 };
 

@@ -5,6 +5,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
 import { createTestDatabase } from '../fixtures/postgres.ts';
+import { emptiedDatabase } from './emptied-database.ts';
 import { openPostgresTokens } from './postgres-tokens.ts';
 import { sessionsSuite } from './sessions.suite.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -43,8 +44,9 @@ describe('on SQLite', () => {
 });
 
 describe('on PostgreSQL', () => {
+  const createDatabase = emptiedDatabase();
   sessionsSuite(async (now) => {
-    const database = await createTestDatabase();
+    const database = await createDatabase();
     onTestFinished(database.drop);
     const store = await openPostgresTokens(database.url, { now });
     onTestFinished(() => store.close());

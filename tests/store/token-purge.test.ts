@@ -1,7 +1,7 @@
 /** Purges on SQLite and on PostgreSQL. */
 import { join } from 'node:path';
 import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
-import { createTestDatabase } from '../fixtures/postgres.ts';
+import { emptiedDatabase } from './emptied-database.ts';
 import { openPostgresTokens } from './postgres-tokens.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { describeTokenPurge } from './token-purge.suite.ts';
@@ -11,7 +11,9 @@ describeTokenPurge('SQLite', async () => {
   return { open: (options) => openSqliteTokens({ path, ...options }), remove: async () => {} };
 });
 
+const createDatabase = emptiedDatabase();
+
 describeTokenPurge('PostgreSQL', async () => {
-  const database = await createTestDatabase();
+  const database = await createDatabase();
   return { open: (options) => openPostgresTokens(database.url, options), remove: database.drop };
 });

@@ -4,6 +4,7 @@ import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
 import { createTestDatabase } from '../fixtures/postgres.ts';
+import { emptiedDatabase } from './emptied-database.ts';
 import { openPostgresTokens } from './postgres-tokens.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { describeTokenTwins } from './token-twins.suite.ts';
@@ -14,8 +15,10 @@ describeTokenTwins('SQLite', async () => {
   return { open: (options) => openSqliteTokens({ path, ...options }), remove: async () => {} };
 });
 
+const createDatabase = emptiedDatabase();
+
 describeTokenTwins('PostgreSQL', async () => {
-  const database = await createTestDatabase();
+  const database = await createDatabase();
   return { open: (options) => openPostgresTokens(database.url, options), remove: database.drop };
 });
 

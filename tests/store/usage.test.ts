@@ -1,7 +1,7 @@
 /** Usage on SQLite and on PostgreSQL. */
 import { join } from 'node:path';
 import { openSqliteTokens } from '../../store/tokens-sqlite.ts';
-import { createTestDatabase } from '../fixtures/postgres.ts';
+import { emptiedDatabase } from './emptied-database.ts';
 import { openPostgresTokens } from './postgres-tokens.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { describeUsageStore } from './usage.suite.ts';
@@ -11,7 +11,9 @@ describeUsageStore('SQLite', async () => {
   return { open: ({ now }) => openSqliteTokens({ path, now }), remove: async () => {} };
 });
 
+const createDatabase = emptiedDatabase();
+
 describeUsageStore('PostgreSQL', async () => {
-  const database = await createTestDatabase();
+  const database = await createDatabase();
   return { open: (options) => openPostgresTokens(database.url, options), remove: database.drop };
 });
