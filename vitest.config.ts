@@ -18,6 +18,8 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 20_000,
     teardownTimeout: 5000,
+    // What is waited for has no time limit of its own, and much runs at once.
+    expect: { poll: { timeout: 10_000, interval: 20 } },
     passWithNoTests: false,
     projects: [
       {

@@ -42,7 +42,7 @@ function tail(words: readonly string[], { env = {} as Record<string, string> } =
 }
 
 const ask = (path: string, gateway = admin.gateway.url) => fetch(`${gateway}${path}`);
-const patience = { timeout: 5000, interval: 20 };
+const patience = { timeout: 15_000, interval: 20 };
 
 describe('postern tail', () => {
   test('prints a line of JSON a decision into a pipe, and ends well on Ctrl-C', async () => {

@@ -45,7 +45,7 @@ describe.skipIf(chromiumPath === null)('in a browser', () => {
     const [name = '', value = ''] = cookie.split('=');
     await context.addCookies([{ name, value, url: dash.url }]);
     const page = await context.newPage();
-    page.setDefaultTimeout(5000);
+    page.setDefaultTimeout(15_000);
     await page.goto(`${dash.url}${path}`);
     const nav = page.getByRole('navigation', { name: 'Main' });
     const height = async () => (await page.locator('.top').boundingBox())?.height ?? 0;

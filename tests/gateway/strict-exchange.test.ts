@@ -97,10 +97,13 @@ describe('a handler', () => {
       more();
     };
     ask(client, '/', { [moment]: (hand: Hand) => hand.pause() });
-    await sleep(150);
-    const takenByKernel = taken;
+    // What the kernel takes, it takes in its own time.
+    let takenByKernel = 0;
+    while (taken === 0 || taken !== takenByKernel) {
+      takenByKernel = taken;
+      await sleep(100);
+    }
     await sleep(100);
-    expect(takenByKernel).toBeGreaterThan(0);
     expect(taken).toBe(takenByKernel);
   });
 

@@ -27,7 +27,7 @@ afterEach(() => {
 });
 
 async function called(times: number): Promise<void> {
-  for (let waits = 0; calls < times && waits < 200; waits++) await sleep(5);
+  for (let waits = 0; calls < times && waits < 2000; waits++) await sleep(5);
   // Two more looks: nothing is told twice.
   await sleep(everyMs * 3);
   expect(calls).toBe(times);
