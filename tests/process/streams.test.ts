@@ -25,7 +25,7 @@ let file: ConfigFile;
 let gateway: PosternProcess;
 beforeEach(async () => {
   upstream = await startSocketUpstream();
-  file = configFile(socketConfig(upstream.url), {
+  file = configFile(socketConfig(upstream.url, '60s'), {
     drain: '{ announce: 0s, requests: 200ms, streams: 300ms }',
   });
   gateway = await startPostern(file.path);

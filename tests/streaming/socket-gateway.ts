@@ -68,9 +68,10 @@ export async function startSocketUpstream(): Promise<SocketUpstream> {
   });
 }
 
-export const socketConfig = (upstream: string): string => `
+/** @param patience with the upstream, in each phase: short where its end is what is looked at. */
+export const socketConfig = (upstream: string, patience: '1s' | '60s'): string => `
 upstreams:
-  app: { url: ${upstream}, timeout: { connect: 1s, first_byte: 1s, idle: 1s } }
+  app: { url: ${upstream}, timeout: { connect: ${patience}, first_byte: ${patience}, idle: ${patience} } }
   nobody: { url: http://127.0.0.1:1 }
 token_types:
   user: { prefix: usr_, grantable: [live:read] }
@@ -103,8 +104,11 @@ apis:
       GET /page: { allow: { page: live:read }, websocket: true }
 `;
 
-export function startSocketGateway(upstream: SocketUpstream): Promise<GatewayFixture> {
-  return startTestGateway(socketConfig(upstream.url));
+export function startSocketGateway(
+  upstream: SocketUpstream,
+  patience: '1s' | '60s' = '1s',
+): Promise<GatewayFixture> {
+  return startTestGateway(socketConfig(upstream.url, patience));
 }
 
 /** A client's handshake through the gateway. */
