@@ -322,8 +322,7 @@ test('a caller who stands still in the middle gets 408, and holds nothing any mo
 test('a caller who keeps sending is waited for, however slowly', async () => {
   const body = '[1,2,3]';
   const socket = await begin('[', body.length, 'POST /hasty', [json]);
-  const text = textOf(socket);
-  const closed = once(socket, 'close');
+  const [text, closed] = [textOf(socket), once(socket, 'close')] as const;
   for (const [index, byte] of [...body.slice(1)].entries()) {
     await new Promise((resolve) => setTimeout(resolve, 100));
     socket.write(byte);
