@@ -136,7 +136,8 @@ describe.each(['SQLite', 'PostgreSQL'] as const)('on %s', (kind) => {
     const send = async (path: string, more: Readonly<Record<string, string>>) => {
       const { text } = await dash.dash(`GET ${path}`, { cookie });
       const action = path.replace(/\?.*/, '');
-      const form = { _form: hiddenOf(text, action, '_form'), key: hiddenOf(text, action, 'key'), ...more };
+      const hidden = ['_form', 'key', 'before'].map((name) => [name, hiddenOf(text, action, name)]);
+      const form = { ...Object.fromEntries(hidden), ...more };
       const made = await dash.dash(`POST ${action}`, { cookie, form });
       const line = /id="curl" class="whole">([^<]*)</.exec(made.text)?.[1] ?? '';
       const [, next = ''] =

@@ -3,7 +3,6 @@ import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { eventsOf, type SentEvent } from '../../gateway/admin/tail-client.ts';
 import { type AdminFixture, startAdmin } from '../fixtures/admin.ts';
-import { again } from '../support/busy.ts';
 
 const config = `
 upstreams:
@@ -184,7 +183,7 @@ describe('the tail ends', () => {
       'left without tail:read',
       (id: string) => admin.gateway.running.tokens.update(id, { scopes: ['usage:read'] }, 'test'),
     ],
-  ])('within a second of its admin token being %s, and no other’s does', again, async (_how, end) => {
+  ])('within a second of its admin token being %s, and no other’s does', async (_how, end) => {
     const { id, token } = await admin.mint('tail:read');
     const [doomed, spared] = [await read('', token), await read('')];
     await end(id);
@@ -195,7 +194,7 @@ describe('the tail ends', () => {
     expect((await decision(spared)).status).toBe(404);
   });
 
-  test('when the gateway stops, after what is decided while it drains; and it says so', again, async () => {
+  test('when the gateway stops, after what is decided while it drains; and it says so', async () => {
     const drain = 'drain: { announce: 150ms, requests: 1s, streams: 1s }';
     const own = await startAdmin(
       config,

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { parseRowKey } from '../../policy/config-rows.ts';
 import { prepareMatcher, type RowPath } from '../../policy/routes.ts';
 import { chooseRow, rowSet } from '../../policy/rows.ts';
 import { rowOf } from '../fixtures/routes.ts';
@@ -102,7 +103,7 @@ describe('a path that an upstream may read as that of another row is ambiguous',
   test('whatever the rows: of what is let through, no spelling that reads alike has another row', () => {
     const bytes = ['!', '$', '&', "'", '(', ')', '*', '+', ',', ':', '=', '@', 'a', 'b'];
     const chars = fc.array(fc.constantFrom(...bytes), { minLength: 1, maxLength: 2 });
-    const literal = chars.map((all) => all.join('')).filter((one) => !/^(?:\*+|:[ab])$/.test(one));
+    const literal = chars.map((all) => all.join('')).filter((one) => parseRowKey(`GET /${one}`).ok);
     const segment = fc.oneof(literal, literal, fc.constant('{}'));
     const pattern = fc
       .array(segment, { minLength: 1, maxLength: 3 })

@@ -11,7 +11,6 @@ import {
 } from '../fixtures/process.ts';
 import { startRedis, type TestRedis } from '../fixtures/redis.ts';
 import { startUpstream, type UpstreamFixture } from '../fixtures/upstream.ts';
-import { again } from '../support/busy.ts';
 
 let redis: TestRedis;
 let upstream: UpstreamFixture;
@@ -77,7 +76,7 @@ apis:
     await Promise.all([redis.stop(), upstream.stop()]);
   });
 
-  test('up, down, up again, hung, up again', again, async () => {
+  test('up, down, up again, hung, up again', async () => {
     await gateway.line('redis_up');
     expect(await statuses('/local', 4)).toEqual(times(4, 200));
     expect(await statuses('/closed', 2)).toEqual(times(2, 200));

@@ -18,7 +18,6 @@ import {
   startSocketUpstream,
 } from '../streaming/socket-gateway.ts';
 import { collect, dial, getOf, until } from '../streaming/streaming-gateway.ts';
-import { again } from '../support/busy.ts';
 
 let upstream: SocketUpstream;
 let file: ConfigFile;
@@ -36,7 +35,7 @@ afterEach(async () => {
   await upstream.stop();
 });
 
-test('`postern token revoke` cuts a WebSocket before a second has passed', again, async () => {
+test('`postern token revoke` cuts a WebSocket before a second has passed', async () => {
   const args = ['--config', file.path, '--json'];
   const created = await runPostern(['token', 'create', '--type', 'user', '--scope', 'live:read', ...args]);
   const { id, token } = JSON.parse(created.stdout);

@@ -4,7 +4,6 @@ import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createIfMissing } from '../../store/database.ts';
 import { openWriter } from '../../store/writer.ts';
-import { again } from '../support/busy.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const insert = (value: number) => ({ sql: 'insert into notes values (?)', parameters: [value] });
@@ -50,7 +49,7 @@ describe('a batch', () => {
     expect(await values()).toEqual([1]);
   });
 
-  test('that waited behind others for too long is not begun', again, async () => {
+  test('that waited behind others for too long is not begun', async () => {
     const { path, writer, values } = await openNotes(200);
     const other = new Database(path);
     other.exec('begin immediate');

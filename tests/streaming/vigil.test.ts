@@ -7,7 +7,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ClientOptions, WebSocket } from 'ws';
 import { openSqliteTokens, type SqliteTokenStore } from '../../store/tokens-sqlite.ts';
 import type { GatewayFixture } from '../fixtures/gateway.ts';
-import { again } from '../support/busy.ts';
 import {
   bearer,
   client,
@@ -92,41 +91,37 @@ async function cutSockets(): Promise<number> {
   return Number(metrics.split(series)[1]?.split('\n')[0] ?? 0);
 }
 
-test(
-  '200 streams of one token are cut within a second of a revoke by another process; another’s go on',
-  again,
-  async () => {
-    const before = await cutSockets();
-    const doomed = await gateway.mint('user', { scopes: ['live:read'] });
-    const other = await gateway.mint('user', { scopes: ['live:read'] });
-    const events = await Promise.all(Array.from({ length: 100 }, () => readEvents(doomed.token)));
-    const sockets = await Promise.all(
-      Array.from({ length: 100 }, () => granted('/live', bearer(doomed.token))),
-    );
-    const bystander = await granted('/live', bearer(other.token));
-    const spared = await readEvents(other.token);
-    const closings = sockets.map(closed);
-    await store.revoke(doomed.id, 'another process', null);
-    const revokedMs = performance.now();
-    const ends = await Promise.all(events.map(({ ended }) => ended));
-    const closes = await Promise.all(closings);
-    expect(Math.max(...[...ends, ...closes].map(({ atMs }) => atMs)) - revokedMs).toBeLessThan(1000);
-    // No last chunk, no close frame: nobody takes it for a proper end.
-    expect(ends.every(({ text }) => !text.includes('\r\n0\r\n'))).toBe(true);
-    expect(new Set(closes.map(({ code }) => code))).toEqual(new Set([1006]));
+test('200 streams of one token are cut within a second of a revoke by another process; another’s go on', async () => {
+  const before = await cutSockets();
+  const doomed = await gateway.mint('user', { scopes: ['live:read'] });
+  const other = await gateway.mint('user', { scopes: ['live:read'] });
+  const events = await Promise.all(Array.from({ length: 100 }, () => readEvents(doomed.token)));
+  const sockets = await Promise.all(
+    Array.from({ length: 100 }, () => granted('/live', bearer(doomed.token))),
+  );
+  const bystander = await granted('/live', bearer(other.token));
+  const spared = await readEvents(other.token);
+  const closings = sockets.map(closed);
+  await store.revoke(doomed.id, 'another process', null);
+  const revokedMs = performance.now();
+  const ends = await Promise.all(events.map(({ ended }) => ended));
+  const closes = await Promise.all(closings);
+  expect(Math.max(...[...ends, ...closes].map(({ atMs }) => atMs)) - revokedMs).toBeLessThan(1000);
+  // No last chunk, no close frame: nobody takes it for a proper end.
+  expect(ends.every(({ text }) => !text.includes('\r\n0\r\n'))).toBe(true);
+  expect(new Set(closes.map(({ code }) => code))).toEqual(new Set([1006]));
 
-    bystander.send('still here');
-    expect(String((await once(bystander, 'message'))[0])).toBe('still here');
-    await settled('accounted', () => linesOf(doomed.id).length === 200);
-    expect(
-      new Set(linesOf(doomed.id).map(({ status, code, aborted }) => `${status} ${code} ${aborted}`)),
-    ).toEqual(new Set(['101 token_revoked true', '200 token_revoked true']));
-    expect((await cutSockets()) - before).toBe(100);
-    bystander.terminate();
-    await store.revoke(other.id, 'the end', null);
-    await spared.ended;
-  },
-);
+  bystander.send('still here');
+  expect(String((await once(bystander, 'message'))[0])).toBe('still here');
+  await settled('accounted', () => linesOf(doomed.id).length === 200);
+  expect(
+    new Set(linesOf(doomed.id).map(({ status, code, aborted }) => `${status} ${code} ${aborted}`)),
+  ).toEqual(new Set(['101 token_revoked true', '200 token_revoked true']));
+  expect((await cutSockets()) - before).toBe(100);
+  bystander.terminate();
+  await store.revoke(other.id, 'the end', null);
+  await spared.ended;
+});
 
 describe('within a second is cut what runs on a token that', () => {
   test.each([
@@ -138,7 +133,7 @@ describe('within a second is cut what runs on a token that', () => {
     ],
     ['is disabled', (id: string) => edit(id, 'disabled_at', Date.now()), 'token_disabled'],
     ['is no longer there', (id: string) => edit(id, 'id', `${id}_gone`), 'token_unknown'],
-  ])('%s', again, async (_what, end, code) => {
+  ])('%s', async (_what, end, code) => {
     const { id, token } = await gateway.mint('user', { scopes: ['live:read'] });
     const events = await readEvents(token);
     const ws = await granted('/live', bearer(token));
@@ -154,7 +149,7 @@ describe('within a second is cut what runs on a token that', () => {
     ]);
   });
 
-  test('expires, on a token minted so', again, async () => {
+  test('expires, on a token minted so', async () => {
     const expiresAt = Date.now() + 600;
     const { token } = await gateway.mint('user', { scopes: ['live:read'], expiresAt });
     const ws = await granted('/live', bearer(token));

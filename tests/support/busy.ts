@@ -1,6 +1,6 @@
 /** For tests of what must be quick, on machines that are busy with others. */
 
-/** A time that was too long is measured again: what is slow is slow each time. */
+/** A delay that was too long is measured again: what is slow is slow each time. Not for what must never happen, not even once. */
 export const again = { retry: 2 } as const;
 
 /** For `vi.waitFor` and `vi.waitUntil`, whose second is short where much runs at once. What they wait for has no time limit of its own. */

@@ -7,7 +7,7 @@ import { explain } from '../../gateway/explain.ts';
 import { ask, problemOf, readAnswers, requestBytes } from '../fixtures/answers.ts';
 import { type GatewayFixture, startTestGateway } from '../fixtures/gateway.ts';
 import { startUpstream, type UpstreamFixture } from '../fixtures/upstream.ts';
-import { again, patiently } from '../support/busy.ts';
+import { patiently } from '../support/busy.ts';
 
 let upstream: UpstreamFixture;
 let gateway: GatewayFixture;
@@ -108,22 +108,18 @@ test('a token that is revoked while it was still being looked up, and its body c
   expect(upstream.seen).toEqual([]);
 });
 
-test(
-  'an upload that is held is cut within a second of a revoke, and lets go of what it held',
-  again,
-  async () => {
-    const { id, ended } = await beginUpload();
-    await gateway.running.tokens.revoke(id, 'test', null);
-    const revokedMs = performance.now();
-    expect(await ended).toBe('');
-    expect(performance.now() - revokedMs).toBeLessThan(1000);
-    await vi.waitUntil(() => gateway.running.bodies.held === 0, patiently);
-    await vi.waitUntil(() => gateway.lines.some(({ tokenId }) => tokenId === id), patiently);
-    const line = gateway.lines.find(({ tokenId }) => tokenId === id);
-    expect(line).toMatchObject({ code: 'token_revoked', aborted: true });
-    expect(upstream.seen).toEqual([]);
-  },
-);
+test('an upload that is held is cut within a second of a revoke, and lets go of what it held', async () => {
+  const { id, ended } = await beginUpload();
+  await gateway.running.tokens.revoke(id, 'test', null);
+  const revokedMs = performance.now();
+  expect(await ended).toBe('');
+  expect(performance.now() - revokedMs).toBeLessThan(1000);
+  await vi.waitUntil(() => gateway.running.bodies.held === 0, patiently);
+  await vi.waitUntil(() => gateway.lines.some(({ tokenId }) => tokenId === id), patiently);
+  const line = gateway.lines.find(({ tokenId }) => tokenId === id);
+  expect(line).toMatchObject({ code: 'token_revoked', aborted: true });
+  expect(upstream.seen).toEqual([]);
+});
 
 test.each([
   ['POST /app', '{"App_Id":"com.evil"}'],

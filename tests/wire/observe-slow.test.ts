@@ -7,7 +7,6 @@ import { type GatewayFixture, startTestGateway } from '../fixtures/gateway.ts';
 import { eventually } from '../fixtures/process.ts';
 import { startRawUpstream } from '../fixtures/raw-upstream.ts';
 import { startUpstream, type UpstreamFixture } from '../fixtures/upstream.ts';
-import { again } from '../support/busy.ts';
 
 let upstream: UpstreamFixture;
 let gateway: GatewayFixture;
@@ -57,7 +56,7 @@ test('a caller who reads none of a held answer is cut when the upstream’s idle
   );
 });
 
-test('a caller who reads slowly hears all of it', again, async () => {
+test('a caller who reads slowly hears all of it', async () => {
   const before = accounts('/slow').length;
   const socket = connect(gateway.port, '127.0.0.1');
   onTestFinished(() => void socket.destroy());
