@@ -58,10 +58,13 @@ describe('a token that is to end when nobody needs it', () => {
     const { created_at: at } = await show(successor);
     const { retirement, retire_at: end } = await show(old);
     expect(retirement).toEqual({
-      ...{ successor, asked_at: at, asked_by: `token:${operator}`, quiet_for: '25h', quiet_since: at },
+      ...{ successor, asked_at: retirement.asked_at, asked_by: `token:${operator}`, quiet_for: '25h' },
+      quiet_since: at,
       ...{ quiet_at: null, ends_at: end, old_last_used_at: null, new_last_used_at: null },
       ...{ safe_to_retire: false, because: 'the new token was never used' },
     });
+    // Each part of a rotation reads the clock for itself.
+    expect(Math.abs(Date.parse(retirement.asked_at) - Date.parse(at))).toBeLessThan(5000);
     expect([answer.rotated.retirement, answer.retirement]).toEqual([retirement, null]);
     const usedAt = Date.now();
     await use(successor, usedAt);
