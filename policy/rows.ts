@@ -6,8 +6,9 @@ import type { Match, Outcome, Policy, RequestFacts, RowSet } from './types.ts';
 const escapedLiteral = /%(?:2[1467-9a-c]|3[ad]|40)/gi;
 
 /**
- * Every row the path could mean, best first. `;` counts as a plain byte only where a row says so. A path that an upstream may
- * read as another one, to which other rows answer, is refused: `/items/all%3Apurge` beside `/items/{id}` and `/items/all:purge`.
+ * Every row the path could mean, best first. `;` counts as a plain byte only where a row says so: rows of a method whose best does not are
+ * none, for a laxer one behind it must not answer for it. A path that an upstream may read as another one, to which other rows answer, is
+ * refused: `/items/all%3Apurge` beside `/items/{id}` and `/items/all:purge`.
  */
 export function rowSet(policy: Policy, facts: RequestFacts): Outcome<RowSet> {
   const rows = policy.find(facts.host, facts.path);
@@ -18,7 +19,7 @@ export function rowSet(policy: Policy, facts: RequestFacts): Outcome<RowSet> {
     );
   }
   if (facts.path.includes(';')) {
-    const open = rows.filter(({ route }) => route.pathParameters);
+    const open = rows.filter(({ route }) => bestOf(rows, route.method)?.route.pathParameters);
     if (open.length === 0) return denied('path_ambiguous', '`;` in the path, and no row allows it');
     return { ok: true, value: open };
   }
@@ -29,7 +30,7 @@ export function rowSet(policy: Policy, facts: RequestFacts): Outcome<RowSet> {
 /** The most specific row with the request's method; HEAD is judged by the GET row. */
 export function chooseRow(rows: RowSet, facts: RequestFacts): Outcome<Match> {
   const method = facts.method === 'HEAD' ? 'GET' : facts.method;
-  const match = rows.find(({ route }) => route.method === method);
+  const match = bestOf(rows, method);
   if (match !== undefined) return { ok: true, value: match };
   const allow = new Set<string>();
   for (const { route } of rows) {
@@ -41,18 +42,25 @@ export function chooseRow(rows: RowSet, facts: RequestFacts): Outcome<Match> {
   });
 }
 
+function bestOf(rows: RowSet, method: string): Match | undefined {
+  return rows.find(({ route }) => route.method === method);
+}
+
 /**
- * Whether nothing answers but `rows`, in their order, where every escape is decoded, and where every `;` is dropped with what
- * follows it as well. Readings in between have no other rows: a segment that keeps an escape or `;` is no literal.
+ * Whether just `rows` answer, in their order, or none at all, where every escape is decoded, and where every `;` is dropped with what
+ * follows it as well, and with a segment that nothing is left of. Readings in between have no other rows: a segment that keeps an escape or
+ * `;` is no literal.
  */
 function isReadAlike({ find }: Policy, { host, path }: RequestFacts, rows: RowSet): boolean {
   const decoded = path.replace(escapedLiteral, decodeURIComponent);
   const bare = decoded.replace(/;[^/]*/g, '').replace(/\/{2,}/g, '/');
-  return [decoded, bare].every((reading) => reading === path || isAmong(rows, find(host, reading)));
+  const readings = [decoded, bare];
+  // Only where dropping has left it: a path that ends so has rows of its own.
+  if (bare.endsWith('/') && !path.endsWith('/')) readings.push(bare.slice(0, -1));
+  return readings.every((reading) => reading === path || isNoOther(rows, find(host, reading)));
 }
 
-function isAmong(rows: RowSet, others: RowSet): boolean {
-  let at = 0;
-  for (const { route } of rows) if (route === others[at]?.route) at++;
-  return at === others.length;
+function isNoOther(rows: RowSet, others: RowSet): boolean {
+  if (others.length === 0) return true;
+  return others.length === rows.length && rows.every(({ route }, at) => route === others[at]?.route);
 }

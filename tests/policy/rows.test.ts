@@ -68,6 +68,16 @@ describe('a `;` in the path', () => {
     expect(ask(rows, 'POST', '/a;b=1')).toEqual({ code: 'method_not_allowed', allow: ['GET', 'HEAD'] });
     expect(ask(rows, 'POST', '/a')).toBe('main POST /{x}');
   });
+
+  test('leads past no row that does not allow it to a laxer one behind', () => {
+    const rows = [rowOf('GET /users/{id}'), open(rowOf('GET /{rest...}')), open(rowOf('PUT /{rest...}'))];
+    const refused = { code: 'method_not_allowed', allow: ['PUT'] };
+    expect(ask(rows, 'GET', '/users/5;x')).toEqual(refused);
+    expect(ask(rows, 'HEAD', '/users/5;x')).toEqual(refused);
+    expect(ask(rows, 'PUT', '/users/5;x')).toBe('main PUT /{rest...}');
+    expect(ask(rows.slice(0, 2), 'GET', '/users/5;x')).toEqual({ code: 'path_ambiguous' });
+    expect(ask(rows, 'GET', '/users;x')).toBe('main GET /{rest...}');
+  });
 });
 
 describe('a path that an upstream may read as that of another row is ambiguous', () => {
@@ -80,11 +90,17 @@ describe('a path that an upstream may read as that of another row is ambiguous',
     rowOf('POST /w/a/b'),
     rowOf('GET /@me/{x}'),
     rowOf('GET /{user}/{x}'),
+    open(rowOf('POST /v')),
+    open(rowOf('POST /v/{id}')),
+    open(rowOf('POST /t/{a}/{b}')),
+    open(rowOf('POST /t/{rest...}')),
   ];
 
   test.each([
     ...['/items/all%3Apurge', '/items/all%3apurge', '/s/admin;v=1', '/s/admin;', '/w/a;v/b', '/w/a/;v/b'],
     ...['/w/;/a/b', '/w/a/b;', '/%40me/x', '/%40me/;v'],
+    // A segment that is nothing but `;…` is gone for whoever drops it.
+    ...['/v/;', '/v/;v=1', '/t/;/x', '/t/;v/x', '/t/x/;', '/t/x/;v=1'],
   ])('%s', (path) => {
     for (const method of ['GET', 'POST']) expect(ask(rows, method, path)).toEqual({ code: 'path_ambiguous' });
   });
@@ -96,6 +112,8 @@ describe('a path that an upstream may read as that of another row is ambiguous',
     ['/s/other;v=1', 'main POST /s/{name}'],
     ['/s/;', 'main POST /s/{name}'],
     ['/w/a;v/c', 'main POST /w/{path...}'],
+    ['/w/a/;v/c', 'main POST /w/{path...}'],
+    ['/t/x/y;v=1', 'main POST /t/{a}/{b}'],
   ])('and %s is none', (path, id) => {
     expect(ask(rows, 'POST', path)).toBe(id);
   });
@@ -131,5 +149,45 @@ describe('a path that an upstream may read as that of another row is ambiguous',
       { numRuns: 5000 },
     );
     expect(refused).toBeGreaterThan(100);
+  });
+
+  test('nor, whatever the rows, does one that drops what `;` begins', () => {
+    const segment = fc.constantFrom('a', 'b', '{}', '{}');
+    const pattern = fc
+      .tuple(fc.array(segment, { minLength: 1, maxLength: 3 }), fc.boolean())
+      .map(([all, isOpen]) => [...all, ...(isOpen ? ['{rest...}'] : [])])
+      .map((all) => `/${all.map((one, index) => (one === '{}' ? `{p${index}}` : one)).join('/')}`);
+    const spelling = fc.constantFrom('a', 'b', 'c', 'a;', 'b;v', 'c;v=1', ';', ';a');
+    const drawn = fc.record({
+      matrix: fc.uniqueArray(pattern, { minLength: 1, maxLength: 6 }),
+      allows: fc.array(fc.boolean(), { minLength: 6, maxLength: 6 }),
+      spelled: fc.array(spelling, { minLength: 1, maxLength: 4 }).map((all) => `/${all.join('/')}`),
+    });
+    let taken = 0;
+    fc.assert(
+      fc.property(drawn, ({ matrix, allows, spelled }) => {
+        const rows = matrix.map((one, index) => {
+          const row = rowOf(`GET ${one}`);
+          return allows[index] === true ? open(row) : row;
+        });
+        const told = ask(rows, 'GET', spelled);
+        if (typeof told !== 'string' || !spelled.includes(';')) return;
+        taken++;
+        // A plain byte: the row that it would be of if all allowed it. Dropped: that one too, or none.
+        expect(told).toBe(
+          ask(
+            matrix.map((one) => open(rowOf(`GET ${one}`))),
+            'GET',
+            spelled,
+          ),
+        );
+        const dropped = spelled.replace(/;[^/]*/g, '').replace(/\/+/g, '/');
+        for (const reading of [dropped, dropped.replace(/\/$/, '')]) {
+          expect([told, { code: 'route_not_found' }]).toContainEqual(ask(rows, 'GET', reading));
+        }
+      }),
+      { numRuns: 5000 },
+    );
+    expect(taken).toBeGreaterThan(100);
   });
 });

@@ -25,6 +25,10 @@ apis:
       GET /servlet/{name}: { allow: public, path_parameters: allow }
       GET /servlet/admin: { allow: { item: any_scope } }
       GET /files/all:purge: { allow: { item: any_scope } }
+      GET /users/{id}: { allow: { item: any_scope } }
+      GET /users/{rest...}: { allow: public, path_parameters: allow }
+      GET /geo/{a}/{b}: { allow: public, path_parameters: allow }
+      GET /geo/{rest...}: { allow: { item: any_scope }, path_parameters: allow }
       GET /based/{path...}: { to: based, allow: public }
       GET /admin: { allow: { item: any_scope } }
       GET /tenants/{tenant}: { allow: { item: any_scope }, bind: { tenant: token.attribute.tenant } }
@@ -83,6 +87,7 @@ const ambiguous = [
     '/files/^',
   ],
   ...['/files/all%3Apurge', '/files/all%3apurge', '/servlet/admin;x=1', '/servlet/admin;'],
+  ...['/users/5;x', '/users/5;', '/users/;5', '/geo/;/x', '/geo/;v=1/x', '/geo/x/;'],
   ...['/files/`', '/files/{', '/files/[x]', '/files/a;b', '/open;x=1', '/;/open', '/\\admin', '/files/a\\b'],
   ...['/admin#x', '/open#/../admin', '/open?a#b', '/files/%23', '/files/%25', '/files/%2525', '/files/%3f'],
   ...['/files/%ef%bc%8f', '/files/%c5%bf', '/files/%e2%84%aa', '/files/%e2%80%a5', '/files/%ef%b8%b0'],
