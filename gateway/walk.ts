@@ -249,10 +249,7 @@ function notePins(footing: Footing, asked: AskedPins): void {
 const noPinsAsked: AskedPins = { evidence: [], monitored: [], sent: null };
 const noPins: Outcome<AskedPins> = { ok: true, value: noPinsAsked };
 
-/**
- * Reads the credential and finds its record. Bad tokens spend from the failure budget, and a spent
- * budget refuses before the store is asked.
- */
+/** Reads the credential and finds its record. Bad tokens spend from the failure budget; a spent one refuses before the store is asked. */
 function lookUp(
   head: Head,
   facts: RequestFacts,
@@ -285,9 +282,11 @@ function lookUp(
   };
   const found = rooms.tokens.find(plaintext, types);
   if (!(found instanceof Promise)) return known(found);
+  // Asked before it is found: from then on any that is right is one verified before.
+  const isFree = tooMany !== null || rooms.tokens.verifiedBefore(plaintext);
   return found.then((record) => {
     // Looked up beside others of this address: no more of them than the budget has are told right from wrong.
-    const spent = tooMany === null ? failuresSpent(prefix, facts, rooms) : null;
+    const spent = isFree ? null : failuresSpent(prefix, facts, rooms);
     return spent === null ? known(record) : { ok: false, denial: spent };
   });
 }
