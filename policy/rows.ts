@@ -47,9 +47,9 @@ function bestOf(rows: RowSet, method: string): Match | undefined {
 }
 
 /**
- * Whether just `rows` answer, in their order, or none at all, where every escape is decoded, and where every `;` is dropped with what
- * follows it as well, and with a segment that nothing is left of. Readings in between have no other rows: a segment that keeps an escape or
- * `;` is no literal.
+ * Whether just `rows` answer, in their order, where every escape is decoded, and where every `;` is dropped with what follows it as well,
+ * and with a segment that nothing is left of: `/files/;` is `/files/` to some, which may be no row's. Readings in between have no other
+ * rows: a segment that keeps an escape or `;` is no literal.
  */
 function isReadAlike({ find }: Policy, { host, path }: RequestFacts, rows: RowSet): boolean {
   const decoded = path.replace(escapedLiteral, decodeURIComponent);
@@ -57,10 +57,9 @@ function isReadAlike({ find }: Policy, { host, path }: RequestFacts, rows: RowSe
   const readings = [decoded, bare];
   // Only where dropping has left it: a path that ends so has rows of its own.
   if (bare.endsWith('/') && !path.endsWith('/')) readings.push(bare.slice(0, -1));
-  return readings.every((reading) => reading === path || isNoOther(rows, find(host, reading)));
+  return readings.every((reading) => reading === path || isSame(rows, find(host, reading)));
 }
 
-function isNoOther(rows: RowSet, others: RowSet): boolean {
-  if (others.length === 0) return true;
+function isSame(rows: RowSet, others: RowSet): boolean {
   return others.length === rows.length && rows.every(({ route }, at) => route === others[at]?.route);
 }

@@ -86,7 +86,14 @@ const ambiguous = [
     '/files/<',
     '/files/^',
   ],
-  ...['/files/all%3Apurge', '/files/all%3apurge', '/servlet/admin;x=1', '/servlet/admin;'],
+  ...[
+    '/files/all%3Apurge',
+    '/files/all%3apurge',
+    '/servlet/admin;x=1',
+    '/servlet/admin;',
+    '/servlet/;',
+    '/;',
+  ],
   ...['/users/5;x', '/users/5;', '/users/;5', '/geo/;/x', '/geo/;v=1/x', '/geo/x/;'],
   ...['/files/`', '/files/{', '/files/[x]', '/files/a;b', '/open;x=1', '/;/open', '/\\admin', '/files/a\\b'],
   ...['/admin#x', '/open#/../admin', '/open?a#b', '/files/%23', '/files/%25', '/files/%2525', '/files/%3f'],
@@ -180,7 +187,7 @@ describe('forwarded byte for byte:', () => {
     ],
     ...['/files/a%20b', '/files/caf%C3%A9', '/files/caf%c3%a9', '/files/%7C%22%3c%3E', '/files/%e2%82%ac/x'],
     ...['/files/all%3Apurge2', '/files/x/all%3Apurge', '/files/all%20purge'],
-    ...['/servlet/a;v=1', '/servlet/;', `/open?${'x'.repeat(8192 - 6)}`],
+    ...['/servlet/a;v=1', `/open?${'x'.repeat(8192 - 6)}`],
   ])('%s', async (target) => {
     const answer = await ask(gateway.port, requestBytes(`GET ${target}`));
     expect(answer.status).toBe(200);
